@@ -1,0 +1,5 @@
+"""Batch stress-testing of cross-margined portfolios."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Map a pure function over blocks: threads or processes."""

@@ -1,0 +1,1 @@
+"""Result tables, summary, identity, manifest and data quality of a run."""

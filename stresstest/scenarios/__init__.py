@@ -1,0 +1,1 @@
+"""Scenario files and their resolution against a book: which factor takes which value in which scenario."""

@@ -1,0 +1,48 @@
+"""Scenarios resolved against a book: what every factor is worth in every scenario, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Factor values; the last axis is the scenario, in file order, with `base` at 0. Rows are codes of the book's dimensions.
+
+    `spot` f64[assets, S] in the asset's own price currency (duration effect included); `value` f64[assets, S] in reporting currency (X of the methodology).
+    `rate` f64[assets, S]. `basis` f64[instruments, S], annualised ones already times the time to expiry.
+    `vol_scale`, `vol_shift` f64[options, S]: stressed vol = clamp(scale * base vol + shift, 0, 10); rows follow `option_codes` i32[options]
+    (instrument codes of kind option, ascending).
+    `collateral_ratio` f64[assets, S]. `haircut_scale`, `haircut_shift` f64[assets, S]: band haircut = clamp(scale * h + shift, 0, 1).
+    `holding` f64[assets, locations + 1, S] would be mostly ones, so it is sparse: `holding_rows` maps (asset code, location code or -1) to f64[S];
+    pairs not in it are 1 everywhere.
+    `margin_rate` maps a margin schedule name or a model name to f64[S]; names not in it are 1 everywhere.
+    `depth` maps asset code to f64[S]; assets not in it are unshocked.
+    `elapsed_years` f64[S]: horizon of scenarios with decay, else 0.
+    """
+
+    ids: tuple[str, ...]
+    spot: Floats
+    value: Floats
+    rate: Floats
+    basis: Floats
+    option_codes: npt.NDArray[np.int32]
+    vol_scale: Floats
+    vol_shift: Floats
+    collateral_ratio: Floats
+    haircut_scale: Floats
+    haircut_shift: Floats
+    holding_rows: dict[tuple[int, int], Floats]
+    margin_rate: dict[str, Floats]
+    depth: dict[int, Floats]
+    elapsed_years: Floats
+
+    @property
+    def scenarios(self) -> int:
+        """Number of scenarios, base included."""
+        return len(self.ids)

@@ -1,0 +1,385 @@
+"""Every table read or written: column, type, unit, nullability and rule.
+
+The single source of column names: the SQL checks of the snapshot, the result tables, the docs and
+`stresstest schema` are made from it. Names and types here are a contract: extend, never rename.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SCHEMA_VERSION = 1
+
+Type = Literal["string", "float", "integer", "boolean", "timestamp", "date", "string list"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named condition on the rows of a table; `sql` is true where a row is good (null counts as good)."""
+
+    name: str
+    sql: str
+    column: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `required` must exist in the file, `nullable` may hold nulls, `default` fills nulls and absence."""
+
+    name: str
+    type: Type
+    doc: str
+    unit: str = ""
+    required: bool = False
+    nullable: bool = True
+    default: str | float | bool | None = None
+    choices: tuple[str, ...] = ()
+    refers_to: str = ""
+    """`table.column` whose values this column must be among."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns, the key that must be unique, and the rules of its rows."""
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    optional: bool = False
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names in order."""
+        return tuple(column.name for column in self.columns)
+
+
+def _required(name: str, type_: Type, doc: str, unit: str = "", choices: tuple[str, ...] = (), refers_to: str = "") -> Column:
+    return Column(name, type_, doc, unit, required=True, nullable=False, choices=choices, refers_to=refers_to)
+
+
+# ---------------------------------------------------------------- input tables
+
+ACCOUNTS = Table(
+    "accounts",
+    "Margin accounts. Without this table every account named by positions or collateral is its own owner.",
+    (
+        _required("account_id", "string", "the account"),
+        Column("owner_id", "string", "legal entity behind the account; null = the account itself"),
+        Column("name", "string", "display name"),
+        Column("segment", "string", "business segment, for totals"),
+        Column("netting_group", "string", "accounts of one owner whose losses and margins net before Cover-N"),
+        Column("margin_model", "string", "model of the margin file", default="default", refers_to="margin file.models"),
+        Column("margin_multiplier", "float", "scales the requirements (the owner's credit tier)", "ratio", default=1.0),
+        Column("max_leverage", "float", "cap on leverage: initial requirement at least notional / max_leverage", "ratio"),
+        Column("reported_equity", "float", "equity the official system reports at base", "reporting currency"),
+        Column("reported_initial_margin", "float", "initial margin the official system reports at base", "reporting currency"),
+        Column("reported_maintenance_margin", "float", "maintenance margin the official system reports at base", "reporting currency"),
+    ),
+    key=("account_id",),
+    rules=(
+        Rule("multiplier above zero", "margin_multiplier > 0", "margin_multiplier", "Use 1.0 for an unscaled requirement."),
+        Rule("leverage above zero", "max_leverage > 0", "max_leverage", "Leave it null where the account has no cap."),
+    ),
+    optional=True,
+)
+
+OWNERS = Table(
+    "owners",
+    "Legal entities, with their contributions to the default fund.",
+    (
+        _required("owner_id", "string", "the owner"),
+        Column("name", "string", "display name"),
+        Column("default_fund_contribution", "float", "paid into the default fund", "reporting currency", default=0.0),
+        Column("assessment_cap", "float", "largest assessment that can be called", "reporting currency", default=0.0),
+        Column("clearing_member_id", "string", "clearing member through which the owner clears"),
+    ),
+    key=("owner_id",),
+    rules=(
+        Rule("contribution not negative", "default_fund_contribution >= 0", "default_fund_contribution", "State it as a positive amount."),
+        Rule("assessment not negative", "assessment_cap >= 0", "assessment_cap", "State it as a positive amount."),
+    ),
+    optional=True,
+)
+
+POSITIONS = Table(
+    "positions",
+    "Positions; several rows (lots) of one pool and instrument are netted by sums.",
+    (
+        _required("account_id", "string", "the account", refers_to="accounts.account_id"),
+        _required("instrument_id", "string", "the instrument", refers_to="instruments.instrument_id"),
+        _required("quantity", "float", "plus = long, minus = short", "contracts"),
+        Column("entry_price", "float", "price from which P&L runs; null = settled to the mark", "quote currency"),
+        Column("margin_mode", "string", "shared or separate pool", default="cross", choices=("cross", "isolated")),
+        Column("isolated_margin", "float", "margin posted for an isolated position, not part of collateral", "settle asset"),
+        Column("pool_id", "string", "margin pool; default cross, for isolated positions instrument and side"),
+        Column("leverage", "float", "chosen leverage: initial requirement at least notional / leverage", "ratio"),
+        Column("accrued_funding", "float", "funding accrued and not settled, plus = owed to the account", "settle asset", default=0.0),
+    ),
+    rules=(
+        Rule("isolated margin present", "margin_mode <> 'isolated' or isolated_margin is not null", "isolated_margin",
+             "Give the margin posted for the isolated position, or set margin_mode to cross."),
+        Rule("isolated margin only when isolated", "margin_mode = 'isolated' or isolated_margin is null", "isolated_margin",
+             "Cross positions are covered by the collateral table: leave isolated_margin null."),
+        Rule("isolated margin not negative", "isolated_margin >= 0", "isolated_margin", "State the margin posted as a positive amount."),
+        Rule("isolated pool is not cross", "margin_mode <> 'isolated' or pool_id <> 'cross'", "pool_id",
+             "Leave pool_id null or name the isolated pool."),
+        Rule("leverage above zero", "leverage > 0", "leverage", "Leave it null where none was chosen."),
+    ),
+)
+
+COLLATERAL = Table(
+    "collateral",
+    "Token balances; negative quantities are borrows.",
+    (
+        _required("account_id", "string", "the account", refers_to="accounts.account_id"),
+        _required("asset", "string", "the asset", refers_to="assets.asset"),
+        _required("quantity", "float", "plus = deposit, minus = borrow", "units of the asset"),
+        Column("location", "string", "custodian, chain or venue that holds it"),
+        Column("pool_id", "string", "margin pool", default="cross"),
+    ),
+    optional=True,
+)
+
+INSTRUMENTS = Table(
+    "instruments",
+    "What positions are held in.",
+    (
+        _required("instrument_id", "string", "the instrument"),
+        _required("kind", "string", "kind of instrument", choices=("spot", "future", "perpetual", "option")),
+        _required("underlying", "string", "asset it follows", refers_to="assets.asset"),
+        _required("quote", "string", "asset in which its price is stated", refers_to="assets.asset"),
+        Column("settle", "string", "asset in which P&L is paid; null = quote", refers_to="assets.asset"),
+        Column("payoff", "string", "how price becomes value", default="linear", choices=("linear", "inverse", "quanto")),
+        Column("contract_size", "float", "size of one contract", "units of the underlying; inverse: units of quote", default=1.0),
+        _required("mark_price", "float", "price at which the venue values it", "quote currency"),
+        Column("expiry", "timestamp", "moment of expiry, UTC"),
+        Column("strike", "float", "strike of an option", "quote currency; inverse: price currency of the underlying"),
+        Column("option_type", "string", "call or put", choices=("call", "put")),
+        Column("exercise", "string", "exercise style", default="european", choices=("european", "american")),
+        Column("implied_vol", "float", "annualised vol; null = implied from the mark", "decimal; normal: price units"),
+        Column("vol_type", "string", "vol convention", default="lognormal", choices=("lognormal", "normal")),
+        Column("forward", "float", "forward price for the expiry", "quote currency; inverse: price currency of the underlying"),
+        Column("premium_style", "string", "premium paid up front or margined", default="paid", choices=("paid", "margined")),
+        Column("risk_group", "string", "group inside which risk nets; null = underlying"),
+        Column("margin_schedule", "string", "schedule of the margin file", refers_to="margin file.margin_schedules"),
+        Column("open_interest", "float", "open contracts on the venue", "contracts"),
+        Column("skew_scale", "float", "open interest scale of size-dependent margin", "contracts"),
+        Column("confidence", "float", "confidence interval of the price source", "ratio"),
+        Column("price_time", "timestamp", "moment of the price, UTC"),
+    ),
+    key=("instrument_id",),
+    rules=(
+        Rule("option has strike", "kind <> 'option' or strike is not null", "strike", "Give the strike of every option."),
+        Rule("option has expiry", "kind <> 'option' or expiry is not null", "expiry", "Give the expiry of every option."),
+        Rule("option has type", "kind <> 'option' or option_type is not null", "option_type", "State call or put."),
+        Rule("vol not negative", "implied_vol >= 0", "implied_vol", "Leave it null to imply the vol from the mark."),
+        Rule("contract size above zero", "contract_size > 0", "contract_size", "Use 1.0 for one unit."),
+        Rule("not a quanto option", "kind <> 'option' or payoff <> 'quanto'", "payoff", "Quanto options are not in this version."),
+        Rule("spot is linear", "kind <> 'spot' or payoff = 'linear'", "payoff", "A spot instrument has a linear payoff."),
+        Rule("inverse mark above zero", "payoff <> 'inverse' or kind = 'option' or mark_price > 0", "mark_price",
+             "An inverse contract is valued at 1 / mark."),
+    ),
+)
+
+ASSETS = Table(
+    "assets",
+    "Prices and terms of everything held as collateral, followed, quoted or settled in.",
+    (
+        _required("asset", "string", "the asset"),
+        _required("price", "float", "price of one unit", "price currency"),
+        Column("price_currency", "string", "asset in which the price is stated; null = reporting currency", refers_to="assets.asset"),
+        Column("asset_class", "string", "cash, crypto, equity, rates, fx, commodity or other"),
+        Column("collateral_schedule", "string", "haircut schedule of the margin file", refers_to="margin file.collateral_schedules"),
+        Column("margin_schedule", "string", "schedule for models that net by underlying", refers_to="margin file.margin_schedules"),
+        Column("tags", "string list", "free tags that shocks can select"),
+        Column("rate", "float", "interest or carry rate, continuously compounded", "decimal a year", default=0.0),
+        Column("duration", "float", "price sensitivity to the asset's own rate", "years"),
+        Column("convexity", "float", "second-order sensitivity to the rate", "years squared"),
+        Column("may_be_negative", "boolean", "price can be zero or negative; it then moves additively", default=False),
+        Column("daily_volume", "float", "traded volume a day", "reporting currency"),
+        Column("daily_vol", "float", "vol of one day", "decimal"),
+        Column("depth", "float", "notional that takes the price to zero", "reporting currency"),
+        Column("price_low", "float", "conservative low price", "price currency"),
+        Column("price_high", "float", "conservative high price", "price currency"),
+        Column("confidence", "float", "confidence interval of the price source", "ratio"),
+        Column("pool_deposits", "float", "deposits on the venue", "units of the asset"),
+        Column("pool_borrows", "float", "borrows on the venue", "units of the asset"),
+        Column("price_time", "timestamp", "moment of the price, UTC"),
+    ),
+    key=("asset",),
+    rules=(
+        Rule("price above zero", "may_be_negative or price > 0", "price", "Set may_be_negative for an asset whose price can be zero or below."),
+    ),
+)
+
+ORDERS = Table(
+    "orders",
+    "Open orders, for models that ask for them.",
+    (
+        _required("account_id", "string", "the account", refers_to="accounts.account_id"),
+        _required("instrument_id", "string", "the instrument", refers_to="instruments.instrument_id"),
+        _required("side", "string", "side of the order", choices=("buy", "sell")),
+        _required("quantity", "float", "size", "contracts"),
+        _required("price", "float", "limit price", "quote currency"),
+        Column("reserved", "float", "balance reserved for it", "settle asset", default=0.0),
+    ),
+    rules=(Rule("quantity above zero", "quantity > 0", "quantity", "The side says buy or sell; the size is positive."),),
+    optional=True,
+)
+
+HISTORY = Table(
+    "history",
+    "Daily factor values, for generators and reverse stress tests.",
+    (
+        _required("date", "date", "the day"),
+        _required("factor", "string", "factor, for example spot:BTC"),
+        _required("value", "float", "its value that day", "as the factor"),
+    ),
+    key=("date", "factor"),
+    optional=True,
+)
+
+INPUT_TABLES: tuple[Table, ...] = (ACCOUNTS, OWNERS, POSITIONS, COLLATERAL, INSTRUMENTS, ASSETS, ORDERS, HISTORY)
+
+# ---------------------------------------------------------------- result tables
+
+STATUSES = ("ok", "call", "liquidation", "default")
+"""From best to worst; the integer code of a status is its place here."""
+
+_MONEY = "reporting currency"
+
+MEASURES: tuple[Column, ...] = (
+    Column("equity", "float", "balances at spot plus value of positions", _MONEY, nullable=False),
+    Column("pnl", "float", "equity less equity at base", _MONEY, nullable=False),
+    Column("position_pnl", "float", "change of the value of positions", _MONEY, nullable=False),
+    Column("collateral_pnl", "float", "change of the value of balances", _MONEY, nullable=False),
+    Column("collateral_value", "float", "balances at stressed spot, before haircut, without P&L", _MONEY, nullable=False),
+    Column("margin_balance_initial", "float", "balance after initial haircuts", _MONEY, nullable=False),
+    Column("margin_balance", "float", "balance after maintenance haircuts", _MONEY, nullable=False),
+    Column("initial_margin", "float", "initial requirement", _MONEY, nullable=False),
+    Column("maintenance_margin", "float", "maintenance requirement", _MONEY, nullable=False),
+    Column("initial_shortfall", "float", "initial requirement not covered: the margin call", _MONEY, nullable=False),
+    Column("margin_shortfall", "float", "maintenance requirement not covered: where a liquidation starts", _MONEY, nullable=False),
+    Column("uncollateralised_loss", "float", "equity below zero: what others pay", _MONEY, nullable=False),
+    Column("stress_loss_over_margin", "float", "position loss above base initial margin", _MONEY, nullable=False),
+)
+"""The figures of a pool or an account in a scenario, in the order in which the engine holds them."""
+
+_STATUS = Column("status", "string", "worst state of its pools", nullable=False, choices=STATUSES)
+_WORST_ROW = Column("worst_row", "string", "row of the margin grid that sets the requirement; null without a grid")
+
+
+def _id(name: str, doc: str) -> Column:
+    return Column(name, "string", doc, nullable=False)
+
+
+_OWNER, _ACCOUNT, _POOL, _SCENARIO = (
+    _id("owner_id", "the owner"), _id("account_id", "the account"), _id("pool_id", "the margin pool"), _id("scenario_id", "the scenario"),
+)
+
+ACCOUNT_SCENARIO = Table(
+    "account_scenario", "Figures per account and scenario; which rows are stored is `keep`.",
+    (_OWNER, _ACCOUNT, _SCENARIO, *MEASURES, _STATUS, _WORST_ROW), key=("account_id", "scenario_id"),
+)
+POOL_SCENARIO = Table(
+    "pool_scenario", "The same per margin pool, for accounts with isolated pools.",
+    (_OWNER, _ACCOUNT, _POOL, _SCENARIO, *MEASURES, _STATUS, _WORST_ROW), key=("account_id", "pool_id", "scenario_id"),
+)
+DETAIL = Table(
+    "detail", "All scenarios of the 50 worst accounts.", ACCOUNT_SCENARIO.columns, key=("account_id", "scenario_id"),
+)
+
+
+def _prefixed(prefix: str) -> tuple[Column, ...]:
+    scenario = Column(f"{prefix}_scenario_id", "string", "scenario with the smallest margin balance less maintenance margin; null if there is none")
+    status = Column(f"{prefix}_status", "string", "status there", choices=STATUSES)
+    return (scenario, *(Column(f"{prefix}_{c.name}", c.type, c.doc + ", there", c.unit) for c in MEASURES), status)
+
+
+_BASE_MEASURES = tuple(c for c in MEASURES if c.name not in ("pnl", "position_pnl", "collateral_pnl", "stress_loss_over_margin"))
+
+ACCOUNT_SUMMARY = Table(
+    "account_summary", "Base figures of every account and its worst scenario, over headline and over all scenarios.",
+    (
+        _OWNER, _ACCOUNT,
+        Column("name", "string", "display name"), Column("segment", "string", "business segment"),
+        Column("positions", "integer", "netted positions", "rows", nullable=False),
+        Column("pools", "integer", "margin pools", "pools", nullable=False),
+        Column("gross_notional", "float", "sum of absolute notionals at base", _MONEY, nullable=False),
+        *_BASE_MEASURES, _STATUS,
+        *_prefixed("worst_headline"), *_prefixed("worst"),
+    ),
+    key=("account_id",),
+)
+
+_SUMMED = tuple(c for c in MEASURES)
+SCENARIO_SUMMARY = Table(
+    "scenario_summary", "Totals per scenario, counts by status, owners in default, Cover-1 and Cover-2.",
+    (
+        _SCENARIO, _id("name", "display name"), _id("family", "family of the scenario"),
+        Column("headline", "boolean", "counts for worst, Cover-N and limits", nullable=False),
+        Column("horizon_days", "float", "horizon", "days", nullable=False),
+        Column("weight", "float", "probability weight of a generated scenario", "ratio"),
+        *_SUMMED,
+        *(Column(f"accounts_{s}", "integer", f"accounts with status {s}", "accounts", nullable=False) for s in STATUSES),
+        Column("accounts_newly_breached", "integer", "accounts in liquidation or default that are not at base", "accounts", nullable=False),
+        Column("owners_in_default", "integer", "owners with a cross pool below zero", "owners", nullable=False),
+        *(
+            Column(f"cover_{n}_{basis}", "float", f"sum of the {n} largest owner losses", _MONEY, nullable=False)
+            for basis in ("stress_loss_over_margin", "uncollateralised_loss") for n in (1, 2)
+        ),
+        *(
+            Column(f"cover_owner_{n}_{basis}", "string", f"owner with the {word} loss; null if it has none")
+            for basis in ("stress_loss_over_margin", "uncollateralised_loss") for n, word in ((1, "largest"), (2, "second largest"))
+        ),
+        Column("largest_account_id", "string", "account with the largest margin shortfall; null if none"),
+        Column("largest_account_margin_shortfall", "float", "its margin shortfall", _MONEY, nullable=False),
+    ),
+    key=("scenario_id",),
+)
+OWNER_SCENARIO = Table(
+    "owner_scenario", "The largest owner losses of every scenario, in both bases.",
+    (
+        _SCENARIO, _id("basis", "stress_loss_over_margin or uncollateralised_loss"),
+        Column("rank", "integer", "1 = largest", "rank", nullable=False), _OWNER,
+        Column("loss", "float", "the owner's loss", _MONEY, nullable=False),
+    ),
+    key=("scenario_id", "basis", "rank"),
+)
+DATA_QUALITY = Table(
+    "data_quality", "Every check with its result.",
+    (
+        _id("check", "name of the check"), Column("severity", "string", "info, warning or error", nullable=False, choices=("info", "warning", "error")),
+        Column("result", "string", "pass, warn or fail", nullable=False, choices=("pass", "warn", "fail")),
+        Column("subject", "string", "table, scenario, instrument or account it is about"),
+        Column("tolerance", "float", "tolerance, in the unit the message names"),
+        Column("value", "float", "largest deviation or count found, in the unit the message names"),
+        Column("rows", "integer", "rows touched", "rows", nullable=False),
+        Column("notional", "float", "gross notional touched at base", _MONEY),
+        Column("message", "string", "what was found, in a sentence", nullable=False),
+    ),
+    key=("check", "subject"),
+)
+
+RESULT_TABLES: tuple[Table, ...] = (
+    ACCOUNT_SCENARIO, POOL_SCENARIO, DETAIL, ACCOUNT_SUMMARY, SCENARIO_SUMMARY, OWNER_SCENARIO, DATA_QUALITY,
+)
+
+
+def table(name: str) -> Table:
+    """The input or result table of that name; KeyError if there is none."""
+    for candidate in (*INPUT_TABLES, *RESULT_TABLES):
+        if candidate.name == name:
+            return candidate
+    raise KeyError(name)

@@ -1,0 +1,33 @@
+"""What one contract of every instrument is worth in every scenario: the tables that the kernels contract with quantities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class UnitValues:
+    """f64[instruments, S] each, reporting currency unless said otherwise; value of a position = quantity * value_slope + cost * cost_slope (+ funding * X_settle).
+
+    `mark`: quote units. `value_slope`: linear cs*M*X_quote, inverse -cs*X_settle/M, quanto cs*M*X_settle, spot and paid option cs*M*X_quote.
+    `cost_slope`: linear -cs*X_quote, inverse +cs*X_settle, quanto -cs*X_settle, spot and paid option 0.
+    `notional`: unsigned notional of one contract.
+    `forward`: options only (0 elsewhere), in the strike's currency.
+    `base_vol` f64[instruments]: vol implied at base (NaN where not an option).
+    `treatment`: per instrument one of "mark", "implied", "constant offset", "intrinsic".
+    """
+
+    mark: Floats
+    value_slope: Floats
+    cost_slope: Floats
+    notional: Floats
+    forward: Floats
+    base_vol: Floats
+    treatment: tuple[str, ...]
+    clamped_vols: int
+    clamped_prices: int
