@@ -1,0 +1,1 @@
+"""The whole pipeline as values and one call: plan, run, validate, explain."""
