@@ -1,1 +1,22 @@
-"""Map a pure function over blocks: threads or processes."""
+"""Map a pure function over blocks: threads or processes, one protocol."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stresstest.executors.executor import Executor
+from stresstest.executors.processes import ProcessExecutor
+from stresstest.executors.threads import ThreadExecutor
+
+Kind = Literal["threads", "processes"]
+
+__all__ = ["Executor", "Kind", "ProcessExecutor", "ThreadExecutor", "make_executor"]
+
+
+def make_executor(kind: Kind, workers: int) -> Executor:
+    """The executor of that kind.
+
+    Threads are the default: kernels release the interpreter lock, so threads use every core and share the tables
+    without copies. Processes are for machines where one process may not use several cores.
+    """
+    return ThreadExecutor(workers) if kind == "threads" else ProcessExecutor(workers)
