@@ -1,4 +1,4 @@
-"""YAML documents with positions, and pydantic models parsed from them with every fault at once.
+"""YAML documents with positions.
 
 The language is YAML 1.2 with the core schema (`NO` is text, `1e-3` a number), of which JSON is a part, with three
 house rules: keys are always text, duplicate keys and tags are refused, and numbers may group their digits in threes
@@ -7,28 +7,16 @@ house rules: keys are always text, duplicate keys and tags are refused, and numb
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
+from ruamel.yaml.events import AliasEvent, DocumentStartEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from stresstest.errors import Fault, Reason, StressTestError
 
@@ -168,6 +156,16 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong at a place of a document, before file and line are known."""
+
+    place: Place
+    what: str
+    hint: str = ""
+    to_come: bool = False
+
+
 class Document:
     """A parsed document: `data` (None, bool, int, float, str, list, dict), its `text` and the `file` it came from."""
 
@@ -209,6 +207,20 @@ def dotted(place: Place) -> str:
     return text
 
 
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, in YAML's words."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def document_of(text: str, file: str, reason: Reason = Reason.CONFIGURATION) -> Document:
     """The document that `text` holds; `file` is the name that faults give.
 
@@ -235,8 +247,13 @@ def document_of(text: str, file: str, reason: Reason = Reason.CONFIGURATION) -> 
         raise StressTestError(reason, f"{file} cannot be read", [Fault(f"not valid YAML: {what}", file=file)]) from None
     if builder.repeats:
         faults = [
-            Fault(f"`{again.place[-1]}` stands twice (first in line {again.first})", "Keep one of them.",
-                  file=file, line=again.line, path=dotted(again.place))
+            Fault(
+                f"`{again.place[-1]}` stands twice (first in line {again.first})",
+                "Keep one of them.",
+                file=file,
+                line=again.line,
+                path=dotted(again.place),
+            )
             for again in builder.repeats
         ]
         raise StressTestError(reason, f"{file} has keys twice", faults)
@@ -263,231 +280,3 @@ def read_document(path: Path | str, reason: Reason = Reason.CONFIGURATION) -> Do
     else:
         return document_of(text, file, reason)
     raise StressTestError(reason, f"{file} cannot be read", [fault])
-
-
-# ---------------------------------------------------------------- models
-
-
-class Part(BaseModel):
-    """A part of a document: frozen, unknown keys refused, numbers finite."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True)
-
-
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-"""A finite number; text and true/false are refused, not converted."""
-Amount = Annotated[Number, Field(ge=0)]
-Ratio = Annotated[Number, Field(ge=0, le=1)]
-Count = Annotated[int, Strict(), Field(ge=1)]
-Flag = Annotated[bool, Strict()]
-Name = Annotated[str, Field(min_length=1)]
-
-
-def problem(what: str, hint: str = "") -> PydanticCustomError:
-    """An error for a validator to raise, with the hint that the fault will carry."""
-    return PydanticCustomError("house_rule", "{what}", {"what": what, "hint": hint})
-
-
-_TO_COME = "not_in_this_version"
-
-
-def not_yet(what: str, hint: str = "") -> PydanticCustomError:
-    """An error for a validator to raise where a known key or value asks for a feature to come."""
-    return PydanticCustomError(_TO_COME, "{what}", {"what": f"{what}: not in this version", "hint": hint})
-
-
-def _refuse(value: object) -> object:
-    if value is not None:
-        raise not_yet("a feature to come", "Remove the key.")
-    return value
-
-
-ToCome = Annotated[Any, BeforeValidator(_refuse)]
-"""A key of the format whose feature does not exist yet: only null is accepted."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong at a place of a document, before file and line are known."""
-
-    place: Place
-    what: str
-    hint: str = ""
-    to_come: bool = False
-
-
-M = TypeVar("M", bound=BaseModel)
-
-
-def examine(model: type[M], data: Any) -> tuple[M | None, list[Problem]]:
-    """The model of the data, or None and every problem that it has."""
-    if data is None:
-        return None, [Problem((), "is empty", f"Needed: {', '.join(_needed(model)) or 'a mapping of keys'}.")]
-    try:
-        return model.model_validate(data), []
-    except ValidationError as error:
-        return None, [_problem(model, data, details) for details in error.errors(include_url=False)]
-
-
-def parse(model: type[M], document: Document, reason: Reason) -> M:
-    """The model of a document.
-
-    Raises:
-        StressTestError: with one fault, with file and line, for every error that pydantic finds. The reason is
-            `NOT_IN_THIS_VERSION` where features to come are all that is wrong.
-    """
-    parsed, problems = examine(model, document.data)
-    if parsed is None:
-        raise refusal(document.file, reason, problems, [document.fault(each) for each in problems])
-    return parsed
-
-
-def refusal(what: str, reason: Reason, problems: list[Problem], faults: list[Fault]) -> StressTestError:
-    """The error for faults found in a document; features to come have their own reason where nothing else is wrong."""
-    if problems and all(each.to_come for each in problems):
-        reason = Reason.NOT_IN_THIS_VERSION
-    number = len(faults)
-    return StressTestError(reason, f"{what} has {number} fault{'' if number == 1 else 's'}", faults)
-
-
-def _needed(model: type[BaseModel]) -> list[str]:
-    return [info.alias or name for name, info in model.model_fields.items() if info.is_required()]
-
-
-def _problem(model: type[BaseModel], data: Any, details: ErrorDetails) -> Problem:
-    place = _place(data, details)
-    kind, given, context = details["type"], details["input"], details.get("ctx", {})
-    last = place[-1] if place else ""
-    if kind == _TO_COME:
-        what = str(context["what"]).replace("a feature to come", f"`{last}`")
-        return Problem(place, what, str(context["hint"]), to_come=True)
-    if kind == "house_rule":
-        return Problem(place, str(context["what"]), str(context["hint"]))
-    if kind == "extra_forbidden":
-        return Problem(place, f"unknown key `{last}`", _suggest(str(last), _known_keys(model, place[:-1]), "Known keys"))
-    if kind == "missing":
-        return Problem(place, f"`{last}` is missing", f"Add `{last}`.")
-    if kind == "literal_error":
-        choices = re.findall(r"'((?:[^'\\]|\\.)*)'", str(context["expected"]))
-        return Problem(place, f"must be one of {', '.join(choices)}, not {_shown(given)}", _suggest(str(given), choices, "Choices"))
-    wording = _WORDING.get(kind)
-    if wording is None:
-        return Problem(place, f"{details['msg'][:1].lower()}{details['msg'][1:]}, given {_shown(given)}")
-    what = wording.format(**context)
-    return Problem(place, f"{what}, not {_shown(given)}", _mend(kind, given))
-
-
-_WORDING = {
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping of keys to values",
-    "model_type": "must be a mapping of keys to values",
-    "model_attributes_type": "must be a mapping of keys to values",
-    "finite_number": "must be a finite number",
-    "greater_than": "must be above {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be below {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "too_short": "must have at least {min_length} entries",
-    "string_too_short": "must have at least {min_length} characters",
-}
-
-
-def _mend(kind: str, given: Any) -> str:
-    if kind in ("float_type", "float_parsing", "int_type", "int_parsing") and isinstance(given, str):
-        bare = scalar(given)
-        if isinstance(bare, (int, float)) and not isinstance(bare, bool):
-            return "Write it without quotes."
-        return "Shares are decimals: 0.05, not 5%." if given.strip().endswith("%") else ""
-    if kind == "string_type" and isinstance(given, (int, float)):
-        return "Put it in quotes."
-    return ""
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _suggest(word: str, choices: list[str], heading: str) -> str:
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean `{close[0]}`?"
-    return f"{heading}: {', '.join(choices)}." if choices else ""
-
-
-def _place(data: Any, details: ErrorDetails) -> Place:
-    """Pydantic's location without the parts (names of union members, of validators) that the document does not have."""
-    place: list[Key] = []
-    loc = details["loc"]
-    for number, key in enumerate(loc):
-        if isinstance(data, dict) and key in data:
-            data = data[key]
-            place.append(key)
-        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
-            data = data[key]
-            place.append(key)
-        elif details["type"] == "missing" and number == len(loc) - 1:
-            place.append(key)
-    return tuple(place)
-
-
-def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
-    """Keys of the model found by walking from `model` along the place; empty where there is none."""
-    candidates: list[Any] = [model]
-    for key in place:
-        candidates = [below for each in candidates for below in _below(each, key)]
-    keys: list[str] = []
-    for each in candidates:
-        if isinstance(each, type) and issubclass(each, BaseModel):
-            keys += [info.alias or name for name, info in each.model_fields.items() if not any(m is _TO_COME_MARK for m in info.metadata)]
-    return keys
-
-
-_TO_COME_MARK: BeforeValidator = get_args(ToCome)[1]
-
-
-def _below(annotation: Any, key: Key) -> list[Any]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for name, info in annotation.model_fields.items():
-            if key in (name, info.alias):
-                return _members(info.annotation)
-        return []
-    arguments = get_args(annotation)
-    origin = get_origin(annotation)
-    if origin is dict and len(arguments) == 2:
-        return _members(arguments[1])
-    if origin in (list, tuple) and arguments:
-        return _members(arguments[0])
-    return []
-
-
-def _members(annotation: Any) -> list[Any]:
-    """The plain types of an annotation: out of Annotated, members of a union one by one."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _members(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return [plain for member in get_args(annotation) for plain in _members(member)]
-    return [annotation]
-
-
-def as_list(value: object) -> object:
-    """For `BeforeValidator`: a single value where a list is wanted."""
-    return value if value is None or isinstance(value, (list, tuple)) else [value]
-
