@@ -1,0 +1,185 @@
+"""summary.json: the executive figures of a run, one versioned document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from stresstest.results.documents import Document
+from stresstest.results.light import Status, status_of
+from stresstest.tables import MEASURES, STATUSES
+
+WORST_ACCOUNTS = 10
+BASES = ("stress_loss_over_margin", "uncollateralised_loss")
+
+
+class BookFigures(Document):
+    """What was loaded. `gross_notional` is the sum of absolute notionals at base, in reporting currency."""
+
+    owners: int
+    accounts: int
+    pools: int
+    positions: int
+    lots: int
+    instruments: int
+    assets: int
+    gross_notional: float
+    excluded_accounts: int
+    incomplete_owners: int
+
+
+class ScenarioFigures(Document):
+    """Totals over the whole book in one scenario, in reporting currency; `accounts` counts accounts by status."""
+
+    scenario_id: str
+    name: str
+    equity: float
+    pnl: float
+    position_pnl: float
+    collateral_pnl: float
+    collateral_value: float
+    margin_balance_initial: float
+    margin_balance: float
+    initial_margin: float
+    maintenance_margin: float
+    initial_shortfall: float
+    margin_shortfall: float
+    uncollateralised_loss: float
+    stress_loss_over_margin: float
+    accounts: dict[Literal["ok", "call", "liquidation", "default"], int]
+    accounts_newly_breached: int
+    owners_in_default: int
+
+
+class Cover(Document):
+    """Cover-N of the run: the largest, over headline scenarios, of the sum of the N largest owner losses."""
+
+    amount: float
+    scenario_id: str | None
+    owners: tuple[str, ...]
+    lower_bound: bool
+    """Accounts were excluded, so the true figure may be larger."""
+
+
+class CoverFigures(Document):
+    """Cover-1 and Cover-2 in one basis."""
+
+    cover_1: Cover
+    cover_2: Cover
+
+
+class AccountFigures(Document):
+    """An account in its worst headline scenario (smallest margin balance less maintenance margin)."""
+
+    account_id: str
+    owner_id: str
+    name: str | None
+    base_status: str
+    scenario_id: str
+    status: str
+    equity: float
+    margin_balance: float
+    maintenance_margin: float
+    margin_shortfall: float
+    uncollateralised_loss: float
+
+
+class Summary(Document):
+    """The executive figures of a run."""
+
+    schema_version: Literal[1] = 1
+    title: str
+    as_of: str
+    reporting_currency: str
+    status: Status
+    book: BookFigures
+    scenarios: int
+    headline_scenarios: int
+    base: ScenarioFigures
+    worst: ScenarioFigures | None
+    """The headline scenario with the largest margin shortfall; among equals the largest loss, then the first."""
+    cover: dict[Literal["stress_loss_over_margin", "uncollateralised_loss"], CoverFigures]
+    worst_accounts: tuple[AccountFigures, ...]
+    checks: dict[Literal["pass", "warn", "fail"], int]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Sizes of the book, as the snapshot states them."""
+
+    owners: int
+    pools: int
+    positions: int
+    lots: int
+    instruments: int
+    assets: int
+    excluded_accounts: int
+    incomplete_owners: int
+
+
+def summarise(
+    title: str, as_of: str, currency: str, counts: Counts, account_summary: pl.DataFrame, scenario_summary: pl.DataFrame, quality: pl.DataFrame
+) -> Summary:
+    """The summary of a run from its result tables (all of them as `store.conform` orders them)."""
+    headline = scenario_summary.filter("headline")
+    order = headline.sort("margin_shortfall", "pnl", descending=[True, False], maintain_order=True)
+    results = dict(quality.group_by("result").len().iter_rows())
+    # Summed in the order of rows, one after the other: the frame's own sum may differ in its last bit from run to run.
+    gross = sum(account_summary["gross_notional"].to_list())
+    return Summary(
+        title=title,
+        as_of=as_of,
+        reporting_currency=currency,
+        status=status_of(scenario_summary, quality, counts.excluded_accounts),
+        book=BookFigures(
+            accounts=account_summary.height, gross_notional=gross, **{name: getattr(counts, name) for name in counts.__dataclass_fields__}
+        ),
+        scenarios=scenario_summary.height,
+        headline_scenarios=headline.height,
+        base=_scenario(scenario_summary.row(0, named=True)),
+        worst=_scenario(order.row(0, named=True)) if order.height else None,
+        cover={basis: CoverFigures(cover_1=_cover(headline, 1, basis, counts), cover_2=_cover(headline, 2, basis, counts)) for basis in BASES},
+        worst_accounts=_accounts(account_summary),
+        checks={result: int(results.get(result, 0)) for result in ("pass", "warn", "fail")},
+    )
+
+
+def _scenario(row: Mapping[str, Any]) -> ScenarioFigures:
+    names = ("scenario_id", "name", *(c.name for c in MEASURES), "accounts_newly_breached", "owners_in_default")
+    return ScenarioFigures(**{name: row[name] for name in names}, accounts={status: row[f"accounts_{status}"] for status in STATUSES})  # type: ignore[misc]
+
+
+def _cover(headline: pl.DataFrame, n: int, basis: str, counts: Counts) -> Cover:
+    column = f"cover_{n}_{basis}"
+    incomplete = counts.excluded_accounts > 0
+    if not headline.height or headline[column].max() == 0.0:
+        return Cover(amount=0.0, scenario_id=None, owners=(), lower_bound=incomplete)
+    row = headline.row(int(headline[column].arg_max() or 0), named=True)
+    owners = (row[f"cover_owner_{rank}_{basis}"] for rank in range(1, n + 1))
+    return Cover(amount=row[column], scenario_id=row["scenario_id"], owners=tuple(o for o in owners if o is not None), lower_bound=incomplete)
+
+
+def _accounts(account_summary: pl.DataFrame) -> tuple[AccountFigures, ...]:
+    places = {status: place for place, status in enumerate(STATUSES)}
+    worst = (
+        account_summary.drop_nulls("worst_headline_scenario_id")
+        .with_columns(room=pl.col("worst_headline_margin_balance") - pl.col("worst_headline_maintenance_margin"))
+        .with_columns(place=pl.col("worst_headline_status").replace_strict(places, return_dtype=pl.Int64))
+        .filter(pl.col("place") > 0)
+        .sort("place", "room", "account_id", descending=[True, False, False])
+        .head(WORST_ACCOUNTS)
+    )
+    figures = ("scenario_id", "status", "equity", "margin_balance", "maintenance_margin", "margin_shortfall", "uncollateralised_loss")
+    return tuple(
+        AccountFigures(
+            account_id=row["account_id"],
+            owner_id=row["owner_id"],
+            name=row["name"],
+            base_status=row["status"],
+            **{name: row[f"worst_headline_{name}"] for name in figures},
+        )
+        for row in worst.iter_rows(named=True)
+    )
