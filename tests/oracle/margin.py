@@ -1,0 +1,315 @@
+"""Balance and requirement of one margin pool in one state (methodology, section 4); the `tiered` model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from oracle.reading import Row, Snapshot
+from oracle.shocks import State, clamped, holding_share, margin_rate
+from oracle.valuation import Priced, is_settled_in_profit_and_loss, position_value, strike_currency
+
+LEVELS = ("maintenance", "initial")
+
+
+@dataclass
+class Position:
+    """Lots of one pool and instrument netted by sums; `leverage` is the smallest of the lots and of the account, None without one."""
+
+    quantity: float = 0.0
+    cost: float = 0.0
+    funding: float = 0.0
+    leverage: float | None = None
+
+
+@dataclass
+class Pool:
+    """One margin pool: netted positions by instrument, and its balances as rows of (asset, location, quantity)."""
+
+    account_id: str
+    pool_id: str
+    model_name: str
+    multiplier: float
+    positions: dict[str, Position] = field(default_factory=dict)
+    balances: list[tuple[str, str | None, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Market:
+    """A snapshot in one state, with its instruments valued: everything a pool has to know."""
+
+    snapshot: Snapshot
+    margin: Row
+    state: State
+    priced: dict[str, Priced]
+
+
+@dataclass(frozen=True)
+class PoolFigures:
+    """The figures of a pool in one state, before they are compared with base; balances and requirements by level."""
+
+    collateral_value: float
+    position_value: float
+    balance: dict[str, float]
+    requirement: dict[str, float]
+    haircut_collateral: float
+    """K: positive balances without P&L and spot positions, after initial haircuts."""
+    gross_notional: float
+
+    @property
+    def equity(self) -> float:
+        """E = CV + PV."""
+        return self.collateral_value + self.position_value
+
+
+def at_level(value: object, level: str, default: float) -> float:
+    """A parameter that may be given once or for maintenance and initial separately."""
+    if isinstance(value, dict):
+        value = value.get(level)
+    return default if value is None else float(value)  # type: ignore[arg-type]
+
+
+def build_pools(snapshot: Snapshot) -> list[Pool]:
+    """The pools of a snapshot, sorted by (owner, account, pool); every account has its cross pool."""
+    pools: dict[tuple[str, str, str], Pool] = {}
+
+    def pool_of(account_id: str, pool_id: str) -> Pool:
+        account = snapshot.accounts[account_id]
+        key = (account["owner_id"], account_id, pool_id)
+        if key not in pools:
+            pools[key] = Pool(account_id, pool_id, account["margin_model"], account["margin_multiplier"])
+        return pools[key]
+
+    for account_id in snapshot.accounts:
+        pool_of(account_id, "cross")
+    for row in snapshot.positions:
+        pool = pool_of(row["account_id"], row["pool_id"])
+        instrument = snapshot.instruments[row["instrument_id"]]
+        entry = instrument["mark_price"] if row.get("entry_price") is None else row["entry_price"]
+        inverse = instrument["payoff"] == "inverse" and instrument["kind"] != "option"
+        position = pool.positions.setdefault(row["instrument_id"], Position())
+        position.quantity += row["quantity"]
+        position.cost += row["quantity"] / entry if inverse else row["quantity"] * entry
+        position.funding += row["accrued_funding"]
+        for leverage in (row.get("leverage"), snapshot.accounts[row["account_id"]].get("max_leverage")):
+            if leverage is not None:
+                position.leverage = leverage if position.leverage is None else min(position.leverage, leverage)
+        if row.get("isolated_margin") is not None:
+            pool.balances.append((instrument["settle"], None, row["isolated_margin"]))
+    for row in snapshot.collateral:
+        pool_of(row["account_id"], row["pool_id"]).balances.append((row["asset"], row.get("location"), row["quantity"]))
+    return [pools[key] for key in sorted(pools)]
+
+
+def pool_figures(market: Market, pool: Pool) -> PoolFigures:
+    """All figures of a pool in one state."""
+    snapshot, state = market.snapshot, market.state
+    tokens: dict[str, float] = defaultdict(float)
+    for asset, location, quantity in pool.balances:
+        share = holding_share(snapshot, state, asset, location) if quantity > 0.0 else 1.0
+        tokens[asset] += state.value[asset] * quantity * share
+    values = {name: value_of(market, name, position) for name, position in pool.positions.items()}
+    return PoolFigures(
+        collateral_value=sum(tokens.values()),
+        position_value=sum(values.values()),
+        balance={level: margin_balance(market, pool, tokens, values, level) for level in LEVELS},
+        requirement={level: requirement(market, pool, level) for level in LEVELS},
+        haircut_collateral=sum(after_haircut(market, asset, value, "initial") for asset, value in tokens.items() if value > 0.0),
+        gross_notional=sum(abs(position.quantity) * market.priced[name].notional for name, position in pool.positions.items()),
+    )
+
+
+def value_of(market: Market, name: str, position: Position) -> float:
+    """The value of one netted position."""
+    instrument, mark = market.snapshot.instruments[name], market.priced[name].mark
+    return position_value(instrument, mark, position.quantity, position.cost, position.funding, market.state)
+
+
+def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values: dict[str, float], level: str) -> float:
+    """B: P&L, spot positions and balances netted per token, after haircuts and liability weights, plus the value of paid options."""
+    model = market.margin["models"][pool.model_name]
+    net = defaultdict(float, tokens)
+    balance = 0.0
+    for name, value in values.items():
+        instrument = market.snapshot.instruments[name]
+        if is_settled_in_profit_and_loss(instrument):
+            if value > 0.0:
+                value = value * at_level(model.get("positive_pnl_weight"), level, 1.0)  # noqa: PLW2901
+                cap = at_level(model.get("positive_pnl_cap"), level, float("inf"))
+                value = min(value, cap)  # noqa: PLW2901
+            if model.get("pnl_into", "settle_balance") == "settle_balance":
+                net[instrument["settle"]] += value
+            else:
+                balance += value
+        elif instrument["kind"] == "spot":
+            net[instrument["underlying"]] += value
+        elif value < 0.0:
+            balance += value
+        else:
+            balance += value * at_level(model.get("long_option_credit"), level, 0.0)
+    for asset, value in net.items():
+        if value >= 0.0:
+            balance += after_haircut(market, asset, value, level)
+        else:
+            schedule = collateral_schedule(market, asset)
+            balance += value * at_level(schedule.get("liability_weight"), level, 1.0)
+    return balance
+
+
+def collateral_schedule(market: Market, asset: str) -> Row:
+    """The haircut schedule of an asset; the reporting currency without one has no haircut."""
+    name = market.snapshot.assets[asset].get("collateral_schedule")
+    if name is None:
+        if asset != market.snapshot.reporting:
+            raise ValueError(f"asset {asset} is held and has no collateral schedule")
+        return {"bands": [{"from": 0.0, "haircut": 0.0}]}
+    return dict(market.margin["collateral_schedules"][name])
+
+
+def after_haircut(market: Market, asset: str, value: float, level: str) -> float:
+    """What a positive token value counts: sum over bands of (1 - haircut) times the part of value*ratio inside the band."""
+    state = market.state
+    schedule = collateral_schedule(market, asset)
+    ratio = state.collateral_ratio[asset]
+    worth = value * ratio
+    if schedule.get("basis", "value") == "quantity":
+        unit = state.value[asset] * ratio
+    else:
+        unit = state.value[schedule.get("currency") or market.snapshot.reporting]
+    a, b = state.haircut[asset]
+    bands = schedule["bands"]
+    total = 0.0
+    for number, band in enumerate(bands):
+        haircut = band["haircut"]
+        if level == "initial" and band.get("initial_haircut") is not None:
+            haircut = band["initial_haircut"]
+        low = band["from"] * unit
+        high = bands[number + 1]["from"] * unit if number + 1 < len(bands) else float("inf")
+        inside = max(0.0, min(worth, high) - low)
+        total += (1.0 - clamped(a * haircut + b, 0.0, 1.0)) * inside
+    return total
+
+
+def requirement(market: Market, pool: Pool, level: str) -> float:
+    """R: what the model asks for all positions of the pool, times the account's multiplier and the model's margin rate."""
+    model = market.margin["models"][pool.model_name]
+    if model.get("kind", "tiered") != "tiered":
+        raise ValueError(f"model {pool.model_name}: only tiered models are in this version")
+    by_underlying = model.get("net_by", "instrument") == "underlying"
+    total = 0.0
+    groups: dict[str, dict[str, Position]] = defaultdict(dict)
+    for name, position in pool.positions.items():
+        instrument = market.snapshot.instruments[name]
+        if instrument["kind"] == "option":
+            total += option_requirement(market, model, name, position, level)
+        elif instrument["kind"] == "spot" and instrument.get("margin_schedule") is None:
+            continue
+        elif by_underlying:
+            groups[instrument["underlying"]][name] = position
+        else:
+            total += instrument_requirement(market, name, position, level)
+    for underlying, group in groups.items():
+        total += underlying_requirement(market, model, underlying, group, level)
+    return total * margin_rate(market.state, pool.model_name, starred=False) * pool.multiplier
+
+
+def margin_schedule(market: Market, name: str | None, owner: str) -> Row:
+    """The named margin schedule; `owner` is the instrument or asset that needs it."""
+    if name is None:
+        raise ValueError(f"{owner} has no margin schedule")
+    return dict(market.margin["margin_schedules"][name])
+
+
+def schedule_factor(market: Market, name: str | None) -> float:
+    """The margin rate factor of a schedule, 1 where there is no schedule."""
+    return margin_rate(market.state, name, starred=True)
+
+
+def currency_value(market: Market, schedule: Row) -> float:
+    """X of the schedule's currency."""
+    return market.state.value[schedule.get("currency") or market.snapshot.reporting]
+
+
+def instrument_requirement(market: Market, name: str, position: Position, level: str, leveraged: bool = True) -> float:
+    """The requirement of one netted position from the tiers of its schedule (or its amount per contract), in reporting currency."""
+    schedule_name = market.snapshot.instruments[name].get("margin_schedule")
+    schedule = margin_schedule(market, schedule_name, name)
+    contracts = abs(position.quantity)
+    unit = currency_value(market, schedule)
+    notional = contracts * market.priced[name].notional / unit
+    needed = from_schedule(schedule, notional, contracts, level)
+    if level == "initial" and leveraged and position.leverage is not None:
+        needed = max(needed, notional / position.leverage)
+    return needed * unit * schedule_factor(market, schedule_name)
+
+
+def from_schedule(schedule: Row, notional: float, contracts: float, level: str) -> float:
+    """What a schedule asks for a notional in its own currency."""
+    amounts = schedule.get("amount_per_contract")
+    if amounts is not None:
+        return at_level(amounts, level, 0.0) * contracts
+    tiers = schedule["tiers"]
+    by_contracts = schedule.get("basis", "value") == "contracts"
+    measure = contracts if by_contracts else notional
+    convention = schedule.get("convention", "marginal")
+    if convention == "marginal":
+        charged = 0.0
+        for number, tier in enumerate(tiers):
+            high = tiers[number + 1]["from"] if number + 1 < len(tiers) else float("inf")
+            charged += tier[f"{level}_rate"] * max(0.0, min(measure, high) - tier["from"])
+        if by_contracts:
+            return charged * notional / contracts if contracts > 0.0 else 0.0
+        return float(charged)
+    # The lower edge of a tier is inclusive: the last tier whose edge is reached holds the position.
+    holding = tiers[0]
+    for tier in tiers:
+        if measure >= tier["from"]:
+            holding = tier
+    charged = holding[f"{level}_rate"] * notional
+    if convention == "deduction":
+        return max(0.0, charged - (holding.get(f"{level}_deduction") or 0.0))
+    return float(charged)
+
+
+def option_requirement(market: Market, model: Row, name: str, position: Position, level: str) -> float:
+    """Short: per unit max(rate*S - otm, minimum*base), or tiers on the notional; long margined: its value less the long-option credit."""
+    instrument, state = market.snapshot.instruments[name], market.state
+    schedule_name = instrument.get("margin_schedule")
+    if position.quantity >= 0.0:
+        if instrument["premium_style"] == "paid" or position.quantity == 0.0:
+            return 0.0
+        worth = instrument["contract_size"] * position.quantity * market.priced[name].mark * state.value[instrument["quote"]]
+        credit = at_level(model.get("long_option_credit"), level, 0.0)
+        return float((1.0 - credit) * worth * schedule_factor(market, schedule_name))
+    schedule = margin_schedule(market, schedule_name, name)
+    short = schedule.get("short_option")
+    if short is None:
+        return instrument_requirement(market, name, position, level, leveraged=False)
+    currency = strike_currency(market.snapshot, instrument)
+    underlying = state.value[instrument["underlying"]] / state.value[currency]
+    w = 1.0 if instrument["option_type"] == "call" else -1.0
+    out_of_the_money = max(0.0, w * (instrument["strike"] - underlying))
+    base = instrument["strike"] if short.get("base", "underlying") == "strike" else underlying
+    terms = short[level]
+    per_unit = max(terms["rate"] * underlying - out_of_the_money, terms["minimum"] * base)
+    amount = per_unit * instrument["contract_size"] * abs(position.quantity) * state.value[currency]
+    return float(amount * schedule_factor(market, schedule_name))
+
+
+def underlying_requirement(market: Market, model: Row, underlying: str, group: dict[str, Position], level: str) -> float:
+    """T(|L - H|) + spread_rate * min(L, H), L and H the long and short expiry nets; initial at least |L - H| / smallest leverage."""
+    schedule_name = market.snapshot.assets[underlying].get("margin_schedule")
+    schedule = margin_schedule(market, schedule_name, underlying)
+    unit = currency_value(market, schedule)
+    nets: dict[object, float] = defaultdict(float)
+    for name, position in group.items():
+        nets[market.snapshot.instruments[name].get("expiry")] += position.quantity * market.priced[name].notional / unit
+    long = sum(net for net in nets.values() if net > 0.0)
+    short = -sum(net for net in nets.values() if net < 0.0)
+    outright = abs(long - short)
+    spread_rate = schedule["spread_rate"] if schedule.get("spread_rate") is not None else model.get("spread_rate")
+    needed = from_schedule(schedule, outright, 0.0, level) + at_level(spread_rate, level, 0.0) * min(long, short)
+    leverages = [position.leverage for position in group.values() if position.leverage is not None]
+    if level == "initial" and leverages:
+        needed = max(needed, outright / min(leverages))
+    return needed * unit * schedule_factor(market, schedule_name)

@@ -1,0 +1,99 @@
+"""Parquet rows and YAML documents as plain dictionaries, with the defaults of the specification filled in.
+
+Nothing here comes from the package under test: the column names and defaults were typed from the specification.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from ruamel.yaml import YAML
+
+Row = dict[str, Any]
+
+DEFAULTS: dict[str, Row] = {
+    "accounts": {"margin_model": "default", "margin_multiplier": 1.0},
+    "positions": {"margin_mode": "cross", "accrued_funding": 0.0},
+    "collateral": {"pool_id": "cross"},
+    "instruments": {"payoff": "linear", "contract_size": 1.0, "exercise": "european", "vol_type": "lognormal", "premium_style": "paid"},
+    "assets": {"rate": 0.0, "may_be_negative": False},
+}
+REFERENCES: dict[str, dict[str, str]] = {
+    "accounts": {"owner_id": "account_id"},
+    "instruments": {"settle": "quote", "risk_group": "underlying"},
+}
+"""Columns that, where null, take the value of another column."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot as dictionaries: accounts, instruments and assets by their key, positions and collateral as rows."""
+
+    as_of: datetime
+    reporting: str
+    accounts: dict[str, Row]
+    instruments: dict[str, Row]
+    assets: dict[str, Row]
+    positions: list[Row]
+    collateral: list[Row]
+
+
+def read_yaml(path: Path) -> Row:
+    """A YAML 1.2 document as plain dictionaries and lists."""
+    document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    return dict(document)
+
+
+def read_rows(folder: Path, table: str) -> list[Row]:
+    """The rows of `NAME.parquet` or of the folder `NAME/`, defaults filled in; empty when the table is absent."""
+    path = folder / f"{table}.parquet"
+    if not path.exists():
+        path = folder / table
+    if not path.exists():
+        return []
+    rows = pq.read_table(path).to_pylist()
+    for row in rows:
+        for column, default in DEFAULTS.get(table, {}).items():
+            if row.get(column) is None:
+                row[column] = default
+        for column, other in REFERENCES.get(table, {}).items():
+            if row.get(column) is None:
+                row[column] = row[other]
+    return list(rows)
+
+
+def as_utc(moment: datetime | str) -> datetime:
+    """A moment with its zone; without one it is UTC."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def read_snapshot(folder: Path, as_of: datetime | str, reporting: str) -> Snapshot:
+    """Read the tables of a snapshot folder."""
+    positions, collateral = read_rows(folder, "positions"), read_rows(folder, "collateral")
+    accounts = {row["account_id"]: row for row in read_rows(folder, "accounts")}
+    for row in (*positions, *collateral):
+        if row["account_id"] not in accounts:
+            # Only legal when there is no accounts table: every account is then its own owner.
+            accounts[row["account_id"]] = {"account_id": row["account_id"], "owner_id": row["account_id"], **DEFAULTS["accounts"]}
+    instruments = {row["instrument_id"]: row for row in read_rows(folder, "instruments")}
+    assets = {row["asset"]: row for row in read_rows(folder, "assets")}
+    if reporting not in assets:
+        assets[reporting] = {"asset": reporting, "price": 1.0, "asset_class": "cash", **DEFAULTS["assets"]}
+    for row in assets.values():
+        if row.get("price_currency") is None:
+            row["price_currency"] = reporting
+    for row in positions:
+        if row.get("pool_id") is None:
+            row["pool_id"] = "cross" if row["margin_mode"] == "cross" else isolated_pool(row)
+    return Snapshot(as_utc(as_of), reporting, accounts, instruments, assets, positions, collateral)
+
+
+def isolated_pool(position: Row) -> str:
+    """The default pool of an isolated position: its instrument and side."""
+    return f"{position['instrument_id']}:{'short' if position['quantity'] < 0 else 'long'}"

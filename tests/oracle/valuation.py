@@ -1,0 +1,174 @@
+"""What one contract of every instrument is worth in a state, and what a netted position is worth (methodology, section 3)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from oracle.options import LARGEST_VOL, Option, bounds, implied_vol, price
+from oracle.reading import Row, Snapshot
+from oracle.shocks import State, clamped, years_to_expiry
+
+
+@dataclass(frozen=True)
+class OptionTerms:
+    """What is fixed at base for an option: carry (or the forward, where moves are additive), implied vol, constant offset."""
+
+    option: Option
+    carry: float
+    base_forward: float
+    base_ratio: float
+    additive: bool
+    vol: float
+    offset: float | None
+    """None where the implied vol reproduces the mark."""
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One instrument in one state: mark in quote units, unsigned notional of one contract in reporting currency."""
+
+    mark: float
+    notional: float
+
+
+def strike_currency(snapshot: Snapshot, instrument: Row) -> str:
+    """The currency of strike and forward: the quote asset; of coin options the price currency of the underlying."""
+    if instrument["payoff"] == "inverse" and instrument["kind"] == "option":
+        return str(snapshot.assets[instrument["underlying"]]["price_currency"])
+    return str(instrument["quote"])
+
+
+def price_ratio(snapshot: Snapshot, instrument: Row, state: State) -> float:
+    """R: the underlying in the quote currency (options: in the strike's currency)."""
+    return state.value[instrument["underlying"]] / state.value[strike_currency(snapshot, instrument)]
+
+
+def base_forward(snapshot: Snapshot, instrument: Row, base: State) -> tuple[float, float]:
+    """Forward and carry at base: from the column, else a dated future of the same underlying, currency and expiry, else the rate."""
+    years = years_to_expiry(snapshot, instrument)
+    ratio = price_ratio(snapshot, instrument, base)
+    currency = strike_currency(snapshot, instrument)
+    forward = instrument.get("forward")
+    if forward is None:
+        for name in sorted(snapshot.instruments):
+            future = snapshot.instruments[name]
+            same = future["underlying"] == instrument["underlying"] and future["quote"] == currency
+            if future["kind"] == "future" and same and future.get("expiry") == instrument["expiry"]:
+                forward = future["mark_price"]
+                break
+    if forward is None:
+        carry = snapshot.assets[currency]["rate"]
+        return ratio * math.exp(carry * years), carry
+    carry = math.log(forward / ratio) / years if forward / ratio > 0.0 else 0.0
+    return forward, carry
+
+
+def option_terms(snapshot: Snapshot, base: State) -> dict[str, OptionTerms]:
+    """The base terms of every option of the snapshot."""
+    terms = {}
+    for name, instrument in snapshot.instruments.items():
+        if instrument["kind"] != "option":
+            continue
+        if instrument["exercise"] != "european":
+            raise ValueError(f"{name}: American exercise is not in this version")
+        option = Option(
+            w=1.0 if instrument["option_type"] == "call" else -1.0,
+            strike=instrument["strike"],
+            inverse=instrument["payoff"] == "inverse",
+            normal=instrument["vol_type"] == "normal",
+        )
+        forward, carry = base_forward(snapshot, instrument, base)
+        years = years_to_expiry(snapshot, instrument)
+        discount = discount_factor(snapshot, instrument, base)
+        vol = implied_vol(option, instrument["mark_price"], forward, years, discount)
+        offset = None
+        if vol is None:
+            vol = instrument.get("implied_vol") or 0.0
+            offset = instrument["mark_price"] - price(option, forward, vol, years, discount)
+        additive = snapshot.assets[instrument["underlying"]]["may_be_negative"]
+        terms[name] = OptionTerms(option, carry, forward, price_ratio(snapshot, instrument, base), additive, vol, offset)
+    return terms
+
+
+def discount_factor(snapshot: Snapshot, instrument: Row, state: State) -> float:
+    """exp(-r*T) at the quote currency's rate; 1 for margined and for coin options."""
+    if instrument["premium_style"] == "margined" or instrument["payoff"] == "inverse":
+        return 1.0
+    return math.exp(-state.rate[strike_currency(snapshot, instrument)] * years_to_expiry(snapshot, instrument, state))
+
+
+def forward_price(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: State) -> float:
+    """F(s): R(s)*exp((c + dr)*T(s)), or the base forward plus the move of R where the underlying may be negative; times (1 + basis)."""
+    ratio = price_ratio(snapshot, instrument, state)
+    if terms.additive:
+        forward = terms.base_forward + ratio - terms.base_ratio
+    else:
+        currency = strike_currency(snapshot, instrument)
+        carry = terms.carry + state.rate[currency] - snapshot.assets[currency]["rate"]
+        forward = ratio * math.exp(carry * years_to_expiry(snapshot, instrument, state))
+    return forward * (1.0 + state.basis[instrument["instrument_id"]])
+
+
+def option_mark(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: State) -> float:
+    """The price of an option in a state, in the unit of its mark."""
+    years = years_to_expiry(snapshot, instrument, state)
+    forward = forward_price(snapshot, instrument, terms, state)
+    discount = discount_factor(snapshot, instrument, state)
+    if years == 0.0:
+        return price(terms.option, forward, 0.0, 0.0, 1.0)
+    a, b = state.vol[instrument["instrument_id"]]
+    # The range of stressed vols is that of annualised decimals; normal vols are in price units and have no upper end.
+    vol = terms.vol if (a, b) == (1.0, 0.0) else clamped(a * terms.vol + b, 0.0, math.inf if terms.option.normal else LARGEST_VOL)
+    model = price(terms.option, forward, vol, years, discount)
+    if terms.offset is None:
+        return model
+    return clamped(model + terms.offset, *bounds(terms.option, forward, discount))
+
+
+def plain_mark(snapshot: Snapshot, instrument: Row, base: State, state: State) -> float:
+    """The mark of anything that is not an option: proportional to R, additive where the underlying may be negative; times (1 + basis)."""
+    before, now = price_ratio(snapshot, instrument, base), price_ratio(snapshot, instrument, state)
+    if snapshot.assets[instrument["underlying"]]["may_be_negative"]:
+        mark = instrument["mark_price"] + now - before
+    else:
+        mark = instrument["mark_price"] * (now / before)
+    return float(mark * (1.0 + state.basis[instrument["instrument_id"]]))
+
+
+def value_instruments(snapshot: Snapshot, base: State, state: State, terms: dict[str, OptionTerms]) -> dict[str, Priced]:
+    """Mark and unit notional of every instrument: linear and spot cs*|M|*X_quote, quanto cs*|M|*X_settle, inverse cs*X_quote, option cs*S_u."""
+    priced = {}
+    for name, instrument in snapshot.instruments.items():
+        size = instrument["contract_size"]
+        if instrument["kind"] == "option":
+            mark = option_mark(snapshot, instrument, terms[name], state)
+            notional = size * abs(state.value[instrument["underlying"]])
+        else:
+            mark = plain_mark(snapshot, instrument, base, state)
+            if instrument["payoff"] == "inverse":
+                notional = size * state.value[instrument["quote"]]
+            elif instrument["payoff"] == "quanto":
+                notional = size * abs(mark) * state.value[instrument["settle"]]
+            else:
+                notional = size * abs(mark) * state.value[instrument["quote"]]
+        priced[name] = Priced(mark, notional)
+    return priced
+
+
+def is_settled_in_profit_and_loss(instrument: Row) -> bool:
+    """Futures, perpetuals and margined options: their value is a P&L; spot and paid options are worth their price."""
+    return instrument["kind"] in ("future", "perpetual") or (instrument["kind"] == "option" and instrument["premium_style"] == "margined")
+
+
+def position_value(instrument: Row, mark: float, quantity: float, cost: float, funding: float, state: State) -> float:
+    """Value in reporting currency of lots netted to `quantity` contracts and `cost` = sum q*e (inverse: sum q/e)."""
+    size = instrument["contract_size"]
+    quote, settle = state.value[instrument["quote"]], state.value[instrument["settle"]]
+    if not is_settled_in_profit_and_loss(instrument):
+        return float(size * quantity * mark * quote)
+    if instrument["payoff"] == "inverse" and instrument["kind"] != "option":
+        return float(size * (cost - quantity / mark) * settle + funding * settle)
+    if instrument["payoff"] == "quanto":
+        return float(size * (quantity * mark - cost) * settle + funding * settle)
+    return float(size * (quantity * mark - cost) * quote + funding * settle)
