@@ -51,9 +51,13 @@ def recomputed_id(stated: Identity) -> str:
 
 
 def code_sha256() -> str:
-    """SHA-256 over the package's own Python files: sorted relative path and SHA-256 of each."""
+    """SHA-256 over the package's own Python files: sorted relative path and SHA-256 of each.
+
+    Shipped data (folders with a leading underscore, present in an installed package only) is no code.
+    """
     package = Path(__file__).parents[1]
+    files = {file.relative_to(package).as_posix(): file for file in package.rglob("*.py")}
     digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
-        digest.update(f"{file.relative_to(package).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for name in sorted(name for name in files if not name.startswith(("_templates/", "_sample_data/"))):
+        digest.update(f"{name} {hashlib.sha256(files[name].read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()

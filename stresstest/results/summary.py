@@ -13,7 +13,26 @@ from stresstest.results.light import Status, status_of
 from stresstest.tables import MEASURES, STATUSES
 
 WORST_ACCOUNTS = 10
-BASES = ("stress_loss_over_margin", "uncollateralised_loss")
+Basis = Literal["stress_loss_over_margin", "uncollateralised_loss"]
+BASES: tuple[Basis, ...] = ("stress_loss_over_margin", "uncollateralised_loss")
+
+
+class RunFacts(Document):
+    """What the run was about. `name` is the scenario set's; `as_of` is UTC, ISO 8601."""
+
+    name: str
+    snapshot_label: str
+    as_of: str
+    reporting_currency: str
+
+
+class Resources(Document):
+    """What the run file says stands behind a default, in reporting currency."""
+
+    insurance_fund: float
+    skin_in_the_game: float
+    default_fund: float
+    total: float
 
 
 class BookFigures(Document):
@@ -91,17 +110,17 @@ class Summary(Document):
     """The executive figures of a run."""
 
     schema_version: Literal[1] = 1
-    title: str
-    as_of: str
-    reporting_currency: str
+    result_id: str
+    run: RunFacts
     status: Status
-    book: BookFigures
+    counts: BookFigures
+    resources: Resources | None
     scenarios: int
     headline_scenarios: int
     base: ScenarioFigures
     worst: ScenarioFigures | None
     """The headline scenario with the largest margin shortfall; among equals the largest loss, then the first."""
-    cover: dict[Literal["stress_loss_over_margin", "uncollateralised_loss"], CoverFigures]
+    cover: dict[Basis, CoverFigures]
     worst_accounts: tuple[AccountFigures, ...]
     checks: dict[Literal["pass", "warn", "fail"], int]
 
@@ -130,11 +149,11 @@ def summarise(
     # Summed in the order of rows, one after the other: the frame's own sum may differ in its last bit from run to run.
     gross = sum(account_summary["gross_notional"].to_list())
     return Summary(
-        title=title,
-        as_of=as_of,
-        reporting_currency=currency,
+        result_id=result_id,
+        run=run,
         status=status_of(scenario_summary, quality, counts.excluded_accounts),
-        book=BookFigures(
+        resources=resources,
+        counts=BookFigures(
             accounts=account_summary.height, gross_notional=gross, **{name: getattr(counts, name) for name in counts.__dataclass_fields__}
         ),
         scenarios=scenario_summary.height,
@@ -152,7 +171,7 @@ def _scenario(row: Mapping[str, Any]) -> ScenarioFigures:
     return ScenarioFigures(**{name: row[name] for name in names}, accounts={status: row[f"accounts_{status}"] for status in STATUSES})  # type: ignore[misc]
 
 
-def _cover(headline: pl.DataFrame, n: int, basis: str, counts: Counts) -> Cover:
+def _cover(headline: pl.DataFrame, n: int, basis: Basis, counts: Counts) -> Cover:
     column = f"cover_{n}_{basis}"
     incomplete = counts.excluded_accounts > 0
     if not headline.height or headline[column].max() == 0.0:
