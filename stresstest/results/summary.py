@@ -140,7 +140,13 @@ class Counts:
 
 
 def summarise(
-    title: str, as_of: str, currency: str, counts: Counts, account_summary: pl.DataFrame, scenario_summary: pl.DataFrame, quality: pl.DataFrame
+    result_id: str,
+    run: RunFacts,
+    counts: Counts,
+    resources: Resources | None,
+    account_summary: pl.DataFrame,
+    scenario_summary: pl.DataFrame,
+    quality: pl.DataFrame,
 ) -> Summary:
     """The summary of a run from its result tables (all of them as `store.conform` orders them)."""
     headline = scenario_summary.filter("headline")
