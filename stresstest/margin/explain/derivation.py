@@ -1,0 +1,127 @@
+"""From holdings, factor values and rules to the explanation: the order of the derivation, and what of it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from stresstest.margin.explain import collateral, positions, requirement, rules, states, totals
+from stresstest.margin.explain.holdings import Holdings
+from stresstest.margin.explain.naming import Names
+from stresstest.margin.rulebook import Rulebook
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+from stresstest.valuation.unit_values import Floats
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The figures of some accounts in some scenarios, with everything they are made of; money in reporting currency unless said otherwise.
+
+    Every frame starts with `account_id, pool_id, scenario_id` (accounts: without pool), and is sorted by account and pool in the order of the
+    book, then scenario in file order, then its own key. `*_maintenance` and `*_initial` are the two versions of a figure.
+
+    `positions`: one row per netted position: quantity, prices in the quote currency, values, notional; what joins the balance of token
+    `joins` or is added to the margin balance; `charge` = the row of `charges` (within the pool) that holds its requirement, and its `rule`.
+    `charges`: one row per thing charged, a position or a net of an underlying: size in the schedule's `currency`, tiers, spread and
+    leverage floor, `unscaled` = before margin rate and multiplier, `requirement` = after.
+    `tiers`: tier by tier what is inside (`part`, in units of `basis`) and its charge in the schedule's currency.
+    `balances`: collateral row by row, with location and holding share.
+    `tokens`: net balance per token: rows, P&L and spot joined, ratio, and what counts after haircut or liability weight.
+    `bands`: band by band: edges and part in reporting currency, haircut at base and stressed, value kept.
+    `pools`, `accounts`: all measures and the status.
+    """
+
+    positions: pl.DataFrame
+    charges: pl.DataFrame
+    tiers: pl.DataFrame
+    balances: pl.DataFrame
+    tokens: pl.DataFrame
+    bands: pl.DataFrame
+    pools: pl.DataFrame
+    accounts: pl.DataFrame
+
+
+def explain(
+    dimensions: Dimensions, holdings: Holdings, resolved: Resolved, marks: Floats, rulebook: Rulebook, scenario_positions: Sequence[int]
+) -> Explanation:
+    """Derives every figure of the accounts in `holdings`.
+
+    Args:
+        dimensions: the dimension tables of the book.
+        holdings: what the accounts hold: see `holdings_of`.
+        resolved: factor values of every scenario.
+        marks: f64[instruments, S] in quote units: `UnitValues.mark`.
+        rulebook: the margin file.
+        scenario_positions: which scenarios, by position in `resolved`; 0 is base.
+
+    Raises:
+        IndexError: a scenario position that `resolved` does not have.
+    """
+    for position in scenario_positions:
+        if not 0 <= position < resolved.scenarios:
+            raise IndexError(f"no scenario at position {position}")
+    # Changes and k of stress_loss_over_margin compare with base, so base is always derived and dropped at the end.
+    scenarios = sorted({0, *scenario_positions})
+    terms = rules.rules_of(rulebook, dimensions)
+    assets = states.asset_states(dimensions, resolved, scenarios)
+    pools = _pools(dimensions, holdings, terms)
+
+    instruments = states.instrument_states(dimensions, assets, marks, scenarios)
+    held = _with_terms(holdings.positions, pools, terms)
+    valued = collateral.position_credits(positions.value_positions(held, instruments))
+    charges, tiers = _charges(valued, pools, assets, terms, states.margin_rates(resolved, scenarios))
+    balances = collateral.value_balances(holdings.collateral, assets, states.holding_shares(resolved, scenarios))
+    tokens = collateral.net_tokens(balances, valued, assets, terms.of_assets)
+    bands = collateral.haircut_bands(tokens, terms.collateral_bands)
+    tokens = collateral.margin_values(tokens, bands)
+    wanted = pools.join(pl.DataFrame({"scenario": pl.Series(scenarios, dtype=pl.Int32)}), how="cross")
+    totalled = totals.total_pools(wanted, valued, balances, tokens, charges)
+    names = Names(dimensions, resolved, pools, sorted(set(scenario_positions)))
+    pool_figures = names.pools(totalled)
+    return Explanation(
+        positions=names.positions(valued, charges),
+        charges=names.charges(charges),
+        tiers=names.tiers(tiers),
+        balances=names.balances(balances),
+        tokens=names.tokens(tokens),
+        bands=names.bands(bands),
+        pools=pool_figures,
+        accounts=totals.total_accounts(pool_figures),
+    )
+
+
+def _pools(dimensions: Dimensions, holdings: Holdings, terms: rules.Rules) -> pl.DataFrame:
+    """The pools with their names and the terms of their account and its model."""
+    accounts = dimensions.accounts.with_row_index("account").select(
+        pl.col("account").cast(pl.Int32), "owner_id", "account_id", "margin_multiplier", model="margin_model"
+    )
+    pool_ids = dimensions.pools.with_row_index("pool").select(pl.col("pool").cast(pl.Int32), "pool_id")
+    rows = holdings.pools.join(pool_ids, on="pool", how="left", maintain_order="left")
+    rows = rows.join(accounts, on="account", how="left", maintain_order="left")
+    return rows.join(terms.models, on="model", how="left", maintain_order="left").sort("pool")
+
+
+def _with_terms(held: pl.DataFrame, pools: pl.DataFrame, terms: rules.Rules) -> pl.DataFrame:
+    """Positions with the terms of their model and the schedules that may charge them."""
+    held = held.join(pools.drop("owner_id", "account_id", "pool_id"), on="pool", how="left", maintain_order="left")
+    held = held.join(terms.of_instruments, on="instrument", how="left", maintain_order="left")
+    short = terms.margin_schedules.select("schedule", *rules.SHORT_OPTION)
+    return held.join(short, on="schedule", how="left", maintain_order="left").with_columns(pl.col("short_option").fill_null(False))
+
+
+def _charges(
+    valued: pl.DataFrame, pools: pl.DataFrame, assets: pl.DataFrame, terms: rules.Rules, rates: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Everything that is charged, and its tiers."""
+    scaling = pools.select("pool", "model", "margin_multiplier", "spread_rate_maintenance", "spread_rate_initial")
+    tiered = pl.concat([requirement.charge_by_tiers(valued), requirement.charge_by_underlying(valued)]).with_row_index("charge")
+    tiered = tiered.join(terms.margin_schedules.drop(rules.SHORT_OPTION), on="schedule", how="left", maintain_order="left")
+    currency = assets.select("scenario", currency="asset", currency_value="value")
+    tiered = tiered.join(currency, on=["currency", "scenario"], how="left", maintain_order="left")
+    tiered = tiered.join(scaling, on="pool", how="left", maintain_order="left").with_columns(size=pl.col("notional") / pl.col("currency_value"))
+    tiers = requirement.tier_parts(tiered, terms.tiers)
+    charges = pl.concat([requirement.tier_requirements(tiered, tiers), requirement.option_requirements(valued)], how="diagonal")
+    return requirement.scale_requirements(charges, rates), tiers

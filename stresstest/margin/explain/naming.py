@@ -1,0 +1,227 @@
+"""Codes to names: which columns of the derivation are shown, under which names and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from stresstest.margin.explain.collateral import VERSIONS
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+from stresstest.tables import MEASURES
+
+_KEY = ["account_id", "pool_id", "scenario_id"]
+
+
+def _both(*stems: str) -> list[str]:
+    return [f"{stem}_{version}" for stem in stems for version in VERSIONS]
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names behind the codes of `pool`, `scenario`, `instrument`, `asset` and `location`, and the scenarios that were asked for."""
+
+    dimensions: Dimensions
+    resolved: Resolved
+    of_pools: pl.DataFrame
+    wanted: list[int]
+
+    def positions(self, rows: pl.DataFrame, charges: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        own = charges.filter(pl.col("instrument").is_not_null()).select(
+            "pool", "scenario", "instrument", pl.col("rule").alias("charged"), *_both("unscaled", "requirement")
+        )
+        rows = rows.join(own, on=["pool", "scenario", "instrument"], how="left", maintain_order="left")
+        netted = (pl.col("net_by") == "underlying") & (pl.col("kind") != "option") & ((pl.col("kind") != "spot") | pl.col("schedule").is_not_null())
+        schedule = pl.when(netted).then(pl.col("net_schedule")).otherwise(pl.col("schedule"))
+        return self._named(
+            rows.with_columns(
+                rule=pl.coalesce(
+                    "charged",
+                    pl.when(pl.col("quantity") == 0)
+                    .then(pl.lit("nothing held"))
+                    .when(schedule.is_null())
+                    .then(pl.lit("no schedule"))
+                    .otherwise(pl.lit("net by underlying")),
+                ),
+                schedule=schedule,
+                stressed_price="mark",
+                base_price="base_mark",
+                price_move=pl.when(pl.col("base_mark") > 0).then(pl.col("mark") / pl.col("base_mark") - 1.0),
+                stressed_value="value",
+                value_change=pl.col("value") - pl.col("base_value"),
+                joins=self._gather("assets", "asset", rows["joins"]),
+                underlying=self._gather("assets", "asset", rows["underlying"]),
+                quote=self._gather("assets", "asset", rows["quote"]),
+            ),
+            ["instrument"],
+            "instrument_id",
+            "kind",
+            "underlying",
+            "quote",
+            "quantity",
+            "base_price",
+            "stressed_price",
+            "price_move",
+            "base_value",
+            "stressed_value",
+            "value_change",
+            "notional",
+            "joins",
+            *_both("joined", "added"),
+            "schedule",
+            "rule",
+            *_both("unscaled", "requirement"),
+        )
+
+    def charges(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        return self._named(
+            self._subject(rows),
+            ["underlying_code", "instrument"],
+            "subject",
+            "instrument_id",
+            "underlying",
+            "schedule",
+            "rule",
+            "basis",
+            "convention",
+            "currency",
+            "contracts",
+            "notional",
+            "size",
+            "long",
+            "short",
+            "leverage",
+            *_both("tiers", "spread_rate", "spread"),
+            "leverage_floor",
+            "per_contract",
+            *_both("amount"),
+            "underlying_price",
+            "out_of_the_money",
+            "short_base",
+            *_both("short_rate", "short_minimum"),
+            "current_value",
+            *_both("long_option_credit", "unscaled"),
+            "margin_rate",
+            "margin_multiplier",
+            *_both("requirement"),
+        )
+
+    def tiers(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`; tiers with nothing inside are left out, but for the first."""
+        reached = rows.filter((pl.col("part") > 0) | (pl.col("tier") == 1))
+        return self._named(
+            self._subject(reached),
+            ["underlying_code", "instrument", "tier"],
+            "subject",
+            "schedule",
+            "basis",
+            "convention",
+            "currency",
+            "tier",
+            "from",
+            "to",
+            *_both("rate", "deduction"),
+            "part",
+            *_both("charge"),
+        )
+
+    def balances(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        return self._named(
+            rows.with_columns(
+                asset_id=self._gather("assets", "asset", rows["asset"]),
+                location_name=self._gather("locations", "location", rows.select(pl.when(pl.col("location") >= 0).then("location"))["location"]),
+                stressed_price="price",
+                stressed_value="value",
+                value_change=pl.col("value") - pl.col("base_value"),
+            ),
+            ["asset", "location", "row"],
+            pl.col("asset_id").alias("asset"),
+            pl.col("location_name").alias("location"),
+            "amount",
+            "holding_share",
+            "base_price",
+            "stressed_price",
+            "base_value",
+            "stressed_value",
+            "value_change",
+        )
+
+    def tokens(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        return self._named(
+            self._token(rows),
+            ["asset"],
+            pl.col("asset_id").alias("asset"),
+            "rows",
+            "amount",
+            "base_balance",
+            "balance",
+            *_both("joined", "net"),
+            "ratio",
+            "schedule",
+            "basis",
+            *_both("liability_weight", "margin_value"),
+            pl.col("own_kept").alias("collateral_after_initial_haircut"),
+        )
+
+    def bands(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`; bands with nothing inside are left out, but for the first."""
+        reached = rows.filter((pl.max_horizontal("part_maintenance", "part_initial") > 0) | (pl.col("band") == 1))
+        return self._named(
+            self._token(reached),
+            ["asset", "band"],
+            pl.col("asset_id").alias("asset"),
+            "schedule",
+            "basis",
+            "band",
+            "from",
+            "to",
+            *_both("haircut", "stressed_haircut", "part", "kept"),
+        )
+
+    def pools(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        return self._named(
+            rows,
+            [],
+            "owner_id",
+            "model",
+            "margin_multiplier",
+            *(column.name for column in MEASURES),
+            "status",
+            "position_value",
+            "base_position_value",
+            "base_collateral_value",
+            "base_initial_margin",
+            "collateral_kept",
+            "gross_notional",
+            "tolerance",
+            "breach_at_equality",
+        )
+
+    def _subject(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.with_columns(
+            underlying_code="underlying",
+            underlying=self._gather("assets", "asset", rows["underlying"]),
+            instrument_id=self._gather("instruments", "instrument_id", rows["instrument"]),
+            currency=self._gather("assets", "asset", rows["currency"]),
+        ).with_columns(subject=pl.coalesce("instrument_id", pl.format("{} net", "underlying")))
+
+    def _token(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.with_columns(asset_id=self._gather("assets", "asset", rows["asset"]))
+
+    def _gather(self, table: str, column: str, codes: pl.Series) -> pl.Series:
+        names: pl.Series = getattr(self.dimensions, table)[column]
+        return names.gather(codes)
+
+    def _named(self, rows: pl.DataFrame, order: list[str], *columns: str | pl.Expr) -> pl.DataFrame:
+        """The wanted scenarios, in order of pool, scenario and `order`, with account, pool and scenario named."""
+        terms = self.of_pools.select("pool", "account_id", "pool_id", "owner_id", "model", "margin_multiplier")
+        chosen = rows.filter(pl.col("scenario").is_in(self.wanted)).drop(terms.columns[1:], strict=False)
+        ids = pl.Series("scenario_id", self.resolved.ids, dtype=pl.String)
+        named = chosen.with_columns(scenario_id=ids.gather(chosen["scenario"])).join(terms, on="pool", how="left", maintain_order="left")
+        return named.sort("pool", "scenario", *order).select(*_KEY, *columns)

@@ -1,0 +1,208 @@
+"""The margin file as frames, joined by name to what it governs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from stresstest.margin.rulebook import AmountPair, Band, CollateralSchedule, MarginSchedule, Model, Rulebook, ShortOptionRate, Tier
+from stresstest.snapshot.book import Dimensions
+
+if TYPE_CHECKING:
+    from polars.datatypes import DataTypeClass
+
+NO_SCHEDULE = "(none)"
+"""Schedule of an asset without one: nothing counts, a debt counts once."""
+REPORTING_CURRENCY = "(reporting currency)"
+"""Schedule of the reporting currency where the snapshot gives it none: all counts."""
+
+SHORT_OPTION = ["short_option", "short_base", "short_rate_maintenance", "short_rate_initial", "short_minimum_maintenance", "short_minimum_initial"]
+"""Columns of a margin schedule's rule for short options; `short_option` false = it has none."""
+
+_PAIR = ("maintenance", "initial")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`models`: `model` and its terms, caps null = none. `of_instruments`: per `instrument` the `schedule` that charges it alone and
+    `net_schedule`, that of its underlying (null = none). `margin_schedules`, `tiers`, `collateral_bands`: by `schedule`, edges `from`
+    (inclusive) and `to` (null = no end). `of_assets`: `asset, schedule, basis, currency, liability_weight_*`.
+    """
+
+    models: pl.DataFrame
+    of_instruments: pl.DataFrame
+    margin_schedules: pl.DataFrame
+    tiers: pl.DataFrame
+    of_assets: pl.DataFrame
+    collateral_bands: pl.DataFrame
+
+
+def rules_of(rulebook: Rulebook, dimensions: Dimensions) -> Rules:
+    """The rulebook against a book.
+
+    Raises:
+        KeyError: a schedule, model or currency that does not exist; the checks of a run refuse such input before anything is computed.
+    """
+    codes = {asset: code for code, asset in enumerate(dimensions.assets["asset"])}
+    names = set(dimensions.instruments["margin_schedule"].drop_nulls()) | set(dimensions.assets["margin_schedule"].drop_nulls())
+    _known("margin schedules", names, rulebook.margin_schedules)
+    _known("models", set(dimensions.accounts["margin_model"]), rulebook.models)
+    currency = dimensions.reporting_currency
+    return Rules(
+        models=_models(rulebook.models),
+        of_instruments=_of_instruments(dimensions),
+        margin_schedules=_margin_schedules(rulebook.margin_schedules, codes, currency),
+        tiers=_tiers(rulebook.margin_schedules),
+        of_assets=_of_assets(rulebook.collateral_schedules, codes, dimensions),
+        collateral_bands=_collateral_bands(rulebook.collateral_schedules),
+    )
+
+
+def _known(what: str, names: set[str], existing: Mapping[str, object]) -> None:
+    missing = sorted(names - existing.keys())
+    if missing:
+        raise KeyError(f"{what} not in the margin file: {', '.join(missing)}")
+
+
+def _pair(stem: str, pair: Any) -> dict[str, float | None]:
+    return {f"{stem}_{version}": getattr(pair, version) for version in _PAIR}
+
+
+def _columns(*stems: str) -> dict[str, DataTypeClass]:
+    return {f"{stem}_{version}": pl.Float64 for stem in stems for version in _PAIR}
+
+
+def _models(models: Mapping[str, Model]) -> pl.DataFrame:
+    schema = pl.Schema(
+        {
+            "model": pl.String,
+            "net_by": pl.String,
+            "pnl_into": pl.String,
+            "breach_at_equality": pl.Boolean,
+            **_columns("spread_rate", "positive_pnl_weight", "positive_pnl_cap", "long_option_credit"),
+        }
+    )
+    return pl.DataFrame(
+        [
+            {
+                "model": name,
+                "net_by": model.net_by,
+                "pnl_into": model.pnl_into,
+                "breach_at_equality": model.breach_at_equality,
+                **_pair("spread_rate", model.spread_rate),
+                **_pair("positive_pnl_weight", model.positive_pnl_weight),
+                **_pair("positive_pnl_cap", model.positive_pnl_cap),
+                **_pair("long_option_credit", model.long_option_credit),
+            }
+            for name, model in models.items()
+        ],
+        schema=schema,
+    )
+
+
+def _of_instruments(dimensions: Dimensions) -> pl.DataFrame:
+    of_underlyings = dimensions.assets.select(underlying="asset", net_schedule="margin_schedule")
+    instruments = dimensions.instruments.with_row_index("instrument").select(
+        pl.col("instrument").cast(pl.Int32), "underlying", schedule="margin_schedule"
+    )
+    return instruments.join(of_underlyings, on="underlying", how="left", maintain_order="left").drop("underlying")
+
+
+def _margin_schedules(schedules: Mapping[str, MarginSchedule], codes: Mapping[str, int], reporting: str) -> pl.DataFrame:
+    nothing = ShortOptionRate(rate=0.0, minimum=0.0)
+    no_amount = AmountPair(maintenance=0.0, initial=0.0)
+
+    def row(name: str, schedule: MarginSchedule) -> dict[str, object]:
+        short = schedule.short_option
+        rates = {version: nothing if short is None else getattr(short, version) for version in _PAIR}
+        return {
+            "schedule": name,
+            "currency": codes[schedule.currency or reporting],
+            "basis": schedule.basis,
+            "convention": schedule.convention,
+            "per_contract": schedule.amount_per_contract is not None,
+            **_pair("amount", schedule.amount_per_contract or no_amount),
+            "short_option": short is not None,
+            "short_base": None if short is None else short.base,
+            **{f"short_rate_{version}": rate.rate for version, rate in rates.items()},
+            **{f"short_minimum_{version}": rate.minimum for version, rate in rates.items()},
+        }
+
+    schema = pl.Schema(
+        {
+            "schedule": pl.String,
+            "currency": pl.Int32,
+            "basis": pl.String,
+            "convention": pl.String,
+            "per_contract": pl.Boolean,
+            **_columns("amount"),
+            "short_option": pl.Boolean,
+            "short_base": pl.String,
+            **_columns("short_rate", "short_minimum"),
+        }
+    )
+    return pl.DataFrame([row(name, schedule) for name, schedule in schedules.items()], schema=schema)
+
+
+def _edges(steps: Sequence[Band] | Sequence[Tier]) -> list[tuple[float, float | None]]:
+    lower = [step.from_ for step in steps]
+    return list(zip(lower, [*lower[1:], None], strict=True)) if lower else []
+
+
+def _tiers(schedules: Mapping[str, MarginSchedule]) -> pl.DataFrame:
+    schema = pl.Schema({"schedule": pl.String, "tier": pl.Int32, "from": pl.Float64, "to": pl.Float64, **_columns("rate", "deduction")})
+    return pl.DataFrame(
+        [
+            {
+                "schedule": name,
+                "tier": number,
+                "from": lower,
+                "to": upper,
+                "rate_maintenance": tier.maintenance_rate,
+                "rate_initial": tier.initial_rate,
+                "deduction_maintenance": tier.maintenance_deduction or 0.0,
+                "deduction_initial": tier.initial_deduction or 0.0,
+            }
+            for name, schedule in schedules.items()
+            for number, (tier, (lower, upper)) in enumerate(zip(schedule.tiers, _edges(schedule.tiers), strict=True), start=1)
+        ],
+        schema=schema,
+    )
+
+
+def _of_assets(schedules: Mapping[str, CollateralSchedule], codes: Mapping[str, int], dimensions: Dimensions) -> pl.DataFrame:
+    _known("collateral schedules", set(dimensions.assets["collateral_schedule"].drop_nulls()), schedules)
+    plain = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut": 0}]})
+
+    def row(asset: str, name: str | None) -> dict[str, object]:
+        schedule = plain if name is None else schedules[name]
+        unnamed = REPORTING_CURRENCY if asset == dimensions.reporting_currency else NO_SCHEDULE
+        return {
+            "asset": codes[asset],
+            "schedule": unnamed if name is None else name,
+            "basis": schedule.basis,
+            "currency": codes[schedule.currency or dimensions.reporting_currency],
+            **_pair("liability_weight", schedule.liability_weight),
+        }
+
+    schema = pl.Schema({"asset": pl.Int32, "schedule": pl.String, "basis": pl.String, "currency": pl.Int32, **_columns("liability_weight")})
+    pairs = dimensions.assets.select("asset", "collateral_schedule").rows()
+    return pl.DataFrame([row(asset, name) for asset, name in pairs], schema=schema)
+
+
+def _collateral_bands(schedules: Mapping[str, CollateralSchedule]) -> pl.DataFrame:
+    schema = pl.Schema({"schedule": pl.String, "band": pl.Int32, "from": pl.Float64, "to": pl.Float64, **_columns("haircut")})
+    rows: list[tuple[str, int, float, float | None, float, float]] = [
+        (REPORTING_CURRENCY, 1, 0.0, None, 0.0, 0.0),
+        (NO_SCHEDULE, 1, 0.0, None, 1.0, 1.0),
+    ]
+    for name, schedule in schedules.items():
+        edges = _edges(schedule.bands)
+        rows += [
+            (name, number, lower, upper, band.haircut, band.initial)
+            for number, (band, (lower, upper)) in enumerate(zip(schedule.bands, edges, strict=True), start=1)
+        ]
+    return pl.DataFrame(rows, schema=schema, orient="row")
