@@ -1,0 +1,137 @@
+"""What valuation needs to know of every instrument, once: codes, flags and base figures, options with their implied vols."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+from stresstest.valuation.black import intrinsic, time_value
+from stresstest.valuation.forwards import base_forwards
+from stresstest.valuation.implied import EXPIRED, FOUND, NOISE, imply_vols
+from stresstest.valuation.marks import MAX_VOL, price_scale
+
+SECONDS_A_YEAR = 31_536_000.0
+
+COMMON = (
+    "instrument",
+    "option",
+    "inverse",
+    "additive",
+    "underlying_code",
+    "quote_code",
+    "rate_code",
+    "money_code",
+    "contract_size",
+    "cost_sign",
+    "mark_price",
+    "base_ratio",
+)
+OF_OPTIONS = (
+    "instrument",
+    "sign",
+    "strike",
+    "normal",
+    "discounting",
+    "base_years",
+    "base_rate",
+    "base_forward",
+    "carry",
+    "base_vol",
+    "offset",
+    "outcome",
+)
+
+
+def instrument_terms(dimensions: Dimensions, resolved: Resolved) -> pl.DataFrame:
+    """One row per instrument, in code order.
+
+    Every instrument: `instrument` code i32; `option`, `inverse`, `additive` (the underlying may be negative) bool; `underlying_code`,
+    `quote_code`, `rate_code` (whose rate carries and discounts), `money_code` (asset whose X turns price into value) i32;
+    `contract_size`, `cost_sign`, `mark_price`, `base_ratio` = R(0) f64.
+    Options, null elsewhere: `sign` w, `strike`, `normal` bool, `discounting` (1 discounted, 0 margined or inverse), `base_years`,
+    `base_rate`, `base_forward`, `carry`, `base_vol` (implied; no root: the given vol, or zero), `offset` (quote units), `outcome` of implying.
+
+    Raises:
+        StressTestError: an option of American exercise (not in this version).
+    """
+    _refuse_american(dimensions.instruments)
+    assets, instruments = dimensions.assets, dimensions.instruments
+    underlying, quote, settle = (instruments[f"{role}_code"].to_numpy() for role in ("underlying", "quote", "settle"))
+    value, price = resolved.value[:, 0], resolved.spot[:, 0]
+    # An inverse option lives in the currency in which its underlying is priced: that of its strike.
+    code_of = {asset: code for code, asset in enumerate(assets["asset"])}
+    price_currency = np.array([code_of[currency] for currency in assets["price_currency"]], dtype=np.int32)[underlying]
+    option = (instruments["kind"] == "option").to_numpy()
+    inverse = (instruments["payoff"] == "inverse").to_numpy()
+    by_settle = ~option & instruments["payoff"].is_in(["inverse", "quanto"]).to_numpy()
+    up_front = (instruments["kind"] == "spot").to_numpy() | (option & (instruments["premium_style"] == "paid").to_numpy())
+    terms = instruments.with_columns(
+        pl.Series("instrument", np.arange(instruments.height, dtype=np.int32)),
+        pl.Series("option", option),
+        pl.Series("inverse", inverse),
+        pl.Series("additive", assets["may_be_negative"].to_numpy()[underlying]),
+        pl.Series("rate_code", np.where(option & inverse, price_currency, quote).astype(np.int32)),
+        pl.Series("money_code", np.where(by_settle, settle, quote).astype(np.int32)),
+        pl.Series("cost_sign", np.where(up_front, 0.0, np.where(inverse & ~option, 1.0, -1.0))),
+        pl.Series("base_ratio", np.where(option & inverse, price[underlying], value[underlying] / value[quote])),
+    )
+    options = _option_terms(dimensions, resolved, terms)
+    return terms.select(COMMON).join(options, on="instrument", how="left", maintain_order="left")
+
+
+def _refuse_american(instruments: pl.DataFrame) -> None:
+    american = instruments.filter((pl.col("kind") == "option") & (pl.col("exercise") == "american"))["instrument_id"]
+    if len(american):
+        fault = Fault(
+            "American exercise is not in this version",
+            "Set exercise to european, or leave these instruments out.",
+            table="instruments",
+            column="exercise",
+            rows=len(american),
+            keys=tuple(american.head(5)),
+        )
+        raise StressTestError(Reason.NOT_IN_THIS_VERSION, "The snapshot holds American options", [fault])
+
+
+def _option_terms(dimensions: Dimensions, resolved: Resolved, terms: pl.DataFrame) -> pl.DataFrame:
+    """The columns `OF_OPTIONS`, one row per option."""
+    options = terms.filter("option")
+    rate_code = options["rate_code"].to_numpy()
+    seconds = (pl.col("expiry").dt.epoch("us") - pl.lit(dimensions.as_of).dt.epoch("us")) / 1e6
+    options = options.with_columns(
+        dimensions.assets["asset"].gather(rate_code).alias("strike_currency"),
+        pl.when(pl.col("option_type") == "call").then(1.0).otherwise(-1.0).alias("sign"),
+        (pl.col("vol_type") == "normal").alias("normal"),
+        pl.when((pl.col("premium_style") == "margined") | pl.col("inverse")).then(0.0).otherwise(1.0).alias("discounting"),
+        (seconds / SECONDS_A_YEAR).clip(lower_bound=0.0).alias("base_years"),
+        pl.Series("base_rate", resolved.rate[rate_code, 0], dtype=pl.Float64),
+    )
+    return _with_vols(base_forwards(options, terms.filter(pl.col("kind") == "future"))).select(OF_OPTIONS)
+
+
+def _with_vols(options: pl.DataFrame) -> pl.DataFrame:
+    """Adds `base_vol`, `offset` and `outcome`: the implied vol, else the given one with the constant offset mark - model(given vol)."""
+    forward, strike, years, normal = (pl.col(name) for name in ("base_forward", "strike", "base_years", "normal"))
+    options = options.with_columns(scale=price_scale(forward, pl.col("base_rate"), years))
+    implied = imply_vols(
+        price=(options["mark_price"] / options["scale"]).to_numpy(),
+        forward=options["base_forward"].to_numpy(),
+        strike=options["strike"].to_numpy(),
+        sign=options["sign"].to_numpy(),
+        years=options["base_years"].to_numpy(),
+        normal=options["normal"].to_numpy(),
+        max_vol=MAX_VOL,
+    )
+    given = pl.col("implied_vol").fill_null(0.0)
+    options = options.with_columns(
+        pl.Series("outcome", implied.outcome, dtype=pl.String), pl.Series("base_vol", implied.vol, dtype=pl.Float64)
+    ).with_columns(base_vol=pl.when(pl.col("outcome") == FOUND).then("base_vol").when(normal).then(given).otherwise(given.clip(upper_bound=MAX_VOL)))
+    model = intrinsic(forward, strike, pl.col("sign")) + time_value(forward, strike, pl.col("base_vol") * years.sqrt(), normal)
+    offset = pl.col("mark_price") - pl.col("scale") * model
+    # Rounding of the mark is no offset: left in, it would push prices over their bounds by a last digit and be counted.
+    rounding = NOISE * pl.col("scale") * pl.max_horizontal(forward.abs(), strike.abs())
+    applies = ~pl.col("outcome").is_in([FOUND, EXPIRED]) & (offset.abs() > rounding)
+    return options.with_columns(offset=pl.when(applies).then(offset).otherwise(0.0))

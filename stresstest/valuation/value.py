@@ -1,0 +1,96 @@
+"""The driver of a run: every instrument in every scenario, each valued once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+from stresstest.valuation.checks import refuse_currencies, refuse_values
+from stresstest.valuation.implied import EXPIRED, FOUND
+from stresstest.valuation.marks import additive_mark, inverse_unit_value, linear_mark, unit_cost, unit_value
+from stresstest.valuation.states import pairs, value_options
+from stresstest.valuation.terms import instrument_terms
+from stresstest.valuation.unit_values import UnitValues
+
+Floats = npt.NDArray[np.float64]
+
+OPTION_ROWS = 1 << 18
+"""Rows (option, scenario) valued at once: bounds memory to about 100 MB, whatever the book and the scenarios."""
+CELLS = 1 << 15
+"""Cells (other instrument, scenario) valued at once: intermediate arrays stay in cache."""
+
+TABLES = ("mark", "value_slope", "cost_slope", "notional", "forward")
+
+
+def value_instruments(dimensions: Dimensions, resolved: Resolved) -> UnitValues:
+    """What one contract of every instrument is worth in every scenario: docs/methodology.md section 3.
+
+    The base scenario has the marks of the snapshot, bit for bit. The bytes do not depend on the number of threads.
+
+    Raises:
+        StressTestError: an option of American exercise (not in this version); a state in which a quote asset or the mark of an
+            inverse contract is worth nothing or less, or a value leaves the range of numbers.
+    """
+    refuse_currencies(dimensions, resolved)
+    terms = instrument_terms(dimensions, resolved)
+    tables = {name: np.zeros((terms.height, resolved.scenarios)) for name in TABLES}
+    _value_others(terms, resolved, tables)
+    clamped_vols, clamped_prices = _value_options(terms, resolved, tables)
+    refuse_values(dimensions.instruments, resolved, tables["mark"], tables["value_slope"])
+    return UnitValues(
+        **tables,
+        base_vol=terms["base_vol"].fill_null(np.nan).to_numpy(),
+        treatment=tuple(map(_treatment, terms["outcome"])),
+        clamped_vols=clamped_vols,
+        clamped_prices=clamped_prices,
+    )
+
+
+def _treatment(outcome: str | None) -> str:
+    return {None: "mark", FOUND: "implied", EXPIRED: "intrinsic"}.get(outcome, "constant offset")
+
+
+def _value_options(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Floats]) -> tuple[int, int]:
+    """Fills the rows of options; returns how many vols and prices were clamped."""
+    codes = terms.filter("option")["instrument"].to_numpy()
+    clamped_vols = clamped_prices = 0
+    for scenarios in _chunks(resolved.scenarios, OPTION_ROWS // max(len(codes), 1)):
+        numbers = np.arange(scenarios.start, scenarios.stop)
+        frame = value_options(pairs(terms, resolved, np.repeat(codes, len(numbers)), np.tile(numbers, len(codes))))
+        for name, table in tables.items():
+            table[codes, scenarios] = frame[name].to_numpy().reshape(len(codes), len(numbers))
+        clamped_vols += int(frame["vol_clamped"].sum())
+        clamped_prices += int(frame["price_clamped"].sum())
+    return clamped_vols, clamped_prices
+
+
+def _value_others(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Floats]) -> None:
+    """Fills the rows of everything that is no option, in runs of instruments of one kind of arithmetic."""
+    for (additive, inverse), group in terms.filter(~pl.col("option")).group_by("additive", "inverse", maintain_order=True):
+        for rows in _chunks(group.height, CELLS // resolved.scenarios):
+            part = group[rows]
+            codes = part["instrument"].to_numpy()
+            underlying, quote, money = (part[f"{role}_code"].to_numpy() for role in ("underlying", "quote", "money"))
+            mark_price, size, cost_sign, base_ratio = (
+                part[name].to_numpy()[:, None] for name in ("mark_price", "contract_size", "cost_sign", "base_ratio")
+            )
+            quote_value, money_value = resolved.value[quote], resolved.value[money]
+            inputs = (mark_price, resolved.value[underlying] / quote_value, base_ratio, resolved.basis[codes])
+            mark = additive_mark(*inputs) if additive else linear_mark(*inputs)
+            with np.errstate(divide="ignore", invalid="ignore"):  # a mark of zero is refused, by name, once all is valued
+                slope = inverse_unit_value(size, money_value, mark) if inverse else unit_value(size, money_value, mark)
+            tables["mark"][codes] = mark
+            tables["value_slope"][codes] = slope
+            tables["cost_slope"][codes] = unit_cost(cost_sign, size, money_value)
+            tables["notional"][codes] = size * quote_value if inverse else abs(slope)
+
+
+def _chunks(length: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` (at least 1) that cover `length`."""
+    step = max(size, 1)
+    return (slice(start, min(start + step, length)) for start in range(0, length, step))

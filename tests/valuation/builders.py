@@ -1,0 +1,111 @@
+"""Small books and states for the tests of valuation, written as literal tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+
+AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def in_years(years: float) -> datetime:
+    """The moment that many years of 365 days after `AS_OF`."""
+    return AS_OF + timedelta(days=365 * years)
+
+
+def book(assets: dict[str, dict[str, Any]], instruments: list[dict[str, Any]], as_of: datetime = AS_OF) -> Dimensions:
+    """Dimensions of assets (name -> terms; USD is added) and instruments (terms; defaults as in `tables.py`)."""
+    names = sorted({"USD", *assets})
+    terms = {"USD": {"price": 1.0}, **assets}
+    asset_rows = [{"asset": n, "price": 1.0, "price_currency": "USD", "rate": 0.0, "may_be_negative": False, **terms[n]} for n in names]
+    asset_schema = {"asset": pl.String, "price": pl.Float64, "price_currency": pl.String, "rate": pl.Float64, "may_be_negative": pl.Boolean}
+    code = {n: i for i, n in enumerate(names)}
+    rows = []
+    for given in sorted(instruments, key=lambda row: str(row["instrument_id"])):
+        row = {
+            "payoff": "linear",
+            "contract_size": 1.0,
+            "exercise": "european",
+            "vol_type": "lognormal",
+            "premium_style": "paid",
+            "quote": "USD",
+            "settle": given.get("quote", "USD"),
+            "kind": "future",
+            **given,
+        }
+        rows.append(row | {f"{role}_code": code[row[role]] for role in ("underlying", "quote", "settle")})
+    schema: dict[str, Any] = {
+        "instrument_id": pl.String,
+        "kind": pl.String,
+        "underlying": pl.String,
+        "quote": pl.String,
+        "settle": pl.String,
+        "payoff": pl.String,
+        "contract_size": pl.Float64,
+        "mark_price": pl.Float64,
+        "expiry": pl.Datetime("us", "UTC"),
+        "strike": pl.Float64,
+        "option_type": pl.String,
+        "exercise": pl.String,
+        "implied_vol": pl.Float64,
+        "vol_type": pl.String,
+        "forward": pl.Float64,
+        "premium_style": pl.String,
+        "underlying_code": pl.Int32,
+        "quote_code": pl.Int32,
+        "settle_code": pl.Int32,
+    }
+    empty = pl.DataFrame()
+    return Dimensions(
+        as_of=as_of,
+        reporting_currency="USD",
+        assets=pl.DataFrame(asset_rows, schema=asset_schema),
+        instruments=pl.DataFrame(rows, schema=schema),
+        owners=empty,
+        accounts=empty,
+        pools=empty,
+        locations=empty,
+    )
+
+
+def states(dimensions: Dimensions, *scenarios: dict[str, Any]) -> Resolved:
+    """Base and then the scenarios: `spot` and `rate` {asset: stressed figure}, `basis` {id: figure}, `vol` {id or "*": (scale, shift)},
+    `elapsed_years`. X is worked out along the price currencies."""
+    all_of = ({}, *scenarios)
+    assets, ids = dimensions.assets["asset"].to_list(), dimensions.instruments["instrument_id"].to_list()
+    option_codes = np.flatnonzero((dimensions.instruments["kind"] == "option").to_numpy()).astype(np.int32)
+    spot = np.array([[s.get("spot", {}).get(a, p) for s in all_of] for a, p in dimensions.assets.select("asset", "price").iter_rows()], dtype=float)
+    rate = np.array([[s.get("rate", {}).get(a, r) for s in all_of] for a, r in dimensions.assets.select("asset", "rate").iter_rows()], dtype=float)
+    value = spot.copy()
+    parent = dimensions.assets["price_currency"].to_list()
+    for code, asset in enumerate(assets):
+        above = asset
+        while above != dimensions.reporting_currency:
+            above = parent[assets.index(above)]
+            value[code] = value[code] * spot[assets.index(above)]
+    vols = np.array([[s.get("vol", {}).get(ids[c], s.get("vol", {}).get("*", (1.0, 0.0))) for s in all_of] for c in option_codes], dtype=float)
+    vols = vols.reshape(len(option_codes), len(all_of), 2)
+    ones = np.ones_like(spot)
+    return Resolved(
+        ids=("base", *(f"s{i}" for i in range(1, len(all_of)))),
+        spot=spot,
+        value=value,
+        rate=rate,
+        basis=np.array([[s.get("basis", {}).get(i, 0.0) for s in all_of] for i in ids], dtype=float).reshape(len(ids), len(all_of)),
+        option_codes=option_codes,
+        vol_scale=vols[:, :, 0].copy(),
+        vol_shift=vols[:, :, 1].copy(),
+        collateral_ratio=ones,
+        haircut_scale=ones,
+        haircut_shift=np.zeros_like(spot),
+        holding_rows={},
+        margin_rate={},
+        depth={},
+        elapsed_years=np.array([s.get("elapsed_years", 0.0) for s in all_of], dtype=float),
+    )
