@@ -17,9 +17,7 @@ from stresstest.snapshot.book import Dimensions
 from stresstest.tables import ACCOUNTS, ASSETS, INSTRUMENTS, Table
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
-TYPES = {
-    "string": pl.String, "float": pl.Float64, "boolean": pl.Boolean, "string list": pl.List(pl.String), "timestamp": pl.Datetime("us", "UTC"),
-}
+TYPES = {"string": pl.String, "float": pl.Float64, "boolean": pl.Boolean, "string list": pl.List(pl.String), "timestamp": pl.Datetime("us", "UTC")}
 SCHEDULES: dict[str, Any] = {
     "collateral_schedules": {"par": {"bands": [{"from": 0, "haircut": 0.0}]}},
     "margin_schedules": {"flat": {"tiers": [{"from": 0, "maintenance_rate": 0.05, "initial_rate": 0.10}]}},
@@ -38,7 +36,9 @@ def _frame(table: Table, rows: Sequence[Row], **extra: pl.DataType | type[pl.Dat
 class Case:
     """A book in USD. Assets default to one collateral schedule `par`; every scenario is a dict of factor values that differ from base."""
 
-    def __init__(self, assets: dict[str, Row], instruments: dict[str, Row], margin: Row | None = None, accounts: dict[str, Row] | None = None) -> None:
+    def __init__(
+        self, assets: dict[str, Row], instruments: dict[str, Row], margin: Row | None = None, accounts: dict[str, Row] | None = None
+    ) -> None:
         assets = {"USD": {"price": 1.0}, **assets}
         self.assets = dict(sorted(assets.items()))
         self.asset = {name: code for code, name in enumerate(self.assets)}
@@ -59,16 +59,31 @@ class Case:
             self.pools.append((account, pool_id))
         return self.pools.index((account, pool_id))
 
-    def hold(self, instrument: str, quantity: float, entry: float | None = None, *, account: str = "A", pool: str = "cross",
-             funding: float = 0.0, leverage: float = 0.0) -> Case:
+    def hold(
+        self,
+        instrument: str,
+        quantity: float,
+        entry: float | None = None,
+        *,
+        account: str = "A",
+        pool: str = "cross",
+        funding: float = 0.0,
+        leverage: float = 0.0,
+    ) -> Case:
         """Adds a position; `cost` follows from the entry price (null = mark)."""
         terms = self.instruments[instrument]
         e = terms["mark_price"] if entry is None else entry
         cost = quantity / e if terms.get("payoff") == "inverse" and terms["kind"] != "option" else quantity * e
-        self.positions.append({
-            "pool": self.pool(account, pool), "instrument": self.instrument[instrument], "quantity": quantity, "cost": cost,
-            "funding": funding, "leverage": leverage,
-        })
+        self.positions.append(
+            {
+                "pool": self.pool(account, pool),
+                "instrument": self.instrument[instrument],
+                "quantity": quantity,
+                "cost": cost,
+                "funding": funding,
+                "leverage": leverage,
+            }
+        )
         return self
 
     def deposit(self, asset: str, amount: float, location: str | None = None, *, account: str = "A", pool: str = "cross") -> Case:
@@ -82,24 +97,46 @@ class Case:
     @property
     def dimensions(self) -> Dimensions:
         """The dimension tables."""
-        assets = _frame(ASSETS, [
-            {"asset": name, "price_currency": "USD", "collateral_schedule": None if name == "USD" else "par", "tags": [], **row}
-            for name, row in self.assets.items()
-        ])
-        instruments = _frame(INSTRUMENTS, [
-            {"instrument_id": name, "quote": "USD", **row, "settle": row.get("settle", row.get("quote", "USD")), "risk_group": row["underlying"],
-             "underlying_code": self.asset[row["underlying"]], "quote_code": self.asset[row.get("quote", "USD")],
-             "settle_code": self.asset[row.get("settle", row.get("quote", "USD"))]}
-            for name, row in self.instruments.items()
-        ], underlying_code=pl.Int32, quote_code=pl.Int32, settle_code=pl.Int32)
+        assets = _frame(
+            ASSETS,
+            [
+                {"asset": name, "price_currency": "USD", "collateral_schedule": None if name == "USD" else "par", "tags": [], **row}
+                for name, row in self.assets.items()
+            ],
+        )
+        instruments = _frame(
+            INSTRUMENTS,
+            [
+                {
+                    "instrument_id": name,
+                    "quote": "USD",
+                    **row,
+                    "settle": row.get("settle", row.get("quote", "USD")),
+                    "risk_group": row["underlying"],
+                    "underlying_code": self.asset[row["underlying"]],
+                    "quote_code": self.asset[row.get("quote", "USD")],
+                    "settle_code": self.asset[row.get("settle", row.get("quote", "USD"))],
+                }
+                for name, row in self.instruments.items()
+            ],
+            underlying_code=pl.Int32,
+            quote_code=pl.Int32,
+            settle_code=pl.Int32,
+        )
         names = list(self.accounts)
         accounts = _frame(ACCOUNTS, [{"account_id": name, "owner_id": name, **row} for name, row in self.accounts.items()])
-        pools = pl.DataFrame({
-            "account_code": [names.index(account) for account, _ in self.pools], "pool_id": [pool for _, pool in self.pools],
-            "isolated": [pool != "cross" for _, pool in self.pools],
-        }, schema={"account_code": pl.Int32, "pool_id": pl.String, "isolated": pl.Boolean})
+        pools = pl.DataFrame(
+            {
+                "account_code": [names.index(account) for account, _ in self.pools],
+                "pool_id": [pool for _, pool in self.pools],
+                "isolated": [pool != "cross" for _, pool in self.pools],
+            },
+            schema={"account_code": pl.Int32, "pool_id": pl.String, "isolated": pl.Boolean},
+        )
         owners = pl.DataFrame({"owner_id": names})
-        return Dimensions(AS_OF, "USD", assets, instruments, owners, accounts, pools, pl.DataFrame({"location": self.locations}, schema={"location": pl.String}))
+        return Dimensions(
+            AS_OF, "USD", assets, instruments, owners, accounts, pools, pl.DataFrame({"location": self.locations}, schema={"location": pl.String})
+        )
 
     @property
     def holdings(self) -> Holdings:
@@ -107,7 +144,8 @@ class Case:
         names = list(self.accounts)
         pools = [{"pool": code, "account": names.index(account)} for code, (account, _) in enumerate(self.pools)]
         return Holdings(
-            pl.DataFrame(pools, schema=POOLS_SCHEMA), pl.DataFrame(self.positions, schema=POSITIONS_SCHEMA),
+            pl.DataFrame(pools, schema=POOLS_SCHEMA),
+            pl.DataFrame(self.positions, schema=POSITIONS_SCHEMA),
             pl.DataFrame(self.collateral, schema=COLLATERAL_SCHEMA),
         )
 
@@ -144,10 +182,20 @@ class Case:
                 rates.setdefault(name, np.ones(count))[column] = rate
         assets, instruments = len(self.assets), len(self.instruments)
         resolved = Resolved(
-            ids=("base", *scenarios), spot=spot, value=value, rate=np.zeros((assets, count)), basis=np.zeros((instruments, count)),
-            option_codes=np.zeros(0, dtype=np.int32), vol_scale=np.ones((0, count)), vol_shift=np.zeros((0, count)),
-            collateral_ratio=table("ratio", [1.0] * assets, self.asset), haircut_scale=table("haircut_scale", [1.0] * assets, self.asset),
-            haircut_shift=table("haircut", [0.0] * assets, self.asset), holding_rows=holding, margin_rate=rates, depth={},
+            ids=("base", *scenarios),
+            spot=spot,
+            value=value,
+            rate=np.zeros((assets, count)),
+            basis=np.zeros((instruments, count)),
+            option_codes=np.zeros(0, dtype=np.int32),
+            vol_scale=np.ones((0, count)),
+            vol_shift=np.zeros((0, count)),
+            collateral_ratio=table("ratio", [1.0] * assets, self.asset),
+            haircut_scale=table("haircut_scale", [1.0] * assets, self.asset),
+            haircut_shift=table("haircut", [0.0] * assets, self.asset),
+            holding_rows=holding,
+            margin_rate=rates,
+            depth={},
             elapsed_years=np.zeros(count),
         )
         return resolved, table("mark", [row["mark_price"] for row in self.instruments.values()], self.instrument)

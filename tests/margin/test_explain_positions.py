@@ -14,26 +14,60 @@ COIN = {"BTC": {"price": 100.0}, "ETH": {"price": 10.0}}
     ("terms", "scenario", "held", "value", "notional"),
     [
         # 2 * (3*110 - 3*90) + funding 5
-        pytest.param({"contract_size": 2.0}, {"mark": {"X": 110.0}}, {"quantity": 3.0, "entry": 90.0, "funding": 5.0}, 125.0, 660.0, id="linear long"),
+        pytest.param(
+            {"contract_size": 2.0}, {"mark": {"X": 110.0}}, {"quantity": 3.0, "entry": 90.0, "funding": 5.0}, 125.0, 660.0, id="linear long"
+        ),
         # -3 contracts from the mark: (-3*110 + 300)
         pytest.param({}, {"mark": {"X": 110.0}}, {"quantity": -3.0}, -30.0, 330.0, id="linear short, entry null"),
         # quoted in ETH at 8 USD: (1*11 - 1*10) * 8, funding 2 ETH * 8; notional 11*8
-        pytest.param({"quote": "ETH", "mark_price": 10.0}, {"mark": {"X": 11.0}, "spot": {"ETH": 8.0}}, {"quantity": 1.0, "funding": 2.0},
-                     24.0, 88.0, id="linear in another quote"),
+        pytest.param(
+            {"quote": "ETH", "mark_price": 10.0},
+            {"mark": {"X": 11.0}, "spot": {"ETH": 8.0}},
+            {"quantity": 1.0, "funding": 2.0},
+            24.0,
+            88.0,
+            id="linear in another quote",
+        ),
         # 200 contracts of 10 USD from 100 to 80: 10*(200/100 - 200/80) = -5 BTC at 80 USD; notional 10*200 USD
-        pytest.param({"payoff": "inverse", "settle": "BTC", "contract_size": 10.0}, {"mark": {"X": 80.0}, "spot": {"BTC": 80.0}}, {"quantity": 200.0},
-                     -400.0, 2000.0, id="inverse"),
+        pytest.param(
+            {"payoff": "inverse", "settle": "BTC", "contract_size": 10.0},
+            {"mark": {"X": 80.0}, "spot": {"BTC": 80.0}},
+            {"quantity": 200.0},
+            -400.0,
+            2000.0,
+            id="inverse",
+        ),
         # (2*120 - 2*100) * 12 USD per ETH; notional 2*120*12
-        pytest.param({"payoff": "quanto", "settle": "ETH"}, {"mark": {"X": 120.0}, "spot": {"ETH": 12.0}}, {"quantity": 2.0}, 480.0, 2880.0, id="quanto"),
+        pytest.param(
+            {"payoff": "quanto", "settle": "ETH"}, {"mark": {"X": 120.0}, "spot": {"ETH": 12.0}}, {"quantity": 2.0}, 480.0, 2880.0, id="quanto"
+        ),
         pytest.param({"kind": "spot"}, {"mark": {"X": 120.0}, "spot": {"BTC": 120.0}}, {"quantity": -2.0}, -240.0, 240.0, id="spot"),
         # a paid option is worth its mark whatever it cost; its notional is the underlying's
-        pytest.param({"kind": "option", "mark_price": 5.0, "strike": 100.0, "option_type": "call"}, {"mark": {"X": 25.0}, "spot": {"BTC": 120.0}},
-                     {"quantity": 2.0, "entry": 7.0}, 50.0, 240.0, id="paid option"),
-        pytest.param({"kind": "option", "mark_price": 5.0, "strike": 100.0, "option_type": "call", "premium_style": "margined"},
-                     {"mark": {"X": 25.0}, "spot": {"BTC": 120.0}}, {"quantity": 2.0, "entry": 7.0}, 36.0, 240.0, id="margined option"),
+        pytest.param(
+            {"kind": "option", "mark_price": 5.0, "strike": 100.0, "option_type": "call"},
+            {"mark": {"X": 25.0}, "spot": {"BTC": 120.0}},
+            {"quantity": 2.0, "entry": 7.0},
+            50.0,
+            240.0,
+            id="paid option",
+        ),
+        pytest.param(
+            {"kind": "option", "mark_price": 5.0, "strike": 100.0, "option_type": "call", "premium_style": "margined"},
+            {"mark": {"X": 25.0}, "spot": {"BTC": 120.0}},
+            {"quantity": 2.0, "entry": 7.0},
+            36.0,
+            240.0,
+            id="margined option",
+        ),
         # in coin: 0.05 BTC at 120 USD
-        pytest.param({"kind": "option", "payoff": "inverse", "quote": "BTC", "mark_price": 0.04, "strike": 100.0, "option_type": "call"},
-                     {"mark": {"X": 0.05}, "spot": {"BTC": 120.0}}, {"quantity": 2.0}, 12.0, 240.0, id="inverse option"),
+        pytest.param(
+            {"kind": "option", "payoff": "inverse", "quote": "BTC", "mark_price": 0.04, "strike": 100.0, "option_type": "call"},
+            {"mark": {"X": 0.05}, "spot": {"BTC": 120.0}},
+            {"quantity": 2.0},
+            12.0,
+            240.0,
+            id="inverse option",
+        ),
     ],
 )
 def test_value_and_notional(terms: dict[str, Any], scenario: dict[str, Any], held: dict[str, Any], value: float, notional: float) -> None:
