@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from oracle.reading import Row, Snapshot
 from oracle.shocks import State, clamped, holding_share, margin_rate
 from oracle.valuation import Priced, is_settled_in_profit_and_loss, position_value, strike_currency
+
+if TYPE_CHECKING:
+    from oracle.reading import Row, Snapshot
 
 LEVELS = ("maintenance", "initial")
 
@@ -240,7 +243,7 @@ def instrument_requirement(market: Market, name: str, position: Position, level:
     needed = from_schedule(schedule, notional, contracts, level)
     if level == "initial" and leveraged and position.leverage is not None:
         needed = max(needed, notional / position.leverage)
-    return needed * unit * schedule_factor(market, schedule_name)
+    return float(needed * unit * schedule_factor(market, schedule_name))
 
 
 def from_schedule(schedule: Row, notional: float, contracts: float, level: str) -> float:
@@ -267,7 +270,7 @@ def from_schedule(schedule: Row, notional: float, contracts: float, level: str) 
             holding = tier
     charged = holding[f"{level}_rate"] * notional
     if convention == "deduction":
-        return max(0.0, charged - (holding.get(f"{level}_deduction") or 0.0))
+        return float(max(0.0, charged - (holding.get(f"{level}_deduction") or 0.0)))
     return float(charged)
 
 
@@ -307,8 +310,8 @@ def underlying_requirement(market: Market, model: Row, underlying: str, group: d
     long = sum(net for net in nets.values() if net > 0.0)
     short = -sum(net for net in nets.values() if net < 0.0)
     outright = abs(long - short)
-    spread_rate = schedule["spread_rate"] if schedule.get("spread_rate") is not None else model.get("spread_rate")
-    needed = from_schedule(schedule, outright, 0.0, level) + at_level(spread_rate, level, 0.0) * min(long, short)
+    spread_rate = at_level(model.get("spread_rate"), level, 0.0)
+    needed = from_schedule(schedule, outright, 0.0, level) + spread_rate * min(long, short)
     leverages = [position.leverage for position in group.values() if position.leverage is not None]
     if level == "initial" and leverages:
         needed = max(needed, outright / min(leverages))

@@ -49,49 +49,53 @@ def read_yaml(path: Path) -> Row:
 
 
 def read_rows(folder: Path, table: str) -> list[Row]:
-    """The rows of `NAME.parquet` or of the folder `NAME/`, defaults filled in; empty when the table is absent."""
-    path = folder / f"{table}.parquet"
-    if not path.exists():
-        path = folder / table
-    if not path.exists():
-        return []
-    rows = pq.read_table(path).to_pylist()
-    for row in rows:
-        for column, default in DEFAULTS.get(table, {}).items():
-            if row.get(column) is None:
-                row[column] = default
-        for column, other in REFERENCES.get(table, {}).items():
-            if row.get(column) is None:
-                row[column] = row[other]
-    return list(rows)
+    """The rows of `NAME.parquet` or of the folder `NAME/`; empty when the table is absent."""
+    for path in (folder / f"{table}.parquet", folder / table):
+        if path.exists():
+            return list(pq.read_table(path).to_pylist())
+    return []
+
+
+def filled(table: str, row: Row) -> Row:
+    """A row with defaults in place of nulls and absent columns."""
+    complete = dict(row)
+    for column, default in DEFAULTS[table].items():
+        if complete.get(column) is None:
+            complete[column] = default
+    for column, other in REFERENCES.get(table, {}).items():
+        if complete.get(column) is None:
+            complete[column] = complete[other]
+    return complete
 
 
 def as_utc(moment: datetime | str) -> datetime:
     """A moment with its zone; without one it is UTC."""
     if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(moment)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def read_snapshot(folder: Path, as_of: datetime | str, reporting: str) -> Snapshot:
     """Read the tables of a snapshot folder."""
-    positions, collateral = read_rows(folder, "positions"), read_rows(folder, "collateral")
-    accounts = {row["account_id"]: row for row in read_rows(folder, "accounts")}
-    for row in (*positions, *collateral):
-        if row["account_id"] not in accounts:
-            # Only legal when there is no accounts table: every account is then its own owner.
-            accounts[row["account_id"]] = {"account_id": row["account_id"], "owner_id": row["account_id"], **DEFAULTS["accounts"]}
-    instruments = {row["instrument_id"]: row for row in read_rows(folder, "instruments")}
-    assets = {row["asset"]: row for row in read_rows(folder, "assets")}
-    if reporting not in assets:
-        assets[reporting] = {"asset": reporting, "price": 1.0, "asset_class": "cash", **DEFAULTS["assets"]}
+    return snapshot_of({table: read_rows(folder, table) for table in DEFAULTS}, as_of, reporting)
+
+
+def snapshot_of(tables: dict[str, list[Row]], as_of: datetime | str, reporting: str) -> Snapshot:
+    """A snapshot of plain rows, which are copied and completed."""
+    complete = {table: [filled(table, row) for row in tables.get(table, [])] for table in DEFAULTS}
+    accounts = {row["account_id"]: row for row in complete["accounts"]}
+    for row in (*complete["positions"], *complete["collateral"]):
+        # Only legal when there is no accounts table: every account is then its own owner.
+        accounts.setdefault(row["account_id"], filled("accounts", {"account_id": row["account_id"]}))
+    assets = {row["asset"]: row for row in complete["assets"]}
+    assets.setdefault(reporting, filled("assets", {"asset": reporting, "price": 1.0, "asset_class": "cash"}))
     for row in assets.values():
-        if row.get("price_currency") is None:
-            row["price_currency"] = reporting
-    for row in positions:
+        row["price_currency"] = row.get("price_currency") or reporting
+    for row in complete["positions"]:
         if row.get("pool_id") is None:
             row["pool_id"] = "cross" if row["margin_mode"] == "cross" else isolated_pool(row)
-    return Snapshot(as_utc(as_of), reporting, accounts, instruments, assets, positions, collateral)
+    instruments = {row["instrument_id"]: row for row in complete["instruments"]}
+    return Snapshot(as_utc(as_of), reporting, accounts, instruments, assets, complete["positions"], complete["collateral"])
 
 
 def isolated_pool(position: Row) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from oracle.options import LARGEST_VOL, Option, bounds, implied_vol, price
-from oracle.reading import Row, Snapshot
 from oracle.shocks import State, clamped, years_to_expiry
+
+if TYPE_CHECKING:
+    from oracle.reading import Row, Snapshot
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,18 @@ def option_mark(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: 
     model = price(terms.option, forward, vol, years, discount)
     if terms.offset is None:
         return model
+    if has_not_moved(snapshot, instrument, terms, state, forward, vol):
+        # Base is exact, also where the venue's mark lies outside the bounds.
+        return float(instrument["mark_price"])
     return clamped(model + terms.offset, *bounds(terms.option, forward, discount))
+
+
+def has_not_moved(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: State, forward: float, vol: float) -> bool:
+    """Whether everything an option depends on is as at base."""
+    currency = strike_currency(snapshot, instrument)
+    same_forward = math.isclose(forward, terms.base_forward, rel_tol=1e-13)
+    same_rate = state.rate[currency] == snapshot.assets[currency]["rate"]
+    return same_forward and same_rate and vol == terms.vol and state.elapsed_years == 0.0
 
 
 def plain_mark(snapshot: Snapshot, instrument: Row, base: State, state: State) -> float:
