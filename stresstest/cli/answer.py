@@ -1,0 +1,47 @@
+"""The compact answer that a person sees after a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stresstest.cli.output import text_table
+from stresstest.results.summary import Summary
+
+WORDS = {"green": "GREEN", "amber": "AMBER", "red": "RED"}
+SHOWN_ACCOUNTS = 5
+
+
+def answer_text(summary: Summary, folder: Path) -> str:
+    """Light with its word, the sentence, the figures that matter most, the worst accounts, and where the report is."""
+    currency = summary.run.reporting_currency
+    lines = [f"{WORDS[summary.status.light]}  {summary.status.sentence}", *(f"  - {reason}" for reason in summary.status.reasons), ""]
+    scope = f"{summary.counts.accounts:,} accounts, {summary.counts.positions:,} positions, {summary.scenarios - 1:,} scenarios"
+    lines.append(f"As of {summary.run.as_of}, in {currency}: {scope}")
+    if summary.worst is not None:
+        lines += ["", *_worst_scenario(summary)]
+    if summary.worst_accounts:
+        lines += ["", _worst_accounts(summary)]
+    reports = [name for name in ("report.html", "report.pdf") if (folder / name).is_file()]
+    lines += ["", *(f"{name}: {folder / name}" for name in reports)]
+    if not reports:
+        lines.append(f"results: {folder}")
+    return "\n".join(lines) + "\n"
+
+
+def _worst_scenario(summary: Summary) -> list[str]:
+    worst = summary.worst
+    assert worst is not None
+    cover = summary.cover["stress_loss_over_margin"].cover_2
+    at_least = "at least " if cover.lower_bound else ""
+    return [
+        f"Worst scenario   {worst.name}: margin shortfall {worst.margin_shortfall:,.0f}, uncollateralised loss {worst.uncollateralised_loss:,.0f}",
+        f"Cover-2          {at_least}{cover.amount:,.0f} stress loss over margin" + (f" ({', '.join(cover.owners)})" if cover.owners else ""),
+    ]
+
+
+def _worst_accounts(summary: Summary) -> str:
+    rows = [
+        (a.account_id, a.status, a.scenario_id, f"{a.margin_balance:,.0f}", f"{a.maintenance_margin:,.0f}", f"{a.margin_shortfall:,.0f}")
+        for a in summary.worst_accounts[:SHOWN_ACCOUNTS]
+    ]
+    return text_table(("Worst accounts", "status", "in", "margin balance", "maintenance margin", "short"), rows, right=frozenset({3, 4, 5}))

@@ -1,0 +1,37 @@
+"""How a refusal looks: one line that says what, a paragraph a fault, and how to mend it."""
+
+from __future__ import annotations
+
+import sys
+
+from stresstest.errors import StressTestError
+
+SHOWN = 50
+"""Faults printed; the rest is counted. `--json` of `validate` has them all."""
+
+
+def error_text(error: StressTestError) -> str:
+    """The whole refusal as text for a person."""
+    lines = [f"{error.reason.label}: {error.summary}"]
+    lines += [f"  - {fault.text()}" for fault in error.faults[:SHOWN]]
+    if len(error.faults) > SHOWN:
+        lines.append(f"  and {len(error.faults) - SHOWN:,} more")
+    if error.hint:
+        lines.append(error.hint)
+    return "".join(_printable(line) + "\n" for line in lines)
+
+
+def print_error(error: StressTestError) -> None:
+    """Print a refusal on stderr."""
+    sys.stderr.write(error_text(error))
+
+
+def error_document(error: StressTestError) -> dict[str, object]:
+    """The refusal as data: reason, exit code and every fault."""
+    faults = [{name: value for name, value in vars(fault).items() if value not in (None, "", ())} for fault in error.faults]
+    return {"reason": error.reason.label, "exit_code": int(error.exit_code), "summary": error.summary, "hint": error.hint, "faults": faults}
+
+
+def _printable(text: str) -> str:
+    # Keys and names come from data: an escape sequence in them must not reach the terminal.
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

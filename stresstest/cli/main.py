@@ -1,0 +1,88 @@
+"""The entry point: parses, runs one command, turns every ending into its exit code.
+
+Commands import what they need when they run, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from stresstest.cli import demo, doctor, explain, run, scenarios, schema, validate
+from stresstest.cli.faults import print_error
+from stresstest.errors import ExitCode, StressTestError
+
+app = typer.Typer(
+    name="stresstest",
+    help="Stress-test cross-margined portfolios: which margin accounts fall short, in which scenario, and by how much.",
+    epilog="Start with `stresstest demo`; check an installation with `stresstest doctor`.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+run.register(app)
+demo.register(app)
+validate.register(app)
+explain.register(app)
+scenarios.register(app)
+schema.register(app)
+doctor.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from stresstest import __version__
+
+        typer.echo(f"stresstest {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _stresstest(version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False) -> None:
+    del version
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with an exit code of `ExitCode`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Looked up here and not in the command: an error may come before a command has parsed its flags.
+    debug = "--debug" in words or os.environ.get("STRESSTEST_DEBUG", "") not in ("", "0")
+    # A terminated run ends as an interrupted one: it leaves its work folder and resumes.
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(_exit_code(words, debug))
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _exit_code(words: Sequence[str], debug: bool) -> int:
+    try:
+        return int(app(list(words), standalone_mode=False) or 0)
+    except StressTestError as error:
+        if debug:
+            raise
+        print_error(error)
+        return error.exit_code
+    except typer.TyperException as error:
+        error.show()
+        return ExitCode.CONFIGURATION
+    except (KeyboardInterrupt, typer.Abort):
+        print("\ninterrupted: nothing half-written was left; the same command takes up where it stopped", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (as `head` does): that is no error. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception as error:
+        if debug:
+            raise
+        print(f"internal error: {type(error).__name__}: {error}\nThis is a bug in stresstest. Run with --debug for the details.", file=sys.stderr)
+        return ExitCode.INTERNAL

@@ -1,0 +1,99 @@
+"""`stresstest run`: one stress test, from run file to report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from stresstest.cli.options import Debug, Json, Quiet, Snapshot, Verbose
+from stresstest.errors import ExitCode
+
+if TYPE_CHECKING:
+    from stresstest.config import RunFile
+
+FailOn = Literal["amber", "red"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: stresstest run run.yaml --out results/today --fail-on red")(run)
+
+
+def run(
+    run_file: Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")],
+    out: Annotated[Path | None, typer.Option("--out", envvar="STRESSTEST_OUT", help="Write the result folder as this folder itself.")] = None,
+    snapshot: Snapshot = None,
+    scenarios: Annotated[list[Path] | None, typer.Option("--scenarios", help="Scenario file; may be given several times.")] = None,
+    margin: Annotated[Path | None, typer.Option("--margin", help="Margin file.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Moment of the snapshot, for example 2026-11-19T16:00:00Z.")] = None,
+    keep: Annotated[str | None, typer.Option("--keep", help="Account rows to store: all, breaches or worst.")] = None,
+    formats: Annotated[str | None, typer.Option("--formats", help="Reports to write: html, pdf, json, with commas between.")] = None,
+    on_missing: Annotated[str | None, typer.Option("--on-missing", help="Accounts with missing data: refuse or exclude.")] = None,
+    fail_on: Annotated[FailOn | None, typer.Option("--fail-on", envvar="STRESSTEST_FAIL_ON", help="Exit 5 when the light is at least this.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads or worker processes; default: all cores.")] = None,
+    max_memory: Annotated[str | None, typer.Option("--max-memory", help="Memory for reading the snapshot, for example 4GB.")] = None,
+    executor: Annotated[str | None, typer.Option("--executor", help="threads or processes.")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="Any key of the run file: a.b=c; may be given several times.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing result folder.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+) -> None:
+    """Run a stress test and write its result folder."""
+    del debug
+    from stresstest.cli.settings import load
+
+    flags: dict[str, Any] = {
+        "snapshot": snapshot,
+        "scenarios": scenarios or None,
+        "margin": margin,
+        "as_of": as_of,
+        "keep": keep,
+        "output.formats": formats,
+        "on_missing": on_missing,
+        "threads": threads,
+        "max_memory": max_memory,
+        "executor": executor,
+    }
+    flags = {key: [str(each) for each in value] if isinstance(value, list) else value for key, value in flags.items()}
+    flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
+    carry_out(load(run_file, flags, sets or []), out, fail_on, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def carry_out(
+    settings: RunFile, out: Path | None, fail_on: FailOn | None, *, dry_run: bool, force: bool, as_json: bool, quiet: bool, verbose: bool
+) -> None:
+    """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
+    from stresstest.cli.answer import answer_text
+    from stresstest.cli.output import print_document
+    from stresstest.cli.terminal import Terminal
+    from stresstest.results.documents import read_document
+    from stresstest.results.light import LIGHTS
+    from stresstest.results.summary import Summary
+    from stresstest.runs import execute, plan
+
+    planned = plan(settings, out)
+    if dry_run:
+        if as_json:
+            print_document("plan", planned.document())
+        else:
+            print(planned.text())
+        return
+    folder = execute(planned, Terminal(quiet, verbose), force=force, command=("stresstest", *sys.argv[1:]))
+    summary = read_document(Summary, folder / "summary.json")
+    breached = fail_on is not None and LIGHTS.index(summary.status.light) >= LIGHTS.index(fail_on)
+    code = ExitCode.LIMIT_BREACHED if breached else ExitCode.DONE
+    if as_json:
+        reports = [str(folder / name) for name in ("report.html", "report.pdf") if (folder / name).is_file()]
+        content = {"folder": str(folder), "reports": reports, "exit_code": int(code), "summary": summary.model_dump(mode="json")}
+        print_document("run", content)
+    else:
+        if not quiet:
+            sys.stderr.write(answer_text(summary, folder))
+        print(folder)
+    raise typer.Exit(code)

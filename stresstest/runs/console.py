@@ -1,0 +1,40 @@
+"""What a run tells its surroundings while it works; the terminal itself is injected by the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Advance = Callable[[int], None]
+"""Say that so many more units of the stage are done."""
+
+
+class Console(Protocol):
+    """Somebody who listens to a run."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that needs no action."""
+
+    def warn(self, text: str) -> None:
+        """Something to look at; the run goes on."""
+
+    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        """A stage of the run, of `total` units where that is known."""
+        ...
+
+
+class Silent:
+    """Listens to nothing: the console of a program that calls the pipeline itself."""
+
+    def note(self, text: str) -> None:
+        """Drop it."""
+
+    def warn(self, text: str) -> None:
+        """Drop it."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Advance]:
+        """Count nothing."""
+        del name, total
+        yield lambda _: None

@@ -1,0 +1,117 @@
+"""A run's folders: one run per target at a time, work beside it, and a target that is never half-written."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.results.manifest import NAME as MANIFEST
+
+_RENAME_EXCHANGE = 2  # linux/fs.h
+_AT_FDCWD = -100  # fcntl.h
+
+
+def check_target(target: Path, force: bool) -> None:
+    """Refuse a target that may not be written.
+
+    Raises:
+        StressTestError: usage, when it exists and `force` was not given, or when it is no result folder: `force` replaces
+            results, never anything else.
+    """
+    if not target.exists() and not target.is_symlink():
+        return
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if target.is_symlink() or not (target / MANIFEST).is_file():
+        fault = Fault("exists and is not the result folder of a run", "Give --out a folder that does not exist yet.", file=str(target))
+    elif not force:
+        fault = Fault("holds a finished run", "Give --force to replace it, or --out another folder.", file=str(target))
+    else:
+        return
+    raise StressTestError(Reason.USAGE, "the results cannot be written there", [fault])
+
+
+def work_path(target: Path, plan_hash: str) -> Path:
+    """The work folder of a plan: beside the target, so that the last step is a rename."""
+    return target.parent / f".{target.name}.work-{plan_hash[:12]}"
+
+
+@contextmanager
+def locked_work_folder(target: Path, plan_hash: str) -> Iterator[Path]:
+    """The work folder of a plan, held by this process alone; whatever an interrupted run of the same plan left is in it.
+
+    Work folders of other plans for the same target are removed: nobody works in them while the lock is held.
+
+    Raises:
+        StressTestError: locked, when another run writes to the same target; environment, when the place cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.parent / f".{target.name}.lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        fault = Fault("another run is writing it", "Wait for it to end, or give --out another folder.", file=str(target))
+        raise StressTestError(Reason.LOCKED, "the result folder is in use", [fault]) from error
+    except OSError as error:
+        raise cannot_write(target.parent, error) from error
+    try:
+        work = work_path(target, plan_hash)
+        for stale in target.parent.glob(f".{target.name}.work-*"):
+            if stale != work:
+                shutil.rmtree(stale, ignore_errors=True)
+        work.mkdir(exist_ok=True)
+        yield work
+    finally:
+        # Removed while held: whoever opened it meanwhile sees that its file is gone and asks again.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def cannot_write(place: Path, error: OSError) -> StressTestError:
+    """The refusal for a place that cannot be written."""
+    fault = Fault(error.strerror or str(error), "Check permissions and free space, or give --out another folder.", file=str(place))
+    return StressTestError(Reason.ENVIRONMENT, "the results cannot be written", [fault])
+
+
+def publish(work: Path, target: Path) -> None:
+    """Make the finished work folder the target: everything on disk first, then one rename.
+
+    An older result there is exchanged in the same step where the system can (Linux), and then removed.
+    """
+    for path in sorted(work.rglob("*")):
+        _sync(path)
+    _sync(work)
+    if target.exists():
+        if not _exchange(work, target):
+            aside = work.with_name(work.name + "-old")
+            target.rename(aside)
+            work.rename(target)
+            work = aside
+        shutil.rmtree(work)
+    else:
+        work.rename(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step; False where the system cannot."""
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    return rename is not None and rename(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0
