@@ -27,22 +27,26 @@ def refuse_currencies(dimensions: Dimensions, resolved: Resolved) -> None:
     )
 
 
-def refuse_values(instruments: pl.DataFrame, resolved: Resolved, mark: Floats, value_slope: Floats) -> None:
-    """Raises where an inverse contract's mark is zero or less (it is valued at 1/mark) or a value is not a finite number."""
-    inverse = (instruments["payoff"] == "inverse").to_numpy()[:, None]
-    future = (instruments["kind"] != "option").to_numpy()[:, None]
+def refuse_values(instruments: pl.DataFrame, resolved: Resolved, mark: Floats, value_slope: Floats, forward: Floats) -> None:
+    """Raises where an inverse contract's mark, or an inverse option's forward, is not above zero, or a value is no finite number.
+
+    Inverse contracts are valued at 1 / mark, inverse options at price / forward.
+    """
+    inverse = instruments["payoff"] == "inverse"
+    rows = inverse.arg_true().to_numpy()
+    option = (instruments["kind"].filter(inverse) == "option").to_numpy()[:, None]
     _refuse(
         resolved,
-        instruments["instrument_id"],
-        inverse & future & ~(mark > 0.0),
+        instruments["instrument_id"].filter(inverse),
+        ~(np.where(option, forward[rows], mark[rows]) > 0.0),
         "instruments",
-        "the mark of an inverse contract is zero or less, and it is valued at 1 / mark",
+        "the mark of an inverse contract, or the forward of an inverse option, is zero or less, and its value is divided by it",
         "Change the shocks of its underlying or basis.",
     )
     _refuse(
         resolved,
         instruments["instrument_id"],
-        ~np.isfinite(value_slope),
+        ~(np.isfinite(mark) & np.isfinite(value_slope)),
         "instruments",
         "the value of an instrument is not a finite number",
         "Look for a price, strike, forward or shock out of any range.",

@@ -12,7 +12,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class UnitValues:
-    """f64[instruments, S] each, reporting currency unless said otherwise; value of a position = quantity * value_slope + cost * cost_slope (+ funding * X_settle).
+    """f64[instruments, S] each, reporting currency unless said otherwise.
+
+    Value of a position = quantity * value_slope + cost * cost_slope (+ funding * X_settle).
 
     `mark`: quote units. `value_slope`: linear cs*M*X_quote, inverse -cs*X_settle/M, quanto cs*M*X_settle, spot and paid option cs*M*X_quote.
     `cost_slope`: linear -cs*X_quote, inverse +cs*X_settle, quanto -cs*X_settle, spot and paid option 0.

@@ -39,9 +39,11 @@ def value_instruments(dimensions: Dimensions, resolved: Resolved) -> UnitValues:
     refuse_currencies(dimensions, resolved)
     terms = instrument_terms(dimensions, resolved)
     tables = {name: np.zeros((terms.height, resolved.scenarios)) for name in TABLES}
-    _value_others(terms, resolved, tables)
+    # What divides by zero or overflows is refused below, with the names of all instruments and scenarios.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        _value_others(terms, resolved, tables)
     clamped_vols, clamped_prices = _value_options(terms, resolved, tables)
-    refuse_values(dimensions.instruments, resolved, tables["mark"], tables["value_slope"])
+    refuse_values(dimensions.instruments, resolved, mark=tables["mark"], value_slope=tables["value_slope"], forward=tables["forward"])
     return UnitValues(
         **tables,
         base_vol=terms["base_vol"].fill_null(np.nan).to_numpy(),
@@ -75,19 +77,17 @@ def _value_others(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Flo
         for rows in _chunks(group.height, CELLS // resolved.scenarios):
             part = group[rows]
             codes = part["instrument"].to_numpy()
-            underlying, quote, money = (part[f"{role}_code"].to_numpy() for role in ("underlying", "quote", "money"))
+            underlying, quote, money = (resolved.value[part[f"{role}_code"].to_numpy()] for role in ("underlying", "quote", "money"))
             mark_price, size, cost_sign, base_ratio = (
                 part[name].to_numpy()[:, None] for name in ("mark_price", "contract_size", "cost_sign", "base_ratio")
             )
-            quote_value, money_value = resolved.value[quote], resolved.value[money]
-            inputs = (mark_price, resolved.value[underlying] / quote_value, base_ratio, resolved.basis[codes])
+            inputs = (mark_price, underlying / quote, base_ratio, resolved.basis[codes])
             mark = additive_mark(*inputs) if additive else linear_mark(*inputs)
-            with np.errstate(divide="ignore", invalid="ignore"):  # a mark of zero is refused, by name, once all is valued
-                slope = inverse_unit_value(size, money_value, mark) if inverse else unit_value(size, money_value, mark)
+            slope = inverse_unit_value(size, money, mark) if inverse else unit_value(size, money, mark)
             tables["mark"][codes] = mark
             tables["value_slope"][codes] = slope
-            tables["cost_slope"][codes] = unit_cost(cost_sign, size, money_value)
-            tables["notional"][codes] = size * quote_value if inverse else abs(slope)
+            tables["cost_slope"][codes] = unit_cost(cost_sign, size, money)
+            tables["notional"][codes] = size * quote if inverse else abs(slope)
 
 
 def _chunks(length: int, size: int) -> Iterator[slice]:

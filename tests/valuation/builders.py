@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import polars as pl
 
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
+from stresstest.valuation.unit_values import UnitValues
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -109,3 +111,89 @@ def states(dimensions: Dimensions, *scenarios: dict[str, Any]) -> Resolved:
         depth={},
         elapsed_years=np.array([s.get("elapsed_years", 0.0) for s in all_of], dtype=float),
     )
+
+
+CRYPTO = {"BTC": {"price": 50_000.0}, "ETH": {"price": 2_000.0}, "USDC": {"price": 1.0}}
+"""Assets that most books here hold."""
+
+OPTION = {"kind": "option", "underlying": "BTC", "strike": 50_000.0, "option_type": "call", "expiry": in_years(0.5)}
+"""A European call on BTC at the money, half a year to expiry; the tests add what they are about."""
+
+
+def position_value(unit: UnitValues, row: int, state: int, quantity: float, cost: float) -> float:
+    """Value of a netted position of `quantity` contracts and `cost` in one state, reporting currency."""
+    return float(quantity * unit.value_slope[row, state] + cost * unit.cost_slope[row, state])
+
+
+def black(forward: float, strike: float, deviation: float, sign: float) -> float:
+    """Black-76 as the textbooks have it, with the error function of the standard library."""
+
+    def cdf(x: float) -> float:
+        return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+    d1 = math.log(forward / strike) / deviation + deviation / 2.0
+    return sign * (forward * cdf(sign * d1) - strike * cdf(sign * (d1 - deviation)))
+
+
+def mixed_book() -> Dimensions:
+    """One of everything, some of it awkward."""
+    coin = {
+        "instrument_id": "07",
+        "kind": "option",
+        "payoff": "inverse",
+        "underlying": "ETH",
+        "quote": "ETH",
+        "strike": 2_100.0,
+        "option_type": "put",
+        "expiry": in_years(0.3),
+        "mark_price": 0.11,
+    }
+    oil = {
+        "instrument_id": "09",
+        "kind": "option",
+        "underlying": "WTI",
+        "strike": 20.0,
+        "option_type": "call",
+        "expiry": in_years(0.2),
+        "mark_price": 1.7,
+        "vol_type": "normal",
+        "premium_style": "margined",
+    }
+    assets = {
+        **CRYPTO,
+        "WTI": {"price": 18.31, "may_be_negative": True},
+        "EUR": {"price": 1.1, "rate": 0.02},
+        "DAX": {"price": 18_000.0, "price_currency": "EUR"},
+        "USD": {"price": 1.0, "rate": 0.04},
+    }
+    return book(
+        assets,
+        [
+            {"instrument_id": "01", "underlying": "BTC", "mark_price": 50_123.45, "expiry": in_years(0.5)},
+            {
+                "instrument_id": "02",
+                "kind": "perpetual",
+                "underlying": "ETH",
+                "payoff": "inverse",
+                "settle": "ETH",
+                "mark_price": 2_001.3,
+                "contract_size": 10.0,
+            },
+            {"instrument_id": "03", "underlying": "ETH", "payoff": "quanto", "settle": "BTC", "mark_price": 1_999.7, "contract_size": 1e-6},
+            {"instrument_id": "04", "kind": "spot", "underlying": "BTC", "quote": "USDC", "mark_price": 49_990.1},
+            {"instrument_id": "05", "underlying": "WTI", "mark_price": 18.37, "contract_size": 1_000.0, "expiry": in_years(0.1)},
+            {"instrument_id": "06", "underlying": "DAX", "quote": "EUR", "mark_price": 18_111.0, "contract_size": 25.0},
+            coin,
+            {**OPTION, "instrument_id": "08", "mark_price": 8_765.4},
+            oil,
+            {**OPTION, "instrument_id": "10", "strike": 20_000.0, "mark_price": 29_000.0},
+        ],
+    )
+
+
+SHOCKS = (
+    {"spot": {"BTC": 31_000.0, "ETH": 900.0, "WTI": -37.63, "USDC": 0.93, "EUR": 0.9}, "vol": {"*": (1.8, 0.01)}, "rate": {"USD": 0.01, "EUR": 0.03}},
+    {"basis": {f"{i:02d}": -0.01 * i for i in range(1, 11)}},
+    {"elapsed_years": 0.25},
+    {"spot": {"BTC": 99_999.0}, "vol": {"*": (0.0, 0.0)}},
+)
