@@ -72,7 +72,7 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
         print_error(error)
         return error.exit_code
     except typer.TyperException as error:
-        error.show()
+        _print_usage(error)
         return ExitCode.CONFIGURATION
     except (KeyboardInterrupt, typer.Abort):
         print("\ninterrupted: nothing half-written was left; the same command takes up where it stopped", file=sys.stderr)
@@ -86,3 +86,12 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
             raise
         print(f"internal error: {type(error).__name__}: {error}\nThis is a bug in stresstest. Run with --debug for the details.", file=sys.stderr)
         return ExitCode.INTERNAL
+
+
+def _print_usage(error: typer.TyperException) -> None:
+    """What is wrong with the words, and where help is; a group without a command prints its help instead."""
+    text = error.format_message()
+    if not text.startswith("Usage:"):
+        path = getattr(getattr(error, "ctx", None), "command_path", "stresstest")
+        text = f"usage: {text}\nSee: {path} --help"
+    print(text, file=sys.stderr)

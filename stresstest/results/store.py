@@ -104,7 +104,7 @@ def write_table(frame: pl.DataFrame, table: Table, path: Path, scenarios: Sequen
 
 def part_path(folder: Path, table: Table, number: int) -> Path:
     """Where part `number` (a block) of a table written in parts is: parts in order of name are the table in order."""
-    return folder / table.name / f"part-{number:06d}.parquet"
+    return folder / table.name / f"part-{number:09d}.parquet"
 
 
 def files_of(folder: Path, name: str) -> tuple[Path, ...]:

@@ -1,0 +1,168 @@
+"""data_quality: every check of a run with its result, those of the snapshot and those of the calculation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from stresstest.results.store import conform, polars_schema
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Book
+from stresstest.tables import DATA_QUALITY
+from stresstest.valuation.unit_values import UnitValues
+
+Floats = npt.NDArray[np.float64]
+
+REPORTED = (("reported_equity", "equity"), ("reported_initial_margin", "initial_margin"), ("reported_maintenance_margin", "maintenance_margin"))
+"""What the official system may state of an account, and the base figure it is held against."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row of data_quality. `subject` says what it is about; `tolerance` and `value` are in the unit the message names."""
+
+    check: str
+    severity: Literal["info", "warning", "error"]
+    result: Literal["pass", "warn", "fail"]
+    subject: str
+    message: str
+    rows: int = 0
+    tolerance: float | None = None
+    value: float | None = None
+    notional: float | None = None
+
+
+def quality_table(book: Book, checks: Iterable[Check]) -> pl.DataFrame:
+    """The snapshot's own checks and those of the calculation as one table."""
+    schema = polars_schema(DATA_QUALITY)
+    rows = pl.DataFrame([asdict(check) for check in checks], schema=schema, strict=False)
+    return conform(pl.concat([book.quality.select(pl.col(name).cast(dtype) for name, dtype in schema.items()), rows]), DATA_QUALITY)
+
+
+def reconciliation(account_summary: pl.DataFrame, accounts: pl.DataFrame, absolute: float, relative: float) -> list[Check]:
+    """Base figures against what the official system reports.
+
+    They agree within max(absolute, relative * |reported|), in reporting currency; a figure that no account reports is
+    not checked.
+    """
+    both = account_summary.join(
+        accounts.select("account_id", *(column for column, _ in REPORTED)), on="account_id", how="left", maintain_order="left"
+    )
+    return [check for column, figure in REPORTED for check in _reconciled(both, column, figure, absolute, relative)]
+
+
+def _reconciled(both: pl.DataFrame, column: str, figure: str, absolute: float, relative: float) -> list[Check]:
+    name = f"reconciliation of {figure.replace('_', ' ')}"
+    given = both.filter(pl.col(column).is_not_null())
+    if given.is_empty():
+        return []
+    given = given.with_columns(difference=(pl.col(figure) - pl.col(column)).abs())
+    allowed = pl.max_horizontal(pl.lit(absolute), relative * pl.col(column).abs())
+    beyond = given.filter(pl.col("difference") > allowed).sort("difference", "account_id", descending=[True, False])
+    tolerance = f"max({absolute:g}, {relative:g} of the reported figure)"
+    if beyond.is_empty():
+        largest = float(given["difference"].to_numpy().max())
+        message = f"All {given.height:,} reported figures agree within {tolerance} in reporting currency; the largest difference is {largest:,.6g}."
+        return [Check(name, "info", "pass", "accounts", message, 0, absolute, largest, 0.0)]
+    worst = beyond.row(0, named=True)
+    message = (
+        f"{beyond.height:,} of {given.height:,} reported figures differ by more than {tolerance} in reporting currency; "
+        f"most for {worst['account_id']}: {worst[figure]:,.2f} computed, {worst[column]:,.2f} reported."
+    )
+    notional = float(sum(beyond["gross_notional"].to_list()))
+    return [Check(name, "warning", "warn", "accounts", message, beyond.height, absolute, float(worst["difference"]), notional)]
+
+
+def unshocked(resolved: Resolved, units: UnitValues, gross: Floats, headline: Sequence[str]) -> list[Check]:
+    """Per headline scenario the share of base gross notional whose instruments it leaves as they are.
+
+    A scenario that moves nothing at all (no factor of any kind) is a warning: it was most likely meant for another book.
+
+    Args:
+        resolved: factor values; scenario 0 is the base.
+        units: what one contract is worth in every scenario.
+        gross: base gross notional per instrument, reporting currency.
+        headline: ids of the headline scenarios.
+    """
+    place = {scenario: number for number, scenario in enumerate(resolved.ids)}
+    total = float(np.cumsum(gross)[-1]) if gross.size else 0.0
+    checks = []
+    for scenario in headline:
+        s = place[scenario]
+        still = (units.value_slope[:, s] == units.value_slope[:, 0]) & (units.cost_slope[:, s] == units.cost_slope[:, 0])
+        left = float(np.cumsum(np.where(still, gross, 0.0))[-1]) if gross.size else 0.0
+        share = left / total if total > 0.0 else 0.0
+        if _moves_nothing(resolved, s) and bool(still.all()):
+            message = "The scenario changes nothing in this book: none of its shocks matches a factor, or all of them leave it as it is."
+            checks.append(Check("unshocked notional", "warning", "warn", scenario, message, int(still.sum()), None, 1.0, total))
+        else:
+            message = f"{share:.1%} of gross notional is in instruments whose value the scenario leaves as it is."
+            checks.append(Check("unshocked notional", "info", "pass", scenario, message, int((still & (gross > 0.0)).sum()), None, share, left))
+    return checks
+
+
+def _moves_nothing(resolved: Resolved, s: int) -> bool:
+    """Whether every factor of scenario `s` is what it is at base."""
+    arrays = (
+        resolved.value,
+        resolved.rate,
+        resolved.basis,
+        resolved.vol_scale,
+        resolved.vol_shift,
+        resolved.collateral_ratio,
+        resolved.haircut_scale,
+        resolved.haircut_shift,
+    )
+    rows = (*resolved.holding_rows.values(), *resolved.margin_rate.values(), *resolved.depth.values())
+    return (
+        resolved.elapsed_years[s] == 0.0
+        and all(np.array_equal(array[:, s], array[:, 0]) for array in arrays)
+        and all(row[s] == row[0] for row in rows)
+    )
+
+
+OFFSET_SHARE = 0.01
+"""Share of gross notional in options without a vol above which data quality warns: a handful of stale far options is normal, more is bad marks."""
+
+TREATMENTS = {
+    "constant offset": "whose mark no vol explains: valued at the given vol plus a constant offset, inside the no-arbitrage bounds",
+    "intrinsic": "at or past expiry: valued at intrinsic value",
+}
+
+
+def options(units: UnitValues, gross: Floats) -> list[Check]:
+    """How options were valued, and how often vols and prices were held at their bounds."""
+    codes = [number for number, treatment in enumerate(units.treatment) if treatment != "mark"]
+    if not codes:
+        return []
+    checks = []
+    for treatment, words in TREATMENTS.items():
+        found = [number for number in codes if units.treatment[number] == treatment]
+        notional = float(sum(gross[found].tolist()))
+        message = f"{len(found):,} of {len(codes):,} options {words}." if found else f"No option of {len(codes):,} is {words.partition(':')[0]}."
+        if treatment == "constant offset" and notional > OFFSET_SHARE * sum(gross.tolist()):
+            checks.append(Check("option vols", "warning", "warn", treatment, message, len(found), OFFSET_SHARE, float(len(found)), notional))
+        else:
+            checks.append(Check("option vols", "info", "pass", treatment, message, len(found), None, float(len(found)), notional))
+    clamps = (("stressed vols", units.clamped_vols, "[0, 10]"), ("stressed option prices", units.clamped_prices, "their no-arbitrage bounds"))
+    for subject, count, bounds in clamps:
+        message = f"{count:,} {subject} were held at {bounds}." if count else f"No clamp was needed: all {subject} are inside {bounds}."
+        checks.append(Check("clamps", "info", "pass", subject, message, count, None, float(count)))
+    return checks
+
+
+def exclusions(book: Book) -> list[Check]:
+    """Accounts that `on_missing: exclude` left out; a warning, because totals and Cover-N are then lower bounds."""
+    excluded = book.excluded
+    if excluded.is_empty():
+        return []
+    accounts = excluded["account_id"].n_unique()
+    owners = excluded["owner_id"].n_unique()
+    first = ", ".join(excluded["account_id"].unique().sort().head(5).to_list())
+    message = f"{accounts:,} accounts of {owners:,} owners were left out ({first}{', ...' if accounts > 5 else ''}); Cover-N is a lower bound."
+    return [Check("excluded accounts", "warning", "warn", "accounts", message, accounts, 0.0, float(accounts))]
