@@ -1,0 +1,120 @@
+"""The answer on the first page: what follows the sentence of the status light, and the headline figures.
+
+Amounts and scenarios come from the run's summary, so the report, `summary.json` and a monitoring job that reads it say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stresstest.report.formats import MISSING, count, money, percent, plural_count, shortened, shown
+from stresstest.report.view import Figure, Tone
+from stresstest.results.summary import Basis, Cover, Summary
+
+Record = Mapping[str, Any]
+
+SIZING_BASIS: Basis = "stress_loss_over_margin"
+"""The basis of Cover-N that is held against resources: losses beyond the margin that was held, as a default fund is sized."""
+
+Names = Mapping[str, str]
+"""Display name of every scenario by its id, as it may be shown."""
+
+
+def short_accounts(scenario: Record) -> int:
+    """Accounts of a `scenario_summary` row that are below their maintenance margin: those in liquidation and those in default."""
+    return int(scenario["accounts_liquidation"]) + int(scenario["accounts_default"])
+
+
+def detail(summary: Summary, names: Names, others: int) -> str:
+    """What follows the sentence of the light: the worst headline scenario, and Cover-2 of the run against the resources."""
+    checked = plural_count(summary.counts.accounts, "account")
+    if summary.worst is None:
+        listed = f"; {plural_count(others, 'other scenario')} listed for information" if others else ""
+        return f"Nothing to report: {checked} checked at base{listed}."
+    worst, currency = summary.worst, summary.run.reporting_currency
+    name = _called(names, worst.scenario_id, 60)
+    parts = []
+    if worst.margin_shortfall > 0:
+        across = plural_count(worst.accounts["liquidation"] + worst.accounts["default"], "account")
+        parts.append(f"Worst: {name}: margin shortfall {currency} {money(worst.margin_shortfall)} across {across}")
+    else:
+        parts.append(f"Nothing to report, {checked} checked; largest loss: {name}, {currency} {money(worst.pnl)} over all accounts")
+    parts.append(_cover_clause(summary))
+    return "; ".join(parts) + "."
+
+
+def _cover_clause(summary: Summary) -> str:
+    cover, currency = summary.cover[SIZING_BASIS].cover_2, summary.run.reporting_currency
+    at_least = "at least " if cover.lower_bound else ""
+    text = f"Cover-2 {at_least}{currency} {money(cover.amount)}"
+    if summary.resources is None:
+        return f"{text}, with no resources stated to hold it against"
+    text += f" against resources of {currency} {money(summary.resources.total)}"
+    return f"{text} ({percent(summary.resources.total / cover.amount)} covered)" if cover.amount > 0 else text
+
+
+def _called(names: Names, scenario_id: str | None, limit: int) -> str:
+    return MISSING if scenario_id is None else shortened(names.get(scenario_id, shown(scenario_id)), limit)
+
+
+def _cover_figure(cover: Cover, label: str, currency: str, names: Names) -> Figure:
+    if cover.amount <= 0:
+        return Figure(label, money(0.0), currency, "no owner has such a loss")
+    owners = " + ".join(shortened(shown(owner), 24) for owner in cover.owners)
+    note = f"{owners}; {_called(names, cover.scenario_id, 40)}"
+    return Figure(label, money(cover.amount), currency, f"at least, as accounts are excluded; {note}" if cover.lower_bound else note)
+
+
+def _resources_figure(summary: Summary) -> Figure:
+    if summary.resources is None:
+        return Figure("Resources", "not stated", "", "the run file names no resources")
+    amount, total = summary.cover[SIZING_BASIS].cover_2.amount, summary.resources.total
+    if amount <= 0:
+        return Figure("Resources", money(total), summary.run.reporting_currency, "not called on")
+    tone: Tone = "fail" if total < amount else ""
+    note = f"cover {percent(total / amount)} of Cover-2, stress loss over margin"
+    return Figure("Resources", money(total), summary.run.reporting_currency, note, tone)
+
+
+def _checks_figure(summary: Summary) -> Figure:
+    failed, warned = summary.checks["fail"], summary.checks["warn"]
+    checks = plural_count(sum(summary.checks.values()), "check")
+    excluded = plural_count(summary.counts.excluded_accounts, "account") if summary.counts.excluded_accounts else "no account"
+    if failed:
+        return Figure("Data quality", f"{count(failed)} failed", "", f"{count(warned)} warned, of {checks}; {excluded} excluded", "fail")
+    if warned:
+        return Figure("Data quality", f"{count(warned)} warned", "", f"of {checks}; {excluded} excluded", "warn")
+    return Figure("Data quality", "all passed", "", f"{checks}; {excluded} excluded")
+
+
+def figures(summary: Summary, base: Record, headline: Sequence[Record], names: Names) -> tuple[Figure, ...]:
+    """The headline figures, in the order in which a risk committee asks for them.
+
+    `base` and `headline` are rows of `scenario_summary`, the headline ones by severity.
+    """
+    accounts, currency = count(summary.counts.accounts), summary.run.reporting_currency
+    if summary.worst is None:
+        return (
+            Figure("Accounts below maintenance", count(short_accounts(base)), "", f"at base, of {accounts}"),
+            Figure("Margin shortfall", money(base["margin_shortfall"]), currency, "at base"),
+            _checks_figure(summary),
+        )
+    everywhere = f"in {plural_count(len(headline), 'headline scenario')}"
+    most_short = max(headline, key=short_accounts)
+    most_defaults = max(headline, key=lambda row: row["owners_in_default"])
+    loss = max(headline, key=lambda row: row["uncollateralised_loss"])
+    worst, defaults = summary.worst, int(most_defaults["owners_in_default"])
+    lost, called = float(loss["uncollateralised_loss"]), _called(names, loss["scenario_id"], 44)
+    return (
+        Figure("Margin shortfall", money(worst.margin_shortfall), currency,
+               _called(names, worst.scenario_id, 44) if worst.margin_shortfall > 0 else everywhere),
+        Figure("Accounts below maintenance", count(short_accounts(most_short)), "", f"of {accounts}; {count(short_accounts(base))} at base"),
+        Figure("Owners in default", count(defaults), "", _called(names, most_defaults["scenario_id"], 44) if defaults else everywhere,
+               "fail" if defaults else ""),
+        Figure("Uncollateralised loss", money(lost), currency, called if lost > 0 else "no equity falls below zero"),
+        _cover_figure(summary.cover[SIZING_BASIS].cover_2, "Cover-2, stress loss over margin", currency, names),
+        _cover_figure(summary.cover["uncollateralised_loss"].cover_2, "Cover-2, uncollateralised loss", currency, names),
+        _resources_figure(summary),
+        _checks_figure(summary),
+    )

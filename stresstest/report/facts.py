@@ -1,0 +1,157 @@
+"""From a finished run folder to the report's view model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stresstest.report import answer, listings
+from stresstest.report.audit import audit_view
+from stresstest.report.formats import MISSING, count, money, plural_count, shortened, shown
+from stresstest.report.view import ChartData, Definition, HeatMap, Light, ReportFacts, SeverityBar
+from stresstest.results.documents import read_document
+from stresstest.results.identity import Identity
+from stresstest.results.store import files_of, read_table
+from stresstest.results.summary import Summary
+
+CHARTED_SCENARIOS = 8
+HEAT_MAP_ACCOUNTS = 25
+HEAT_MAP_SCENARIOS = 24
+BASE = "base"
+
+DEFINITIONS = (
+    Definition(
+        "Margin shortfall", "max(0, maintenance margin \N{MINUS SIGN} margin balance)",
+        "Where a liquidation starts: the headline number, by which accounts and scenarios are ranked.",
+    ),
+    Definition(
+        "Uncollateralised loss", "max(0, \N{MINUS SIGN}equity)",
+        "What others pay once everything the account holds is gone. An owner in default turns the light red.",
+    ),
+    Definition(
+        "Stress loss over margin", "max(0, \N{MINUS SIGN}P&L of positions \N{MINUS SIGN} k \N{MULTIPLICATION SIGN} initial margin at base)",
+        "What the margin held did not cover, with k = stressed over base collateral after haircuts, at most 1. "
+        "Cover-2 in this measure is held against resources.",
+    ),
+)
+
+
+def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
+    """Everything the report of a finished run shows.
+
+    Args:
+        folder: the run folder, with its result tables (files or folders of parts), `summary.json` and `result.json`.
+        audit: how the run came to be, with the keys of the manifest: `inputs` (table, rows, bytes, sha256), `versions`, `command`, `seed`.
+
+    Raises:
+        StressTestError: (input data) when a table or document of the run is missing or damaged.
+    """
+    summary = read_document(Summary, folder / "summary.json")
+    identity = read_document(Identity, folder / "result.json")
+    currency = shown(summary.run.reporting_currency)
+    scenarios = read_table(folder, "scenario_summary").to_dicts()
+    base = next(row for row in scenarios if row["scenario_id"] == BASE)
+    stressed = [row for row in scenarios if row["scenario_id"] != BASE]
+    headline = listings.by_severity([row for row in stressed if row["headline"]])
+    others = listings.by_severity([row for row in stressed if not row["headline"]])
+    names = {row["scenario_id"]: shown(row["name"] or row["scenario_id"]) for row in scenarios}
+    ranked = listings.worst_accounts(read_table(folder, "account_summary"), bool(headline))
+    in_scope = plural_count(len(headline), "headline scenario") if headline else plural_count(len(others), "scenario")
+    covered = summary.cover[answer.SIZING_BASIS].cover_2.scenario_id
+    heat_map = _heat_map(_optional_table(folder, "detail"), ranked, headline or others, names)
+    resources = summary.resources.total if summary.resources else None
+    return ReportFacts(
+        title=shortened(shown(summary.run.name or summary.run.snapshot_label or "Stress test"), 120),
+        as_of=moment(summary.run.as_of), created=summary.run.as_of, currency=currency, short_id=shown(summary.result_id[:12]),
+        scope=_scope(summary, len(headline), len(others)),
+        light=Light(
+            summary.status.light, shown(summary.status.sentence), shown(answer.detail(summary, names, len(others))), summary.status.rule,
+            tuple(shown(reason[:1].upper() + reason[1:]) for reason in summary.status.reasons),
+        ),
+        figures=answer.figures(summary, base, headline, names),
+        charts=ChartData(_bars(headline, names), resources, heat_map),
+        scenarios=listings.scenario_table(base, headline, others, currency),
+        accounts=listings.account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope, currency),
+        definitions=DEFINITIONS,
+        owners=listings.owner_table(_optional_table(folder, "owner_scenario"), covered, names, currency),
+        quality=listings.quality_table(read_table(folder, "data_quality"), currency),
+        quality_summary=_quality_summary(summary),
+        audit=audit_view(identity, audit),
+    )
+
+
+def _optional_table(folder: Path, name: str) -> pl.DataFrame | None:
+    return read_table(folder, name) if files_of(folder, name) else None
+
+
+def moment(value: str) -> str:
+    """`2026-11-19 16:00 UTC` from ISO 8601; text that is no timestamp is shown as it is."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return shown(value)
+    parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    return f"{parsed:%Y-%m-%d %H:%M} UTC"
+
+
+def _scope(summary: Summary, headline: int, others: int) -> str:
+    counts = summary.counts
+    parts = [
+        plural_count(counts.accounts, "account"), plural_count(counts.owners, "owner"), plural_count(counts.positions, "position"),
+        plural_count(counts.instruments, "instrument"), f"gross notional {summary.run.reporting_currency} {money(counts.gross_notional)}",
+        plural_count(headline, "headline scenario"),
+    ]
+    parts += [plural_count(others, "other scenario")] if others else []
+    label = summary.run.snapshot_label
+    return ", ".join(parts) + (f"; snapshot {shortened(shown(label), 60)}" if label and label != "snapshot" else "")
+
+
+def _quality_summary(summary: Summary) -> str:
+    words = (("fail", "failed"), ("warn", "warned"), ("pass", "passed"))
+    checks = ", ".join(f"{count(summary.checks[result])} {word}" for result, word in words)  # type: ignore[index]
+    excluded, owners = summary.counts.excluded_accounts, summary.counts.incomplete_owners
+    if not excluded:
+        return f"Checks: {checks}. No account was excluded."
+    return (f"Checks: {checks}. Excluded: {plural_count(excluded, 'account')}, which leaves {plural_count(owners, 'owner')} incomplete, "
+            "so totals and Cover-N are lower bounds.")
+
+
+def _bars(headline: Sequence[answer.Record], names: answer.Names) -> tuple[SeverityBar, ...]:
+    first, both = f"cover_1_{answer.SIZING_BASIS}", f"cover_2_{answer.SIZING_BASIS}"
+    return tuple(
+        SeverityBar(shortened(names[row["scenario_id"]], 38), float(row["margin_shortfall"]), float(row[first]), float(row[both]))
+        for row in headline[:CHARTED_SCENARIOS]
+    )
+
+
+def _heat_map(
+    detail: pl.DataFrame | None, ranked: pl.DataFrame, scenarios: Sequence[answer.Record], names: Mapping[str, str],
+) -> HeatMap | None:
+    """The worst accounts that have detail, by the most severe scenarios, base first; None where there is no detail."""
+    if detail is None or detail.is_empty() or not scenarios:
+        return None
+    detailed = set(detail["account_id"].to_list())
+    chosen = [row for row in ranked.head(max(200, len(detailed))).to_dicts() if row["account_id"] in detailed][:HEAT_MAP_ACCOUNTS]
+    if not chosen:
+        return None
+    columns = [BASE, *(row["scenario_id"] for row in scenarios[:HEAT_MAP_SCENARIOS])]
+    wanted = detail.filter(pl.col("scenario_id").is_in(columns)).select("account_id", "scenario_id", "margin_balance", "maintenance_margin", "status")
+    cells = {(row["account_id"], row["scenario_id"]): row for row in wanted.to_dicts()}
+
+    def ratio(account: str, scenario: str) -> float | None:
+        cell = cells.get((account, scenario))
+        return cell["margin_balance"] / cell["maintenance_margin"] if cell and cell["maintenance_margin"] > 0 else None
+
+    accounts = [row["account_id"] for row in chosen]
+    return HeatMap(
+        tuple(shortened(shown(row["name"] or row["account_id"]), 26) for row in chosen),
+        tuple("Base" if scenario == BASE else shortened(names.get(scenario, MISSING), 30) for scenario in columns),
+        tuple(tuple(ratio(account, scenario) for scenario in columns) for account in accounts),
+        tuple(
+            tuple((account, scenario) in cells and cells[account, scenario]["status"] == "default" for scenario in columns) for account in accounts
+        ),
+    )
