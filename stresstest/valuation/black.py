@@ -55,19 +55,17 @@ def bachelier_time_value(forward: pl.Expr, strike: pl.Expr, deviation: pl.Expr) 
     return pl.when(deviation > 0.0).then(value.clip(lower_bound=0.0)).otherwise(0.0)
 
 
-def time_value(forward: pl.Expr, strike: pl.Expr, deviation: pl.Expr, normal: pl.Expr) -> pl.Expr:
-    """Time value under Bachelier where `normal`, else under Black-76."""
-    black = black_time_value(forward, strike, deviation)
-    return pl.when(normal).then(bachelier_time_value(forward, strike, deviation)).otherwise(black)
+def time_value(forward: pl.Expr, strike: pl.Expr, deviation: pl.Expr, *, normal: bool) -> pl.Expr:
+    """Time value under Bachelier if `normal`, else under Black-76."""
+    return (bachelier_time_value if normal else black_time_value)(forward, strike, deviation)
 
 
-def time_value_bound(forward: pl.Expr, strike: pl.Expr, normal: pl.Expr) -> pl.Expr:
+def time_value_bound(forward: pl.Expr, strike: pl.Expr, *, normal: bool) -> pl.Expr:
     """The most that a time value can be without arbitrage: min(F, K), not below zero; no bound for normal vols.
 
     With the intrinsic value it gives the usual bounds: a call is worth between max(F - K, 0) and F, a put between max(K - F, 0) and K.
     """
-    lognormal = pl.min_horizontal(forward, strike).clip(lower_bound=0.0)
-    return pl.when(normal).then(math.inf).otherwise(lognormal)
+    return pl.lit(math.inf) if normal else pl.min_horizontal(forward, strike).clip(lower_bound=0.0)
 
 
 def _normal_cdf(values: pl.Series) -> pl.Series:

@@ -51,9 +51,9 @@ def shocked_vol() -> pl.Expr:
     return pl.col("vol_scale") * pl.col("base_vol") + pl.col("vol_shift")
 
 
-def clamped_vol() -> pl.Expr:
+def clamped_vol(*, normal: bool) -> pl.Expr:
     """Stressed vol: at least 0, lognormal at most `MAX_VOL` (a normal vol is in units of price: no upper clamp)."""
-    return pl.when(pl.col("normal")).then(shocked_vol().clip(lower_bound=0.0)).otherwise(shocked_vol().clip(0.0, MAX_VOL))
+    return shocked_vol().clip(0.0, None if normal else MAX_VOL)
 
 
 def price_scale(forward: pl.Expr, rate: pl.Expr, years: pl.Expr) -> pl.Expr:
@@ -62,16 +62,17 @@ def price_scale(forward: pl.Expr, rate: pl.Expr, years: pl.Expr) -> pl.Expr:
     return pl.when(pl.col("inverse")).then(1.0 / forward).otherwise(discount)
 
 
-def option_steps() -> tuple[tuple[pl.Expr, ...], ...]:
-    """The columns that turn terms and states into option marks, in the order in which they are added to a frame.
+def option_steps(*, normal: bool) -> tuple[tuple[pl.Expr, ...], ...]:
+    """The columns that turn terms and states into marks of options, all lognormal or all `normal`, in the order in which they are added to a frame.
 
     Price in quote units = scale * (intrinsic + time value). The time value, with the option's constant offset, stays inside its
     no-arbitrage bounds; at and after expiry it is zero. Where nothing that an option depends on differs from the base, to the
     last bit, its mark is the base mark.
     """
-    forward, strike, normal, years, scale = (pl.col(name) for name in ("forward", "strike", "normal", "years", "scale"))
-    free = time_value(forward, strike, pl.col("vol") * years.sqrt(), normal) + pl.col("offset") / scale
-    bound = time_value_bound(forward, strike, normal)
+    forward, strike, years, scale = (pl.col(name) for name in ("forward", "strike", "years", "scale"))
+    free = time_value(forward, strike, pl.col("vol") * years.sqrt(), normal=normal) + pl.col("offset") / scale
+    bound = time_value_bound(forward, strike, normal=normal)
+    vol = clamped_vol(normal=normal)
     still = (
         (forward == pl.col("base_forward"))
         & (pl.col("vol") == pl.col("base_vol"))
@@ -82,7 +83,7 @@ def option_steps() -> tuple[tuple[pl.Expr, ...], ...]:
     moved = scale * (intrinsic(forward, strike, pl.col("sign")) + bounded)
     outside = (pl.col("free") < 0.0) | (pl.col("free") > pl.col("bound"))
     return (
-        (years_at().alias("years"), clamped_vol().alias("vol"), (clamped_vol() != shocked_vol()).alias("vol_clamped")),
+        (years_at().alias("years"), vol.alias("vol"), (vol != shocked_vol()).alias("vol_clamped")),
         (forward_at().alias("forward"),),
         (price_scale(forward, pl.col("rate"), years).alias("scale"),),
         (free.alias("free"), bound.alias("bound"), still.alias("still")),

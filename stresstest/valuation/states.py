@@ -1,10 +1,12 @@
 """One state per row: instruments with the factor values they are to be valued at, as a frame, and their values.
 
-This is the elementwise core. Root finding builds the rows itself, one per instrument and trial state; a block of scenarios is the same
-frame with the rows `pairs` makes.
+This is the elementwise core. Root finding makes rows of its own, one per instrument and trial state; `pairs` and `block` make them
+from resolved scenarios.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,29 +22,44 @@ the instrument; rate of `rate_code`; elapsed time in years; scale and shift of t
 VALUES = ("mark", "value_slope", "cost_slope", "notional", "forward", "vol_clamped", "price_clamped")
 """The columns that valuing adds: those of `UnitValues`, and whether the vol and the price were clamped."""
 
+Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.integer]
 
 
 def pairs(terms: pl.DataFrame, resolved: Resolved, instrument: Codes, scenario: Codes) -> pl.DataFrame:
-    """Terms and state of instruments (codes) in scenarios (numbers), row by row; both arrays have one length."""
+    """Terms and states of instruments (codes) in scenarios (numbers), row by row; both arrays have one length."""
     rows = terms[instrument]
-    underlying, quote, money, rate = (rows[name].to_numpy() for name in ("underlying_code", "quote_code", "money_code", "rate_code"))
-    # Of an instrument that is no option these point at some option's row; its vol is not looked at.
+    return rows.with_columns(_states(rows, resolved, lambda table, code: table[code, scenario]))
+
+
+def block(terms: pl.DataFrame, resolved: Resolved, scenarios: slice) -> pl.DataFrame:
+    """Terms and states of the instruments of `terms` in consecutive scenarios, sorted by instrument, then scenario."""
+    count = scenarios.stop - scenarios.start
+    rows = terms[np.repeat(np.arange(terms.height), count)]
+    return rows.with_columns(_states(terms, resolved, lambda table, code: table[code, scenarios].ravel()))
+
+
+def _states(terms: pl.DataFrame, resolved: Resolved, look: Callable[[Floats, Codes], Floats]) -> list[pl.Series]:
+    """The columns `STATE`; `look` reads a table of codes x scenarios at the code of every row of `terms`."""
+    instrument, underlying, quote, money, rate = (
+        terms[name].to_numpy() for name in ("instrument", "underlying_code", "quote_code", "money_code", "rate_code")
+    )
+    # What is no option reads some option's vol, or the neutral one of a book without options: it is not looked at.
+    none = len(resolved.option_codes) == 0
     option = np.searchsorted(resolved.option_codes, instrument).clip(max=max(len(resolved.option_codes) - 1, 0))
-    state = {
-        "underlying_price": resolved.spot[underlying, scenario],
-        "underlying_value": resolved.value[underlying, scenario],
-        "quote_value": resolved.value[quote, scenario],
-        "money_value": resolved.value[money, scenario],
-        "basis": resolved.basis[instrument, scenario],
-        "rate": resolved.rate[rate, scenario],
-        "elapsed_years": resolved.elapsed_years[scenario],
+    neutral = np.ones((1, resolved.scenarios))
+    columns = {
+        "underlying_price": look(resolved.spot, underlying),
+        "underlying_value": look(resolved.value, underlying),
+        "quote_value": look(resolved.value, quote),
+        "money_value": look(resolved.value, money),
+        "basis": look(resolved.basis, instrument),
+        "rate": look(resolved.rate, rate),
+        "elapsed_years": look(resolved.elapsed_years[None, :], np.zeros_like(instrument)),
+        "vol_scale": look(neutral if none else resolved.vol_scale, option),
+        "vol_shift": look(0.0 * neutral if none else resolved.vol_shift, option),
     }
-    if len(resolved.option_codes):
-        state |= {"vol_scale": resolved.vol_scale[option, scenario], "vol_shift": resolved.vol_shift[option, scenario]}
-    else:
-        state |= {"vol_scale": np.ones(len(instrument)), "vol_shift": np.zeros(len(instrument))}
-    return rows.with_columns(pl.Series(name, values, dtype=pl.Float64) for name, values in state.items())
+    return [pl.Series(name, columns[name], dtype=pl.Float64) for name in STATE]
 
 
 def value_states(frame: pl.DataFrame) -> pl.DataFrame:
@@ -51,17 +68,21 @@ def value_states(frame: pl.DataFrame) -> pl.DataFrame:
     Elementwise: a row's values depend on that row alone, to the last bit.
     """
     numbered = frame.with_row_index("row")
-    options = value_options(numbered.filter("option"))
-    others = value_others(numbered.filter(~pl.col("option")))
-    values = pl.concat([options.select("row", *VALUES), others.select("row", *VALUES)]).sort("row")
+    option, normal = pl.col("option"), pl.col("normal").fill_null(False)
+    parts = (
+        value_others(numbered.filter(~option)),
+        value_options(numbered.filter(option & ~normal), normal=False),
+        value_options(numbered.filter(option & normal), normal=True),
+    )
+    values = pl.concat([part.select("row", *VALUES) for part in parts]).sort("row")
     return frame.hstack(values.drop("row"))
 
 
-def value_options(frame: pl.DataFrame) -> pl.DataFrame:
-    """Adds `VALUES` to rows that are all options."""
+def value_options(frame: pl.DataFrame, *, normal: bool) -> pl.DataFrame:
+    """Adds `VALUES` to rows that are all options, all with lognormal or all with `normal` vols."""
     ratio = pl.when("inverse").then("underlying_price").otherwise(pl.col("underlying_value") / pl.col("quote_value"))
     frame = frame.with_columns(ratio=ratio)
-    for columns in option_steps():
+    for columns in option_steps(normal=normal):
         frame = frame.with_columns(columns)
     size, money = pl.col("contract_size"), pl.col("money_value")
     return frame.with_columns(

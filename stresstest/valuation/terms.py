@@ -109,12 +109,14 @@ def _option_terms(dimensions: Dimensions, resolved: Resolved, terms: pl.DataFram
         (seconds / SECONDS_A_YEAR).clip(lower_bound=0.0).alias("base_years"),
         pl.Series("base_rate", resolved.rate[rate_code, 0], dtype=pl.Float64),
     )
-    return _with_vols(base_forwards(options, terms.filter(pl.col("kind") == "future"))).select(OF_OPTIONS)
+    forwards = base_forwards(options, terms.filter(pl.col("kind") == "future"))
+    of_each_kind = [_with_vols(forwards.filter(pl.col("normal") == normal), normal=normal).select(OF_OPTIONS) for normal in (False, True)]
+    return pl.concat(of_each_kind)
 
 
-def _with_vols(options: pl.DataFrame) -> pl.DataFrame:
+def _with_vols(options: pl.DataFrame, *, normal: bool) -> pl.DataFrame:
     """Adds `base_vol`, `offset` and `outcome`: the implied vol, else the given one with the constant offset mark - model(given vol)."""
-    forward, strike, years, normal = (pl.col(name) for name in ("base_forward", "strike", "base_years", "normal"))
+    forward, strike, years = (pl.col(name) for name in ("base_forward", "strike", "base_years"))
     options = options.with_columns(scale=price_scale(forward, pl.col("base_rate"), years))
     implied = imply_vols(
         price=(options["mark_price"] / options["scale"]).to_numpy(),
@@ -122,14 +124,14 @@ def _with_vols(options: pl.DataFrame) -> pl.DataFrame:
         strike=options["strike"].to_numpy(),
         sign=options["sign"].to_numpy(),
         years=options["base_years"].to_numpy(),
-        normal=options["normal"].to_numpy(),
+        normal=normal,
         max_vol=MAX_VOL,
     )
-    given = pl.col("implied_vol").fill_null(0.0)
+    given = pl.col("implied_vol").fill_null(0.0).clip(0.0, None if normal else MAX_VOL)
     options = options.with_columns(
         pl.Series("outcome", implied.outcome, dtype=pl.String), pl.Series("base_vol", implied.vol, dtype=pl.Float64)
-    ).with_columns(base_vol=pl.when(pl.col("outcome") == FOUND).then("base_vol").when(normal).then(given).otherwise(given.clip(upper_bound=MAX_VOL)))
-    model = intrinsic(forward, strike, pl.col("sign")) + time_value(forward, strike, pl.col("base_vol") * years.sqrt(), normal)
+    ).with_columns(base_vol=pl.when(pl.col("outcome") == FOUND).then("base_vol").otherwise(given))
+    model = intrinsic(forward, strike, pl.col("sign")) + time_value(forward, strike, pl.col("base_vol") * years.sqrt(), normal=normal)
     offset = pl.col("mark_price") - pl.col("scale") * model
     # Rounding of the mark is no offset: left in, it would push prices over their bounds by a last digit and be counted.
     rounding = NOISE * pl.col("scale") * pl.max_horizontal(forward.abs(), strike.abs())

@@ -13,7 +13,7 @@ from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.checks import refuse_currencies, refuse_values
 from stresstest.valuation.implied import EXPIRED, FOUND
 from stresstest.valuation.marks import additive_mark, inverse_unit_value, linear_mark, unit_cost, unit_value
-from stresstest.valuation.states import pairs, value_options
+from stresstest.valuation.states import block, value_options
 from stresstest.valuation.terms import instrument_terms
 from stresstest.valuation.unit_values import UnitValues
 
@@ -59,15 +59,15 @@ def _treatment(outcome: str | None) -> str:
 
 def _value_options(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Floats]) -> tuple[int, int]:
     """Fills the rows of options; returns how many vols and prices were clamped."""
-    codes = terms.filter("option")["instrument"].to_numpy()
     clamped_vols = clamped_prices = 0
-    for scenarios in _chunks(resolved.scenarios, OPTION_ROWS // max(len(codes), 1)):
-        numbers = np.arange(scenarios.start, scenarios.stop)
-        frame = value_options(pairs(terms, resolved, np.repeat(codes, len(numbers)), np.tile(numbers, len(codes))))
-        for name, table in tables.items():
-            table[codes, scenarios] = frame[name].to_numpy().reshape(len(codes), len(numbers))
-        clamped_vols += int(frame["vol_clamped"].sum())
-        clamped_prices += int(frame["price_clamped"].sum())
+    for (normal,), options in terms.filter("option").group_by("normal", maintain_order=True):
+        codes = options["instrument"].to_numpy()
+        for scenarios in _chunks(resolved.scenarios, OPTION_ROWS // options.height):
+            frame = value_options(block(options, resolved, scenarios), normal=bool(normal))
+            for name, table in tables.items():
+                table[codes, scenarios] = frame[name].to_numpy().reshape(options.height, -1)
+            clamped_vols += int(frame["vol_clamped"].sum())
+            clamped_prices += int(frame["price_clamped"].sum())
     return clamped_vols, clamped_prices
 
 

@@ -21,18 +21,15 @@ from stresstest.valuation.black import intrinsic, normal_cdf, time_value, time_v
 OPTIONS = 2_000
 
 
-def prices(forward: Any, strike: Any, deviation: Any, sign: Any, normal: Any) -> pl.DataFrame:
+def prices(forward: Any, strike: Any, deviation: Any, sign: Any, normal: bool) -> pl.DataFrame:
     """Undiscounted price, intrinsic value and upper bound."""
-    size = np.broadcast(np.asarray(forward), np.asarray(strike), np.asarray(deviation), np.asarray(sign), np.asarray(normal)).shape or (1,)
-    columns = {"forward": forward, "strike": strike, "deviation": deviation, "sign": sign}
-    frame = pl.DataFrame({name: np.broadcast_to(np.asarray(values, dtype=float), size).copy() for name, values in columns.items()})
-    frame = frame.with_columns(pl.Series("normal", np.broadcast_to(normal, size).copy()))
-    forward_, strike_, normal_ = pl.col("forward"), pl.col("strike"), pl.col("normal")
-    lower = intrinsic(forward_, strike_, pl.col("sign"))
+    forward, strike, deviation, sign = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x, dtype=float)) for x in (forward, strike, deviation, sign)))
+    frame = pl.DataFrame({"f": forward, "k": strike, "v": deviation, "w": sign})
+    lower = intrinsic(pl.col("f"), pl.col("k"), pl.col("w"))
     return frame.select(
-        price=lower + time_value(forward_, strike_, pl.col("deviation"), normal_),
+        price=lower + time_value(pl.col("f"), pl.col("k"), pl.col("v"), normal=normal),
         lower=lower,
-        upper=lower + time_value_bound(forward_, strike_, normal_),
+        upper=lower + time_value_bound(pl.col("f"), pl.col("k"), normal=normal),
     )
 
 
@@ -40,22 +37,22 @@ def price(forward: float, strike: float, deviation: float, sign: float, normal: 
     return float(prices(forward, strike, deviation, sign, normal)["price"][0])
 
 
-def test_two_thousand_random_options_agree_with_quantlib() -> None:
+@pytest.mark.parametrize("normal", [False, True])
+@pytest.mark.parametrize("discounted", [False, True])
+def test_two_thousand_random_options_agree_with_quantlib(normal: bool, discounted: bool) -> None:
     random = np.random.default_rng(20_261_120)
     forward = np.exp(random.uniform(math.log(0.01), math.log(1e5), OPTIONS))
     strike = forward * np.exp(random.normal(0.0, 0.4, OPTIONS))
     sign = np.where(random.random(OPTIONS) < 0.5, 1.0, -1.0)
     years, vol = random.uniform(1 / 365, 3.0, OPTIONS), random.uniform(0.05, 2.5, OPTIONS)
-    discount = np.where(random.random(OPTIONS) < 0.5, 1.0, np.exp(-random.uniform(-0.01, 0.15, OPTIONS) * years))
-    normal = np.arange(OPTIONS) % 3 == 0
-    deviation = np.where(normal, forward, 1.0) * vol * np.sqrt(years)
+    discount = np.exp(-random.uniform(-0.01, 0.15, OPTIONS) * years) if discounted else np.ones(OPTIONS)
+    deviation = (forward if normal else 1.0) * vol * np.sqrt(years)
     ours = discount * prices(forward, strike, deviation, sign, normal)["price"].to_numpy()
+    formula = QuantLib.bachelierBlackFormula if normal else QuantLib.blackFormula
     theirs = np.array(
         [
-            (QuantLib.bachelierBlackFormula if n else QuantLib.blackFormula)(
-                QuantLib.Option.Call if w > 0 else QuantLib.Option.Put, float(k), float(f), float(v), float(d)
-            )
-            for f, k, v, w, d, n in zip(forward, strike, deviation, sign, discount, normal, strict=True)
+            formula(QuantLib.Option.Call if w > 0 else QuantLib.Option.Put, float(k), float(f), float(v), float(d))
+            for f, k, v, w, d in zip(forward, strike, deviation, sign, discount, strict=True)
         ]
     )
     error = np.abs(ours - theirs) / np.maximum(theirs, 1e-6 * discount * np.maximum(forward, strike))

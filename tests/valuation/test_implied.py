@@ -24,14 +24,14 @@ from stresstest.valuation.implied import (
 
 
 def priced(forward: float, strike: float, deviation: float, sign: float, normal: bool) -> float:
-    frame = pl.DataFrame({"f": [forward], "k": [strike], "v": [deviation], "w": [sign], "n": [normal]})
-    value = intrinsic(pl.col("f"), pl.col("k"), pl.col("w")) + time_value(pl.col("f"), pl.col("k"), pl.col("v"), pl.col("n"))
+    frame = pl.DataFrame({"f": [forward], "k": [strike], "v": [deviation], "w": [sign]})
+    value = intrinsic(pl.col("f"), pl.col("k"), pl.col("w")) + time_value(pl.col("f"), pl.col("k"), pl.col("v"), normal=normal)
     return float(frame.select(value).item())
 
 
 def implied(price: float, forward: float, strike: float, sign: float, years: float, normal: bool = False) -> ImpliedVols:
     one = [np.array([x], dtype=float) for x in (price, forward, strike, sign, years)]
-    return imply_vols(*one, normal=np.array([normal]), max_vol=10.0)
+    return imply_vols(*one, normal=normal, max_vol=10.0)
 
 
 @given(st.floats(0.01, 1e6), st.floats(-2.0, 2.0), st.floats(0.05, 3.0), st.floats(1e-3, 5.0), st.sampled_from([1.0, -1.0]), st.booleans())
@@ -62,7 +62,7 @@ def test_a_thousand_vols_agree_with_quantlib(normal: bool) -> None:
             for w, k, f, v in zip(sign, strike, forward, vol * np.sqrt(years), strict=True)
         ]
     )
-    result = imply_vols(price, forward, strike, sign, years, normal=np.full(1_000, normal), max_vol=10.0)
+    result = imply_vols(price, forward, strike, sign, years, normal=normal, max_vol=10.0)
     worth = price - np.maximum(sign * (forward - strike), 0.0) > 1e-4 * forward  # below it the price hardly depends on the vol
     assert worth.sum() > 900
     assert result.vol[worth] == pytest.approx(vol[worth], rel=1e-9)
