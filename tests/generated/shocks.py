@@ -23,6 +23,11 @@ def asset_filter(random: Random) -> Row:
     return {"where": where} if where else {}
 
 
+def spot_filter(random: Random) -> Row:
+    """The same, or a risk group."""
+    return {"where": {"risk_group": random.choice(["BTC", "metals"])}} if random.random() < 0.1 else asset_filter(random)
+
+
 def spot(random: Random, assets: dict[str, Row], reporting: str) -> Row:
     """A move of one asset or of all; shifts in units of price only where the asset is named."""
     named = [asset for asset in (*COINS, *FOLLOWED, "USDT", "EUR", "BOND", "JPY") if asset != reporting and asset in assets]
@@ -36,7 +41,7 @@ def spot(random: Random, assets: dict[str, Row], reporting: str) -> Row:
         if shift == "replace":
             size = random.uniform(-40.0, 40.0) if name == "WTI" else price * random.uniform(0.3, 2.0)
     # A filter on a named asset is legal and either passes or does not.
-    return {"factor": f"spot:{name}", shift: size, **(asset_filter(random) if name == "*" or random.random() < 0.1 else {})}
+    return {"factor": f"spot:{name}", shift: size, **(spot_filter(random) if name == "*" or random.random() < 0.1 else {})}
 
 
 def vol(random: Random, assets: dict[str, Row], reporting: str) -> Row:
@@ -47,7 +52,7 @@ def vol(random: Random, assets: dict[str, Row], reporting: str) -> Row:
     shock: Row = {"factor": f"vol:{random.choice(['*', '*', *COINS, *FOLLOWED])}", shift: size}
     where: Row = {}
     if random.random() < 0.3:
-        where["tenor_days"] = random.choice([[0, 30], [7, 91], [30, 1000]])
+        where["tenor_days"] = random.choice([[0, 30], [7, 91], [30, None]])
     if random.random() < 0.3:
         where["log_moneyness"] = random.choice([[-5.0, -0.01], [-0.5, 0.5], [0.01, 5.0]])
     if random.random() < 0.2:

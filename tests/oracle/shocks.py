@@ -86,6 +86,18 @@ def asset_fits(asset: Row, where: Row) -> bool:
     return not ("not_tags" in where and any(tag in tags for tag in listed(where["not_tags"])))
 
 
+def asset_or_group_fits(snapshot: Snapshot, asset: Row, where: Row) -> bool:
+    """As `asset_fits`; the risk groups of an asset are those of the instruments on it."""
+    groups = {row["risk_group"] for row in snapshot.instruments.values() if row["underlying"] == asset["asset"]}
+    return asset_fits(asset, where) and ("risk_group" not in where or any(group in groups for group in listed(where["risk_group"])))
+
+
+def within(value: float, ends: list[float | None]) -> bool:
+    """Whether a value is inside a range, ends included; a null end is open."""
+    low, high = ends
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
 def instrument_fits(snapshot: Snapshot, instrument: Row, base_forward: float | None, where: Row) -> bool:
     """Whether an instrument (its asset class and tags are its underlying's) passes a filter; tenor and moneyness are those at base."""
     if not asset_fits(snapshot.assets[instrument["underlying"]], where):
@@ -94,18 +106,16 @@ def instrument_fits(snapshot: Snapshot, instrument: Row, base_forward: float | N
         if column in where and instrument.get(column) not in listed(where[column]):
             return False
     if "tenor_days" in where:
-        low, high = where["tenor_days"]
         if instrument.get("expiry") is None:
             return False
         days = (as_utc(instrument["expiry"]) - snapshot.as_of).total_seconds() / SECONDS_A_DAY
-        if not low <= days <= high:
+        if not within(days, where["tenor_days"]):
             return False
     if "log_moneyness" in where:
-        low, high = where["log_moneyness"]
         strike = instrument.get("strike")
         if strike is None or base_forward is None or strike <= 0.0 or base_forward <= 0.0:
             return False
-        if not low <= math.log(strike / base_forward) <= high:
+        if not within(math.log(strike / base_forward), where["log_moneyness"]):
             return False
     return True
 
@@ -144,7 +154,7 @@ def resolve(snapshot: Snapshot, scenario: Row, base_forwards: dict[str, float]) 
     for name, asset in snapshot.assets.items():
 
         def fits(where: Row, asset: Row = asset) -> bool:
-            return asset_fits(asset, where)
+            return asset_or_group_fits(snapshot, asset, where)
 
         def star_but_reporting(shock: Row, name: str = name) -> bool:
             return name != reporting
