@@ -155,7 +155,7 @@ class Case:
         return explain(self.dimensions, self.holdings, resolved, marks, self.rulebook, range(resolved.scenarios))
 
     def factors(self, scenarios: dict[str, Row]) -> tuple[Resolved, np.ndarray[Any, np.dtype[np.float64]]]:
-        """Factor values and marks, from keys `spot`, `mark`, `ratio`, `haircut` (shift), `haircut_scale`, `holding`, `margin_rate`: dicts of values by name."""
+        """Factor values and marks, from dicts by name: `spot`, `mark`, `ratio`, `haircut` (shift), `haircut_scale`, `holding`, `margin_rate`."""
         every = [{}, *scenarios.values()]
         count = len(every)
 

@@ -34,6 +34,7 @@ class Explanation:
     `pools`, `accounts`: all measures and the status.
     """
 
+    reporting_currency: str
     positions: pl.DataFrame
     charges: pl.DataFrame
     tiers: pl.DataFrame
@@ -82,6 +83,7 @@ def explain(
     names = Names(dimensions, resolved, pools, sorted(set(scenario_positions)))
     pool_figures = names.pools(totalled)
     return Explanation(
+        reporting_currency=dimensions.reporting_currency,
         positions=names.positions(valued, charges),
         charges=names.charges(charges),
         tiers=names.tiers(tiers),

@@ -31,6 +31,7 @@ def as_document(explanation: Explanation) -> dict[str, Any]:
         "account_id": account.pop("account_id"),
         "owner_id": account.pop("owner_id"),
         "scenario_id": account.pop("scenario_id"),
+        "reporting_currency": explanation.reporting_currency,
         "account": account,
         "pools": [_pool(explanation, pool) for pool in explanation.pools.to_dicts()],
     }

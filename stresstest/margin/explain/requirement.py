@@ -152,7 +152,7 @@ def option_requirements(positions: pl.DataFrame) -> pl.DataFrame:
     direction = pl.when(pl.col("option_type") == "call").then(1.0).otherwise(-1.0)
     rows = positions.filter(_OPTION & (pl.col("quantity") != 0) & (~_SHORT | pl.col("short_option"))).with_columns(
         out_of_the_money=(direction * (strike - price)).clip(0.0),
-        short_base=pl.when(pl.col("short_base") == "strike").then(strike).otherwise(price).abs(),
+        short_base=pl.when(pl.col("short_base") == "strike").then(strike).otherwise(price),
         underlying_price=price,
         current_value=(pl.col("contract_size") * pl.col("quantity") * pl.col("mark") * pl.col("quote_value")).clip(0.0),
     )
@@ -160,7 +160,7 @@ def option_requirements(positions: pl.DataFrame) -> pl.DataFrame:
 
     def unscaled(version: str) -> pl.Expr:
         per_unit = pl.max_horizontal(
-            pl.col(f"short_rate_{version}") * price.abs() - pl.col("out_of_the_money"), pl.col(f"short_minimum_{version}") * pl.col("short_base")
+            pl.col(f"short_rate_{version}") * price - pl.col("out_of_the_money"), pl.col(f"short_minimum_{version}") * pl.col("short_base")
         )
         short = per_unit * pl.col("contract_size") * pl.col("quantity").abs() * pl.col("strike_currency_value")
         long = (1.0 - pl.col(f"long_option_credit_{version}")) * pl.col("current_value")
@@ -184,6 +184,7 @@ def option_requirements(positions: pl.DataFrame) -> pl.DataFrame:
         "strike_currency_value",
         *(f"{stem}_{version}" for stem in ("short_rate", "short_minimum", "long_option_credit", "unscaled") for version in VERSIONS),
         contracts=pl.col("quantity").abs(),
+        units=pl.col("contract_size") * pl.col("quantity").abs(),
     )
 
 

@@ -75,7 +75,7 @@ def total_pools(
 
 def _short(balance: str, requirement: str) -> pl.Expr:
     b, r, tolerance = pl.col(balance), pl.col(requirement), pl.col("tolerance")
-    return pl.when("breach_at_equality").then((b <= r + tolerance) & (r > 0)).otherwise(b < r - tolerance)
+    return (b < r - tolerance) | (pl.col("breach_at_equality") & (r > 0) & (b <= r + tolerance))
 
 
 def total_accounts(pools: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from io import StringIO
+from itertools import takewhile
+
+import pytest
+from margin.explain_case import PERPETUAL, Case, Row
+from rich.console import Console
+
+from stresstest.cli.explain_view import explain_view
+from stresstest.margin.explain import as_document, explain
+
+STEPS = [{"from": 0, "maintenance_rate": 0.01, "initial_rate": 0.02}, {"from": 1000, "maintenance_rate": 0.05, "initial_rate": 0.10}]
+MARGIN: Row = {
+    "collateral_schedules": {
+        "par": {"bands": [{"from": 0, "haircut": 0.0}]},
+        "coin": {"bands": [{"from": 0, "haircut": 0.05, "initial_haircut": 0.08}, {"from": 1000, "haircut": 0.15}], "liability_weight": 1.1},
+    },
+    "margin_schedules": {
+        "majors": {"tiers": STEPS},
+        "euro": {"currency": "EUR", "tiers": STEPS},
+        "lots": {"amount_per_contract": {"maintenance": 4, "initial": 6}},
+        "options": {"short_option": {"maintenance": {"rate": 0.10, "minimum": 0.05}, "initial": {"rate": 0.15, "minimum": 0.10}}},
+    },
+    "models": {"netted": {"net_by": "underlying", "spread_rate": 0.002, "positive_pnl_weight": {"maintenance": 1.0, "initial": 0.5}}},
+}
+LONG = "BTC-27DEC26-110000-C with a name that is much longer than any column of any terminal would be wide, and then some"
+EXPIRY = datetime(2026, 12, 27, tzinfo=UTC)
+OPTION: Row = {
+    "kind": "option",
+    "underlying": "BTC",
+    "mark_price": 5.0,
+    "strike": 110.0,
+    "option_type": "call",
+    "margin_schedule": "options",
+    "expiry": EXPIRY,
+}
+INSTRUMENTS: dict[str, Row] = {
+    "[red]PERP": {**PERPETUAL, "margin_schedule": "majors"},
+    "EUR-LIKE": {**PERPETUAL, "margin_schedule": "euro"},
+    "LOTS": {**PERPETUAL, "margin_schedule": "lots"},
+    "FUT": {**PERPETUAL, "kind": "future", "margin_schedule": "majors", "expiry": EXPIRY},
+    LONG: OPTION,
+    "PAID": {**OPTION, "strike": 120.0},
+    "MARGINED": {**OPTION, "premium_style": "margined"},
+}
+ASSETS: dict[str, Row] = {
+    "BTC": {"price": 100.0, "collateral_schedule": "coin", "margin_schedule": "majors"},
+    "EUR": {"price": 1.25},
+    "evil\x1b[2Jcoin": {"price": 3.0},
+}
+CRASH: Row = {
+    "spot": {"BTC": 60.0},
+    "mark": {"[red]PERP": 60.0, LONG: 1.0},
+    "haircut": {"BTC": 0.05},
+    "ratio": {"BTC": 0.9},
+    "margin_rate": {"majors": 1.5},
+}
+
+
+def shown(book: Case, width: int = 120, scenario: Row | None = None) -> str:
+    resolved, marks = book.factors({"crash": CRASH if scenario is None else scenario})
+    document = as_document(explain(book.dimensions, book.holdings, resolved, marks, book.rulebook, [1]))
+    console = Console(width=width, file=StringIO(), color_system=None)
+    console.print(explain_view(document))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    return text
+
+
+def line(text: str, start: str, section: str = "account") -> list[str]:
+    """The cells (two spaces or more apart) of the only line from a section on that starts so; the section ends where another begins."""
+    lines = text[text.index(section) :].splitlines()
+    if section != "account":
+        lines = list(takewhile(str.strip, lines))
+    (found,) = [candidate for candidate in lines if " ".join(candidate.split()).startswith(start)]
+    return [cell.strip() for cell in found.split("  ") if cell.strip()]
+
+
+def case(model: str = "default") -> Case:
+    book = Case(ASSETS, INSTRUMENTS, MARGIN, {"A": {"owner_id": "Meridian", "margin_model": model, "margin_multiplier": 1.2}})
+    book.hold("[red]PERP", 30.0, 90.0, leverage=4.0).hold(LONG, -3.0).hold("PAID", 2.0).hold("MARGINED", 4.0)
+    return book.deposit("BTC", 20.0, "vault").deposit("BTC", -1.0).deposit("evil\x1b[2Jcoin", 5.0).deposit("USD", 100.0)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("model", ["default", "netted"])
+def test_it_fits_and_long_names_fold(width: int, model: str) -> None:
+    text = shown(case(model), width)
+    assert max(map(len, text.splitlines())) <= width
+    positions = text[text.index("Positions") : text.index("Collateral")]
+    first_column = "".join(cell[: cell.find("  ")] if "  " in cell else cell for cell in (row.strip() for row in positions.splitlines()[2:]))
+    assert LONG.replace(" ", "") in first_column.replace(" ", ""), "folded, and nothing of it lost"
+
+
+def test_data_is_neither_markup_nor_terminal_control() -> None:
+    text = shown(case())
+    assert "[red]PERP" in text
+    assert "\x1b" not in text
+    assert "evil\N{REPLACEMENT CHARACTER}[2Jcoin" in text
+
+
+def test_holdings() -> None:
+    text = shown(case(), scenario={**CRASH, "holding": {("BTC", "vault"): 0.25}})
+    assert line(text, "[red]PERP", "Positions") == ["[red]PERP", "30", "100", "60", "-40%", "-900.00", "-1,200.00"]
+    assert line(text, "BTC vault", "Collateral") == ["BTC", "vault", "20", "100", "60", "25%", "300.00", "-1,700.00"]
+
+
+def test_haircuts_band_by_band() -> None:
+    text = shown(case(), scenario={"haircut": {"BTC": 0.05}, "ratio": {"BTC": 0.9}})
+    assert line(text, "x collateral ratio 0.9") == ["x collateral ratio 0.9", "1,710.00"]
+    assert line(text, "0 to 1,000", "Margin balance") == ["0 to 1,000", "5% > 10%", "8% > 13%", "1,000.00", "900.00", "870.00"]
+    assert line(text, "from 1,000", "Margin balance") == ["from 1,000", "15% > 20%", "15% > 20%", "710.00", "568.00", "568.00"]
+    assert line(text, "counts, by coin") == ["counts, by coin", "1,468.00", "1,438.00"]
+
+
+def test_requirement_tier_by_tier() -> None:
+    book = Case(ASSETS, INSTRUMENTS, MARGIN, {"A": {"margin_multiplier": 1.2}}).hold("[red]PERP", 30.0, leverage=4.0)
+    text = shown(book, scenario={"margin_rate": {"majors": 1.5}})
+    assert line(text, "0 to 1,000") == ["0 to 1,000", "1%", "2%", "1,000", "10.00", "20.00"]
+    assert line(text, "from 1,000") == ["from 1,000", "5%", "10%", "2,000", "100.00", "200.00"]
+    assert line(text, "at least") == ["at least 1 / leverage 4", "3,000", "–", "750.00"]
+    assert line(text, "required") == ["required x margin rate 1.5 x multiplier 1.2", "198.00", "1,350.00"]
+
+
+def test_amounts_and_currencies() -> None:
+    text = shown(Case(ASSETS, INSTRUMENTS, MARGIN).hold("LOTS", -3.0).hold("EUR-LIKE", 5.0), scenario={})
+    assert line(text, "lots: USD a contract") == ["lots: USD a contract", "3", "12.00", "18.00"]
+    assert line(text, "euro, marginal, EUR") == ["euro, marginal, EUR", "400"]
+    assert line(text, "x EUR at") == ["x EUR at 1.25", "5.00", "10.00"]
+
+
+def test_options() -> None:
+    text = shown(case(), scenario={})
+    assert line(text, "100 - 10 otm") == ["100 - 10 otm", "10%", "15%", "0.00", "15.00"]
+    assert line(text, "minimum, on 100") == ["minimum, on 100", "5%", "10%", "15.00", "30.00"]
+    assert line(text, "long: value less its credit") == ["long: value less its credit", "100%", "100%", "20.00", "20.00", "20.00"]
+    assert line(text, "long and paid") == ["long and paid: needs nothing", "2"]
+
+
+def test_net_by_underlying_and_two_versions_of_profit() -> None:
+    book = Case(ASSETS, INSTRUMENTS, MARGIN, {"A": {"margin_model": "netted"}}).hold("[red]PERP", 30.0, 90.0).hold("FUT", -10.0)
+    text = shown(book, scenario={})
+    assert line(text, "long, over expiries")[-1] == "3,000"
+    assert line(text, "spread, on min") == ["spread, on min(long, short)", "0.2%", "0.2%", "1,000", "2.00", "2.00"]
+    assert line(text, "+ P&L") == ["+ P&L and spot positions", "300.00", "150.00"]
+
+
+@pytest.mark.parametrize(
+    ("cash", "verdict"),
+    [
+        (1000.0, "OK The margin balance covers both requirements."),
+        (55.0, "CALL Initial margin balance 55.00 is below the initial requirement 60.00 (tolerance 0.01)."),
+        (39.0, "LIQUIDATION Margin balance 39.00 is below the maintenance requirement 40.00 (tolerance 0.01)."),
+        (-1.0, "DEFAULT Equity -1.00 is below zero (tolerance 0.01)."),
+    ],
+)
+def test_totals_end_in_a_sentence(cash: float, verdict: str) -> None:
+    text = shown(Case(ASSETS, INSTRUMENTS, MARGIN).hold("LOTS", 10.0).deposit("USD", cash), scenario={})
+    assert " ".join(text.splitlines()[-1].split()) == verdict
+    assert line(text, "shortfall = max(0, R - B)") == ["shortfall = max(0, R - B)", f"{max(0, 40 - cash):.2f}", f"{max(0, 60 - cash):.2f}"]
+
+
+def test_pools_of_an_account_are_listed_and_summed() -> None:
+    book = Case(ASSETS, INSTRUMENTS, MARGIN).deposit("USD", 10.0).hold("LOTS", 10.0, pool="LOTS long").deposit("USD", 3.0, pool="LOTS long")
+    text = shown(book, scenario={})
+    assert line(text, "Margin pool cross")
+    assert line(text, "LOTS long") == ["LOTS long", "3.00", "3.00", "40.00", "37.00", "57.00", "LIQUIDATION"]
+    assert text.splitlines()[-1].split() == ["account", "13.00", "13.00", "40.00", "37.00", "57.00", "LIQUIDATION"]
+
+
+def test_large_amounts_are_shown_without_cents() -> None:
+    text = shown(Case(ASSETS, INSTRUMENTS, MARGIN).deposit("BTC", 20_000.0).deposit("USD", 0.5), scenario={})
+    assert line(text, "sum", "Collateral") == ["sum", "2,000,000", "0"]
+    assert line(text, "tokens after haircut")[1] == "1,700,100.50", "the totals keep their cents"
