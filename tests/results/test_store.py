@@ -8,7 +8,7 @@ import pytest
 
 from stresstest.errors import StressTestError
 from stresstest.results import store
-from stresstest.tables import ACCOUNT_SCENARIO, MEASURES, OWNER_SCENARIO, RESULT_TABLES
+from stresstest.tables import ACCOUNT_SCENARIO, MEASURES, OWNER_SCENARIO, POOL_SCENARIO, RESULT_TABLES
 
 LOSSES = pl.DataFrame(
     [
@@ -79,7 +79,7 @@ def test_every_table_can_be_empty(tmp_path: Path, table):
         (LOSSES.with_columns(extra=1), "unknown \\['extra'\\]"),
         (LOSSES.with_columns(owner_id=None), "owner_scenario.owner_id: null"),
         (LOSSES.with_columns(loss=float("nan")), "owner_scenario.loss: a value is not finite"),
-        (LOSSES.with_columns(rank=1, scenario_id=pl.lit("x")), "a key occurs twice"),
+        (LOSSES.with_columns(rank=1, scenario_id=pl.lit("x")), "owner_scenario.key: occurs twice"),
     ],
 )
 def test_a_frame_that_breaks_the_schema_is_never_written(frame: pl.DataFrame, words: str):
@@ -99,6 +99,26 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path):
     path.write_bytes(content)
     with pytest.raises(StressTestError, match="cannot be read"):
         store.read_table(tmp_path, "owner_scenario")
+
+
+def test_parts_of_an_interrupted_run_are_replaced_and_become_one_table(tmp_path: Path):
+    write = store.PartWriter(tmp_path / "parts", ("s",))
+    for number, owner in ((20_000, "cyd"), (0, "ann"), (10_000, "bob"), (0, "ann")):
+        write(ACCOUNT_SCENARIO, number, figures((owner, "a", "s")))
+    write(ACCOUNT_SCENARIO, 10_001, store.empty(ACCOUNT_SCENARIO))
+    (tmp_path / "parts" / "account_scenario" / "part-0000030000.partial").write_bytes(b"half")
+    (tmp_path / "result").mkdir()
+    store.finish_parts(tmp_path / "parts", tmp_path / "result", ACCOUNT_SCENARIO)
+    store.finish_parts(tmp_path / "parts", tmp_path / "result", POOL_SCENARIO)
+    assert store.read_table(tmp_path / "result", "account_scenario", ["owner_id"])["owner_id"].to_list() == ["ann", "bob", "cyd"]
+    assert len(store.files_of(tmp_path / "result", "account_scenario")) == 3
+    assert store.rows_of(tmp_path / "result", "pool_scenario") == 0
+
+
+def test_a_single_part_becomes_a_file(tmp_path: Path):
+    store.PartWriter(tmp_path / "parts", ("s",))(ACCOUNT_SCENARIO, 0, figures(("ann", "a", "s")))
+    store.finish_parts(tmp_path / "parts", tmp_path, ACCOUNT_SCENARIO)
+    assert store.files_of(tmp_path, "account_scenario") == (tmp_path / "account_scenario.parquet",)
 
 
 def test_a_missing_table_is_named(tmp_path: Path):

@@ -1,0 +1,173 @@
+"""The plan of a run: what to compute, from where, to where, as a value that can be printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import stresstest
+from stresstest.config import RunFile
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.margin.rulebook import Rulebook, load_rulebook
+from stresstest.results.documents import canonical
+from stresstest.results.manifest import without_secrets
+from stresstest.runs.folders import work_path
+from stresstest.runs.specification import plan_sha256, specification
+from stresstest.scenarios.files import load_scenarios
+from stresstest.scenarios.scenario_set import ScenarioSet, with_headlines
+from stresstest.snapshot.book import BLOCK_POOLS
+from stresstest.snapshot.request import read_snapshot_defaults
+from stresstest.tables import INPUT_TABLES
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """An input table that is there: its files, bytes, and rows where its files can be read."""
+
+    table: str
+    files: int
+    bytes: int
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that has not begun: `hash` names its work folder, so that an interrupted run is taken up again."""
+
+    settings: RunFile
+    target: Path
+    scenarios: ScenarioSet
+    rulebook: Rulebook
+    hash: str
+
+    def document(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        tables = planned_tables(self.settings.snapshot)
+        return {
+            "snapshot": without_secrets(self.settings.snapshot),
+            "tables": [vars(each) for each in tables],
+            "scenarios": len(self.scenarios),
+            "headline_scenarios": sum(each.headline for each in self.scenarios),
+            "models": list(self.rulebook.models),
+            "blocks": _blocks(tables),
+            "keep": self.settings.keep,
+            "formats": list(self.settings.output.formats),
+            "folder": str(self.target),
+            "work_folder": str(work_path(self.target, self.hash)),
+            "resumes": work_path(self.target, self.hash).is_dir(),
+        }
+
+    def text(self) -> str:
+        """The plan for a person."""
+        content = self.document()
+        lines = [f"snapshot    {content['snapshot']}"]
+        for each in content["tables"]:
+            rows = "rows unknown" if each["rows"] is None else f"{each['rows']:,} rows"
+            lines.append(f"  {each['table']:12}{rows}, {each['bytes']:,} bytes in {each['files']:,} file{'' if each['files'] == 1 else 's'}")
+        blocks = (
+            "blocks known after reading" if content["blocks"] is None else f"about {content['blocks']:,} block{'' if content['blocks'] == 1 else 's'}"
+        )
+        lines += [
+            f"scenarios   {content['scenarios'] - 1:,} and base, {content['headline_scenarios']:,} of them headline",
+            f"models      {', '.join(content['models'])}",
+            f"work        {blocks} of {BLOCK_POOLS:,} margin pools" + ("; takes up an interrupted run" if content["resumes"] else ""),
+            f"keeps       {content['keep']} rows of account_scenario",
+            f"writes      {content['folder']} ({', '.join(content['formats'])})",
+        ]
+        return "\n".join(lines)
+
+
+Loaded = TypeVar("Loaded")
+
+
+def attempt(load: Callable[[], Loaded], refusals: list[StressTestError]) -> Loaded | None:
+    """What `load` gives, or None with its refusal noted, so that the next thing is looked at as well."""
+    try:
+        return load()
+    except StressTestError as error:
+        refusals.append(error)
+        return None
+
+
+def merged(refusals: list[StressTestError]) -> StressTestError:
+    """Several refusals as one: faults of configuration come first and decide the exit code."""
+    if len(refusals) == 1:
+        return refusals[0]
+    ordered = sorted(refusals, key=lambda error: error.exit_code)
+    faults = [fault for error in ordered for fault in error.faults or (Fault(error.summary, error.hint),)]
+    return StressTestError(ordered[0].reason, "; ".join(error.summary for error in ordered), faults)
+
+
+def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[ScenarioSet | None, Rulebook | None]:
+    """Scenarios and margin file of a run; what is refused is noted and None."""
+    scenarios = attempt(lambda: _scenarios(settings), refusals)
+    rulebook = attempt(lambda: load_rulebook(settings.margin), refusals)
+    return scenarios, rulebook
+
+
+def _scenarios(settings: RunFile) -> ScenarioSet:
+    loaded = load_scenarios(settings.scenarios)
+    return loaded if settings.headline is None else with_headlines(loaded, settings.headline)
+
+
+def plan(settings: RunFile, out: Path | None = None) -> Plan:
+    """The plan of a run.
+
+    Args:
+        settings: the run file with everything applied.
+        out: the result folder itself; without it, a folder in `output.folder` named after the snapshot's moment and the question asked.
+
+    Raises:
+        StressTestError: every fault of scenario and margin files.
+    """
+    refusals: list[StressTestError] = []
+    scenarios, rulebook = load_documents(settings, refusals)
+    if scenarios is None or rulebook is None:
+        raise merged(refusals)
+    asked = specification(settings, scenarios, rulebook, settings.as_of, settings.reporting_currency)
+    digest = plan_sha256(asked, settings.snapshot, stresstest.__version__)
+    return Plan(settings, (out or _default_target(settings, sha256(canonical(asked)).hexdigest())).absolute(), scenarios, rulebook, digest)
+
+
+def _default_target(settings: RunFile, digest: str) -> Path:
+    try:
+        as_of = settings.as_of or read_snapshot_defaults(settings.snapshot).as_of
+    except StressTestError:
+        as_of = None  # staging reports it, with everything else that is wrong with the snapshot
+    moment = "stress" if as_of is None else f"{as_of:%Y-%m-%dT%H%MZ}"
+    return Path(settings.output.folder) / f"{moment}_{digest[:8]}"
+
+
+def planned_tables(snapshot: str) -> tuple[PlannedTable, ...]:
+    """The tables of a local snapshot, from the footers of their files; none for a URL, which only the run fetches."""
+    if "://" in snapshot:
+        return ()
+    if not Path(snapshot).is_dir():
+        fault = Fault("no such folder", "`snapshot` names a folder of Parquet tables.", file=snapshot)
+        raise StressTestError(Reason.INPUT_DATA, "there is no snapshot", [fault])
+    found = []
+    for table in INPUT_TABLES:
+        single, folder = Path(snapshot, f"{table.name}.parquet"), Path(snapshot, table.name)
+        files = [single] if single.is_file() else sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
+        if files:
+            found.append(PlannedTable(table.name, len(files), sum(file.stat().st_size for file in files), _rows(files)))
+    return tuple(found)
+
+
+def _rows(files: list[Path]) -> int | None:
+    try:
+        return sum(int(pq.read_metadata(file).num_rows) for file in files)
+    except (OSError, pa.ArrowException):
+        return None  # the run says precisely what is wrong with the file
+
+
+def _blocks(tables: tuple[PlannedTable, ...]) -> int | None:
+    accounts = next((each.rows for each in tables if each.table == "accounts"), None)
+    return None if accounts is None else max(1, math.ceil(accounts / BLOCK_POOLS))
