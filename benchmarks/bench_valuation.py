@@ -102,7 +102,7 @@ def numpy_black(forward: Any, strike: Any, vol: Any, years: Any, sign: Any, rate
 
 
 def with_numpy(resolved: Resolved, terms: pl.DataFrame) -> Any:
-    """Values of all options in all scenarios in one expression; vols given, no bounds, no clamps, no base to hold."""
+    """Values of all options in all scenarios in one expression; prices only, vols given, no bounds, no clamps, no base to hold."""
     column = {name: terms[name].to_numpy()[:, None] for name in ("strike", "base_vol", "base_years", "sign", "base_forward", "base_ratio")}
     forward = column["base_forward"] * resolved.value[terms["underlying_code"].to_numpy()] / column["base_ratio"]
     return numpy_black(forward, column["strike"], column["base_vol"] * resolved.vol_scale, column["base_years"], column["sign"], 0.03)
@@ -150,7 +150,7 @@ def report() -> str:
     mine = seconds / states
     for name, each in (
         ("here", mine),
-        ("NumPy, formula alone", by_numpy / states),
+        ("NumPy, price alone", by_numpy / states),
         (f"QuantLib loop, 1/{scenarios:,} of it", by_quantlib / (options / 1e6)),
     ):
         lines.append(f"{name:<30} {each:8.3f} s a million option states, {each / mine:6.2f} x")

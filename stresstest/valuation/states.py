@@ -22,6 +22,9 @@ the instrument; rate of `rate_code`; elapsed time in years; scale and shift of t
 VALUES = ("mark", "value_slope", "cost_slope", "notional", "forward", "vol_clamped", "price_clamped")
 """The columns that valuing adds: those of `UnitValues`, and whether the vol and the price were clamped."""
 
+CODES = ("instrument", "underlying_code", "quote_code", "money_code", "rate_code", "outcome")
+"""Columns of terms that no formula reads."""
+
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.integer]
 
@@ -32,11 +35,10 @@ def pairs(terms: pl.DataFrame, resolved: Resolved, instrument: Codes, scenario: 
     return rows.with_columns(_states(rows, resolved, lambda table, code: table[code, scenario]))
 
 
-def block(terms: pl.DataFrame, resolved: Resolved, scenarios: slice) -> pl.DataFrame:
-    """Terms and states of the instruments of `terms` in consecutive scenarios, sorted by instrument, then scenario."""
-    count = scenarios.stop - scenarios.start
-    rows = terms[np.repeat(np.arange(terms.height), count)]
-    return rows.with_columns(_states(terms, resolved, lambda table, code: table[code, scenarios].ravel()))
+def block(terms: pl.DataFrame, resolved: Resolved) -> pl.DataFrame:
+    """Terms and states of the instruments of `terms` in all scenarios, sorted as `terms`, then by scenario."""
+    repeated = [pl.Series(name, np.repeat(terms[name].to_numpy(), resolved.scenarios)) for name in terms.columns if name not in CODES]
+    return pl.DataFrame([*repeated, *_states(terms, resolved, lambda table, code: table[code].ravel())])
 
 
 def _states(terms: pl.DataFrame, resolved: Resolved, look: Callable[[Floats, Codes], Floats]) -> list[pl.Series]:

@@ -26,7 +26,6 @@ def test_chunks_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     dimensions = mixed_book()
     resolved = states(dimensions, *SHOCKS)
     whole = value_instruments(dimensions, resolved)
-    monkeypatch.setattr("stresstest.valuation.value.OPTION_ROWS", 1)
     monkeypatch.setattr("stresstest.valuation.value.CELLS", 1)
     parts = value_instruments(dimensions, resolved)
     assert all(getattr(whole, name).tobytes() == getattr(parts, name).tobytes() for name in VALUES[:5])
