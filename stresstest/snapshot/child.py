@@ -1,0 +1,54 @@
+"""The reading process: every file from outside is decoded here, so that a crash of a reader ends this process and no other.
+
+Started as `python -m stresstest.snapshot.child`. It takes a pickled request on stdin, writes one JSON object a line on
+stdout (`[stage, detail]`, at last a refusal or nothing), and ends when its stdin does: then its parent is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import struct
+import sys
+import threading
+from dataclasses import asdict
+
+from stresstest.errors import StressTestError
+from stresstest.snapshot.staging import stage
+
+
+def main() -> None:
+    """Stage what stdin asks for; the exit code is 0 when the last line says how it ended."""
+    # Native libraries may write to stdout: the protocol keeps the real one, everything else goes to stderr.
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    source = sys.stdin.buffer
+    (length,) = struct.unpack("<Q", source.read(8))
+    request = pickle.loads(source.read(length))  # noqa: S301 - written by our own parent
+    threading.Thread(target=_end_with_parent, args=(source.fileno(),), daemon=True).start()
+
+    def tell(stage_name: str, detail: str) -> None:
+        channel.write(json.dumps({"stage": stage_name, "detail": detail}) + "\n")
+        channel.flush()
+
+    try:
+        folder = stage(request, tell)
+    except StressTestError as error:
+        refused = {"reason": error.reason.name, "summary": error.summary, "hint": error.hint, "faults": [asdict(fault) for fault in error.faults]}
+        channel.write(json.dumps({"refused": refused}) + "\n")
+    else:
+        channel.write(json.dumps({"book": str(folder)}) + "\n")
+    channel.flush()
+    # Leave at once: native threads have nothing left to tidy up that the end of the process does not.
+    os._exit(0)
+
+
+def _end_with_parent(descriptor: int) -> None:
+    while os.read(descriptor, 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

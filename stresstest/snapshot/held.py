@@ -1,0 +1,102 @@
+"""What holding something asks of it: not expired, and schedules for everything that counts as margin or needs it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stresstest.errors import Fault
+from stresstest.snapshot.checks import SHOWN_KEYS, Blame, Finding
+from stresstest.snapshot.session import Session, quoted
+from stresstest.snapshot.sources import literal
+
+_WITH_ACCOUNT = "raw_positions p JOIN wanting i ON p.instrument_id = i.instrument_id LEFT JOIN accounts a ON p.account_id = a.account_id"
+
+
+def held_findings(session: Session, instruments: npt.NDArray[np.bool_], assets: npt.NDArray[np.bool_]) -> list[Finding]:
+    """Faults of held things; `instruments` and `assets` say by code what positions and collateral hold."""
+    for name, flags in (("held_instruments", instruments), ("held_assets", assets)):
+        codes = pa.table({"code": np.flatnonzero(flags).astype(np.int32)})
+        session.connection.register(f"{name}_codes", codes)
+        session.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT t.* FROM {name.removeprefix('held_')} t JOIN {name}_codes USING (code)")
+        session.connection.unregister(f"{name}_codes")
+    return [
+        *_expired(session), *_collateral_schedules(session), *_settle_schedules(session), *_margin_schedules(session),
+    ]  # fmt: skip
+
+
+def _lacking(session: Session, asset: str) -> str:
+    """SQL: the asset has no collateral schedule and needs one (the reporting currency does not)."""
+    return f"({asset} <> {literal(session.currency)} AND {asset} IN (SELECT asset FROM assets WHERE collateral_schedule IS NULL))"
+
+
+def _fault(session: Session, table: str, column: str, rule: str, what: str, hint: str, keys: str, blame: Blame, blamed: str) -> list[Finding]:
+    found = sorted({str(text) for text in session.texts(keys)})
+    if not found:
+        return []
+    fault = Fault(what, hint, file=session.file(table), table=table, column=column, rule=rule, rows=len(found), keys=tuple(found[:SHOWN_KEYS]))
+    return [Finding(fault, blame, blamed)]
+
+
+def _expired(session: Session) -> list[Finding]:
+    expired = f"SELECT instrument_id FROM held_instruments WHERE expiry <= TIMESTAMP '{session.as_of:%Y-%m-%d %H:%M:%S.%f}'"
+    return _fault(
+        session, "instruments", "expiry", "held instrument not expired", f"expired by {session.as_of:%Y-%m-%d %H:%M:%S} UTC and still held",
+        "Settle these positions, or correct as_of.", expired, "instrument_id", expired,
+    )  # fmt: skip
+
+
+def _collateral_schedules(session: Session) -> list[Finding]:
+    rule, hint = "collateral schedule of what is held", "Name a schedule of the margin file; haircut 1 gives no credit."
+    assets = f"SELECT asset FROM held_assets WHERE {_lacking(session, 'asset')}"
+    spots = f"FROM held_instruments WHERE kind = 'spot' AND {_lacking(session, 'underlying')}"
+    return [
+        *_fault(session, "assets", "collateral_schedule", rule, "held as collateral, without a collateral schedule", hint,
+                assets, "account_id", f"SELECT DISTINCT account_id FROM raw_collateral WHERE asset IN ({assets})"),
+        *_fault(session, "assets", "collateral_schedule", rule, "underlying of a held spot instrument, without a collateral schedule", hint,
+                f"SELECT DISTINCT underlying {spots}", "instrument_id", f"SELECT instrument_id {spots}"),
+    ]  # fmt: skip
+
+
+def _settle_schedules(session: Session) -> list[Finding]:
+    """P&L and isolated margin join the balance of the settle asset, unless the model adds P&L to the margin balance as it is."""
+    lacking = f"SELECT * FROM held_instruments WHERE {_lacking(session, 'settle')}"
+    session.connection.execute(f"CREATE OR REPLACE TEMP TABLE wanting AS {lacking}")
+    if not session.count("SELECT count(*) FROM wanting"):
+        return []
+    rule, hint = "collateral schedule of what P&L is paid in", "Name a schedule of the margin file; haircut 1 gives no credit."
+    pays = "i.kind <> 'spot' AND (i.kind <> 'option' OR i.premium_style = 'margined')"
+    value_models = quoted(session.request.models_pnl_into_value)
+    into_balance = f"{pays} AND coalesce(a.margin_model NOT IN ({value_models}), true)"
+    findings: list[Finding] = []
+    for condition, what in (
+        (into_balance, "receives P&L of held instruments, without a collateral schedule"),
+        ("p.margin_mode = 'isolated'", "isolated margin is posted in it, without a collateral schedule"),
+    ):
+        rows = f"FROM {_WITH_ACCOUNT} WHERE {condition}"
+        with session.reading("positions"):
+            findings += _fault(session, "assets", "collateral_schedule", rule, what, hint,
+                               f"SELECT DISTINCT i.settle {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}")  # fmt: skip
+    return findings
+
+
+def _margin_schedules(session: Session) -> list[Finding]:
+    """An instrument's own schedule, or its underlying's under models that net by underlying (never for options)."""
+    by_underlying = "i.kind <> 'option' AND i.underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NOT NULL)"
+    session.connection.execute(
+        "CREATE OR REPLACE TEMP TABLE wanting AS "
+        f"SELECT *, {by_underlying} AS covered FROM held_instruments i WHERE kind <> 'spot' AND margin_schedule IS NULL"
+    )
+    rule, hint = "margin schedule of what is held", "Name a schedule of the margin file."
+    bare = "SELECT instrument_id FROM wanting WHERE NOT covered"
+    findings = _fault(session, "instruments", "margin_schedule", rule, "held, without a margin schedule", hint, bare, "instrument_id", bare)
+    if session.count("SELECT count(*) FROM wanting WHERE covered"):
+        models = quoted(session.request.models_net_by_underlying)
+        rows = f"FROM {_WITH_ACCOUNT} WHERE i.covered AND coalesce(a.margin_model NOT IN ({models}), true)"
+        with session.reading("positions"):
+            findings += _fault(
+                session, "instruments", "margin_schedule", rule, "held, without a margin schedule, by accounts whose model does not net by underlying", hint,
+                f"SELECT DISTINCT i.instrument_id {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}",
+            )  # fmt: skip
+    return findings

@@ -1,0 +1,171 @@
+"""Positions and collateral: read once, checked and coded on the way, collected by ranges of accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.snapshot.book import Codes
+from stresstest.snapshot.checks import Check, Finding, find, mask, table_checks
+from stresstest.snapshot.reference import unknown_account, unknown_instrument
+from stresstest.snapshot.session import Session
+from stresstest.snapshot.spool import Spool
+from stresstest.tables import table
+
+_BATCH_ROWS = 1 << 20
+
+_DEFAULT_POOL = (
+    "CASE WHEN margin_mode = 'isolated' THEN coalesce(pool_id, instrument_id || CASE WHEN quantity >= 0 THEN ':long' ELSE ':short' END) "
+    "ELSE coalesce(pool_id, 'cross') END"
+)
+"""An isolated position without a pool of its own is alone with the lots of its instrument and side."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One table of holdings: the relation of its rows with codes, the checks on it, and the columns that are collected."""
+
+    table: str
+    relation: str
+    checks: list[Check]
+    columns: dict[str, str]
+
+
+@dataclass
+class Collected:
+    """What a stream gave: rows, whether any row broke a check, and which instruments or assets are held."""
+
+    rows: int = 0
+    clean: bool = True
+    held: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+
+def create_pools(session: Session) -> tuple[Codes, Codes]:
+    """Fill the temporary table `pools`: every account's cross pool and every pool that holdings name, sorted by (account, pool).
+
+    Returns:
+        Account code of every pool, and the code of every account's cross pool.
+    """
+    named = []
+    if session.has("positions", "pool_id", "margin_mode"):
+        named.append(f"SELECT account_id, {_DEFAULT_POOL} AS pool_id FROM raw_positions")
+    if session.has("collateral", "pool_id"):
+        named.append("SELECT account_id, pool_id FROM raw_collateral")
+    accounts = session.count("SELECT count(*) FROM accounts")
+    if not named:
+        codes = np.arange(accounts, dtype=np.int32)
+        return codes, codes
+    others = (
+        f"SELECT DISTINCT a.code AS account_code, p.pool_id FROM ({' UNION ALL '.join(named)}) p JOIN accounts a USING (account_id) "
+        "WHERE p.pool_id <> 'cross'"
+    )
+    with session.reading("positions"):
+        session.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE pools AS SELECT CAST(row_number() OVER (ORDER BY account_code, pool_id) - 1 AS INTEGER) AS code, * "
+            f"FROM (SELECT code AS account_code, 'cross' AS pool_id FROM accounts UNION ALL {others})"
+        )
+    rows = session.connection.sql("SELECT account_code, pool_id = 'cross' AS is_cross FROM pools ORDER BY code").to_arrow_table()
+    cross = np.flatnonzero(rows.column("is_cross").to_numpy()).astype(np.int32)
+    return rows.column("account_code").to_numpy(), cross
+
+
+def positions_stream(session: Session) -> Stream:
+    """Positions with codes. `cost` is quantity times entry (inverse: divided by it), entry null = mark."""
+    has = session.has
+    pools = has("positions", "pool_id", "margin_mode")
+    inverse = session.count("SELECT count(*) FROM instruments WHERE inverse") > 0
+    relation = (
+        "(SELECT p.*, a.code AS account_code, i.code AS instrument_code, i.mark_price, i.inverse"
+        + (", x.code AS pool_code" if pools else "")
+        + f" FROM (SELECT *{f', {_DEFAULT_POOL} AS pool' if pools else ''} FROM raw_positions) p "
+        "LEFT JOIN accounts a ON p.account_id = a.account_id LEFT JOIN instruments i ON p.instrument_id = i.instrument_id"
+        + (" LEFT JOIN pools x ON x.account_code = a.code AND x.pool_id = p.pool AND p.pool <> 'cross'" if pools else "")
+        + ")"
+    )
+    checks = table_checks(table("positions"), session.types["positions"])
+    checks += [unknown_account("account_code IS NOT NULL")] if has("accounts") else []
+    checks += [unknown_instrument("instrument_code IS NOT NULL")]
+    if inverse and has("positions", "entry_price"):
+        checks.append(
+            Check("entry_price", "inverse entry above zero", "an inverse contract entered at or below zero", "An inverse contract is valued at 1 / price.",
+                  "coalesce(inverse AND entry_price <= 0, false)")
+        )  # fmt: skip
+    entry = "coalesce(entry_price, mark_price)"
+    plain = f"quantity * {entry}"
+    columns = {
+        "account": "coalesce(account_code, -1)",
+        "instrument": "coalesce(instrument_code, -1)",
+        "quantity": "quantity + 0.0",  # a negative zero would be another bit pattern of the same quantity
+        "cost": (f"CASE WHEN inverse THEN quantity / {entry} ELSE {plain} END" if inverse else plain) + " + 0.0",
+    }
+    if pools:
+        columns["pool"] = "coalesce(pool_code, -1)"
+    if has("positions", "accrued_funding"):
+        columns["funding"] = "accrued_funding + 0.0"
+    if has("positions", "leverage"):
+        columns["leverage"] = "coalesce(leverage, CAST('infinity' AS DOUBLE))"
+    if has("positions", "margin_mode"):
+        columns["margin"] = "CASE WHEN margin_mode = 'isolated' THEN isolated_margin + 0.0 END"
+    return Stream("positions", relation, checks, columns)
+
+
+def collateral_stream(session: Session) -> Stream:
+    """Collateral with codes; fills the temporary table `locations`."""
+    has = session.has
+    with session.reading("collateral"):
+        session.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE locations AS SELECT CAST(row_number() OVER (ORDER BY location) - 1 AS INTEGER) AS code, location "
+            + ("FROM (SELECT DISTINCT location FROM raw_collateral WHERE location IS NOT NULL)" if has("collateral", "location")
+               else "FROM (SELECT CAST('' AS VARCHAR) AS location) WHERE false")
+        )  # fmt: skip
+    pools, places = has("collateral", "pool_id"), has("collateral", "location")
+    relation = (
+        "(SELECT c.*, a.code AS account_code, s.code AS asset_code"
+        + (", x.code AS pool_code" if pools else "")
+        + (", l.code AS location_code" if places else "")
+        + " FROM raw_collateral c LEFT JOIN accounts a ON c.account_id = a.account_id LEFT JOIN assets s ON c.asset = s.asset"
+        + (" LEFT JOIN pools x ON x.account_code = a.code AND x.pool_id = c.pool_id AND c.pool_id <> 'cross'" if pools else "")
+        + (" LEFT JOIN locations l ON c.location = l.location" if places else "")
+        + ")"
+    )
+    checks = table_checks(table("collateral"), session.types["collateral"])
+    checks += [unknown_account("account_code IS NOT NULL")] if has("accounts") else []
+    checks += [
+        Check("asset", "known asset", "an asset that the assets table does not have", "Add it to assets.", "(asset IS NOT NULL AND asset_code IS NULL)")
+    ]
+    columns = {"account": "coalesce(account_code, -1)", "asset": "coalesce(asset_code, -1)", "amount": "quantity + 0.0"}
+    if pools:
+        columns["pool"] = "coalesce(pool_code, -1)"
+    if places:
+        columns["location"] = "coalesce(location_code, -1)"
+    return Stream("collateral", relation, checks, columns)
+
+
+def collect(session: Session, stream: Stream, spool: Spool, held_by: str, held_count: int) -> Collected:
+    """Read a stream once into the spool, testing every row on the way.
+
+    Args:
+        held_by: the collected column (`instrument` or `asset`) whose codes count as held, out of `held_count`.
+    """
+    collected = Collected(held=np.zeros(held_count, np.bool_))
+    select = ", ".join(f"{expression} AS {name}" for name, expression in stream.columns.items())
+    with session.reading(stream.table):
+        reader = session.connection.sql(f"SELECT {select}, {mask(stream.checks)} AS broken FROM {stream.relation}").to_arrow_reader(_BATCH_ROWS)
+        for batch in reader:
+            collected.rows += batch.num_rows
+            if collected.clean and batch.column("broken").to_numpy().any():
+                collected.clean = False
+            if collected.clean:  # after a fault nothing is staged, the rows are only counted
+                columns: dict[str, npt.NDArray[Any]] = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in stream.columns}
+                collected.held[columns[held_by]] = True
+                spool.add(columns)
+    return collected
+
+
+def stream_findings(session: Session, stream: Stream) -> list[Finding]:
+    """What is wrong with the rows of a stream: the slow second look, once a first one has met a bad row."""
+    with session.reading(stream.table):
+        return find(session.connection, stream.relation, stream.table, session.file(stream.table), stream.checks)

@@ -1,0 +1,47 @@
+"""Base prices in reporting currency and unsigned notionals of one contract, for shares and for data quality."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stresstest.snapshot.book import Floats
+from stresstest.snapshot.session import Session
+
+
+def asset_values(session: Session) -> Floats:
+    """X of every asset code: price times X of its price currency; NaN where a chain is broken."""
+    rows = session.connection.sql(
+        "SELECT a.price, coalesce(c.code, -1) AS parent, a.asset AS asset FROM assets a LEFT JOIN assets c ON a.price_currency = c.asset ORDER BY a.code"
+    ).to_arrow_table()
+    price = rows.column("price").to_numpy()
+    parent = rows.column("parent").to_numpy()
+    root = rows.column("asset").to_pylist().index(session.currency)
+    value = np.full(len(price), np.nan)
+    value[root] = 1.0
+    # One round settles one link of the chains; chains are short, and circles stay NaN.
+    for _ in range(len(price)):
+        open_ones = np.isnan(value) & (parent >= 0)
+        settled = np.where(open_ones, price * value[parent], value)
+        if np.array_equal(settled, value, equal_nan=True):
+            break
+        value = settled
+    return value
+
+
+def unit_notionals(session: Session) -> Floats:
+    """Unsigned notional of one contract of every instrument code; 0 where it cannot be told.
+
+    Linear and spot cs*|M|*X_quote, quanto cs*|M|*X_settle, inverse cs*X_quote, option cs*S_underlying.
+    """
+    value = asset_values(session)
+    rows = session.connection.sql(
+        "SELECT kind, payoff, contract_size, mark_price, coalesce(underlying_code, -1) AS underlying, coalesce(quote_code, -1) AS quote, "
+        "coalesce(settle_code, -1) AS settle FROM instruments ORDER BY code"
+    ).to_arrow_table()
+    option = np.asarray(rows.column("kind").to_pylist()) == "option"
+    payoff = np.asarray(rows.column("payoff").to_pylist())
+    size, mark = (np.asarray(rows.column(name).to_numpy(), np.float64) for name in ("contract_size", "mark_price"))
+    by = {name: np.where(rows.column(name).to_numpy() >= 0, value[rows.column(name).to_numpy()], np.nan) for name in ("underlying", "quote", "settle")}
+    linear = np.abs(mark) * np.where(payoff == "quanto", by["settle"], by["quote"])
+    unit: Floats = size * np.where(option, by["underlying"], np.where(payoff == "inverse", by["quote"], linear))
+    return np.where(np.isfinite(unit), np.abs(unit), 0.0)

@@ -1,0 +1,141 @@
+"""Collected holdings to blocks: each range of accounts is sorted, netted and written by itself, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.snapshot.blocks import block_path, write_block
+from stresstest.snapshot.book import Codes, Floats
+from stresstest.snapshot.netting import Balances, Positions, net_balances, net_positions
+from stresstest.snapshot.spool import Arrays, Spool
+
+_RANGE_ROWS = 1 << 18
+"""Rows sorted at a time: few enough that a sort stays near the cache. Results do not depend on it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything goes. `edges`: first account of each block, and the number of accounts; `blocks_a_range`: blocks netted together."""
+
+    pool_account: Codes
+    cross_pool: Codes
+    edges: list[int]
+    blocks_a_range: int
+    rank: Codes
+    settle: Codes
+    max_leverage: Floats
+    assets: int
+    locations: int
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return len(self.edges) - 1
+
+    @property
+    def ranges(self) -> int:
+        """Number of ranges of accounts."""
+        return -(-self.blocks // self.blocks_a_range)
+
+    def accounts_of_range(self, number: int) -> slice:
+        """The account codes of a range."""
+        first = number * self.blocks_a_range
+        return slice(self.edges[first], self.edges[min(first + self.blocks_a_range, self.blocks)])
+
+    def range_of_account(self) -> npt.NDArray[np.uint16]:
+        """The range of each account code."""
+        block = np.repeat(np.arange(self.blocks), np.diff(self.edges))
+        return (block // self.blocks_a_range).astype(np.uint16)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counts of a book. `gross`: sum of |quantity| of netted positions per instrument code."""
+
+    positions: int
+    positions_of_account: Codes
+    with_collateral: npt.NDArray[np.bool_]
+    gross: Floats
+
+
+def blocks_a_range(blocks: int, rows: int) -> int:
+    """How many blocks to net together, given the number of rows of the whole book."""
+    ranges = min(max(1, rows // _RANGE_ROWS), np.iinfo(np.uint16).max)
+    return max(1, blocks // ranges)
+
+
+def write_blocks(folder: Path, layout: Layout, positions: Spool, collateral: Spool, threads: int, on_progress: Callable[[float], None]) -> Totals:
+    """Net and write every block; what the book holds in all."""
+    (folder / "blocks").mkdir()
+    accounts = len(layout.cross_pool)
+    positions_of_account = np.zeros(accounts, np.int32)
+    with_collateral = np.zeros(accounts, np.bool_)
+    gross = np.zeros(len(layout.rank))
+    count = 0
+
+    def one(number: int) -> tuple[int, Positions, Balances, Floats]:
+        held, balances = _net_range(layout, positions.take(number), collateral.take(number))
+        return number, held, balances, _write_range(folder, layout, number, held, balances)
+
+    with ThreadPoolExecutor(threads) as pool:
+        # Totals are taken in the order of ranges and, inside them, of blocks: the same bits whatever finishes first.
+        for number, held, balances, range_gross in pool.map(one, range(layout.ranges)):
+            mine = layout.accounts_of_range(number)
+            codes = layout.pool_account[held.pool] - mine.start
+            positions_of_account[mine] = np.bincount(codes, minlength=mine.stop - mine.start)
+            with_collateral[layout.pool_account[balances.pool]] = True
+            gross += range_gross
+            count += len(held.pool)
+            on_progress((number + 1) / layout.ranges)
+    return Totals(count, positions_of_account, with_collateral, gross)
+
+
+def _net_range(layout: Layout, lots: Arrays, rows: Arrays) -> tuple[Positions, Balances]:
+    pool = _pools(layout, lots)
+    instrument = lots.get("instrument", np.zeros(0, np.int32))
+    held = net_positions(pool, instrument, layout.rank, _floats(lots, "quantity"), _floats(lots, "cost"), lots.get("funding"), lots.get("leverage"))
+    least = np.minimum(held.leverage, layout.max_leverage[layout.pool_account[held.pool]])
+    held = Positions(held.pool, held.instrument, held.quantity, held.cost, held.funding, np.where(np.isinf(least), 0.0, least))
+
+    asset = rows.get("asset", np.zeros(0, np.int32))
+    location = rows.get("location", np.full(len(asset), -1, np.int32))
+    parts = [(_pools(layout, rows), asset, location, _floats(rows, "amount"))]
+    if "margin" in lots:
+        # Isolated margin is a balance of the settle asset in its pool, held at no location.
+        posted = np.flatnonzero(~np.isnan(lots["margin"]))
+        parts.append((pool[posted], layout.settle[instrument[posted]], np.full(len(posted), -1, np.int32), lots["margin"][posted]))
+    merged = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return held, net_balances(merged[0], merged[1], merged[2], merged[3], layout.assets, layout.locations)
+
+
+def _floats(arrays: Arrays, name: str) -> Floats:
+    return arrays[name] if name in arrays else np.zeros(0)
+
+
+def _pools(layout: Layout, arrays: Arrays) -> Codes:
+    if not arrays:
+        return np.zeros(0, np.int32)
+    cross = layout.cross_pool[arrays["account"]]
+    return np.where(arrays["pool"] >= 0, arrays["pool"], cross) if "pool" in arrays else cross
+
+
+def _write_range(folder: Path, layout: Layout, number: int, held: Positions, balances: Balances) -> Floats:
+    gross = np.zeros(len(layout.rank))
+    first_block = number * layout.blocks_a_range
+    for block in range(first_block, min(first_block + layout.blocks_a_range, layout.blocks)):
+        first_pool, end_pool = np.searchsorted(layout.pool_account, layout.edges[block : block + 2])
+        p = slice(*np.searchsorted(held.pool, (first_pool, end_pool)))
+        c = slice(*np.searchsorted(balances.pool, (first_pool, end_pool)))
+        gross += np.bincount(held.instrument[p], weights=np.abs(held.quantity[p]), minlength=len(gross))
+        write_block(block_path(folder, block), block, int(first_pool), layout.pool_account[first_pool:end_pool], {
+            "position_pool": held.pool[p] - np.int32(first_pool), "instrument": held.instrument[p], "quantity": held.quantity[p], "cost": held.cost[p],
+            "funding": held.funding[p], "leverage": held.leverage[p], "collateral_pool": balances.pool[c] - np.int32(first_pool),
+            "asset": balances.asset[c], "location": balances.location[c], "amount": balances.amount[c],
+        })  # fmt: skip
+    return gross
