@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from stresstest.documents.parts import TO_COME, ToCome
+from stresstest.documents.parts import HOUSE_RULE, TO_COME, ToCome
 from stresstest.documents.reading import Document, Key, Place, Problem, scalar, shown
 from stresstest.errors import Fault, Reason, StressTestError
 
@@ -62,7 +62,7 @@ def _problem(model: type[BaseModel], data: Any, details: ErrorDetails) -> Proble
     if kind == TO_COME:
         what = str(context["what"]).replace("a feature to come", f"`{last}`")
         return Problem(place, what, str(context["hint"]), to_come=True)
-    if kind == "house_rule":
+    if kind == HOUSE_RULE:
         return Problem(place, str(context["what"]), str(context["hint"]))
     if kind == "extra_forbidden":
         return Problem(place, f"unknown key `{last}`", suggest(str(last), _known_keys(model, place[:-1]), "Known keys"))

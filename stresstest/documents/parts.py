@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler, Strict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from stresstest.documents.reading import Place, shown
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class Part(BaseModel):
@@ -27,9 +32,10 @@ Name = Annotated[str, Field(min_length=1)]
 
 def problem(what: str, hint: str = "") -> PydanticCustomError:
     """An error for a validator to raise, with the hint that the fault will carry."""
-    return PydanticCustomError("house_rule", "{what}", {"what": what, "hint": hint})
+    return PydanticCustomError(HOUSE_RULE, "{what}", {"what": what, "hint": hint})
 
 
+HOUSE_RULE = "house_rule"
 TO_COME = "not_in_this_version"
 
 
@@ -68,6 +74,27 @@ def raise_all(title: str, found: Found) -> None:
     """For validators of a whole model: raises all that was found, each at its place below the model; nothing if it is empty."""
     if found:
         raise ValidationError.from_exception_data(title, [InitErrorDetails(type=error, loc=place, input=None) for place, error in found])
+
+
+def with_rules(title: str, handler: ModelWrapValidatorHandler[M], data: Any, found: Found) -> M:
+    """For wrap validators: the model, or the errors of its fields together with those found by its own rules."""
+    try:
+        model = handler(data)
+    except ValidationError as error:
+        if not found:
+            raise
+        own = [InitErrorDetails(type=each, loc=place, input=None) for place, each in found]
+        raise ValidationError.from_exception_data(title, [*map(_again, error.errors(include_url=False)), *own]) from None
+    raise_all(title, found)
+    return model
+
+
+def _again(details: ErrorDetails) -> InitErrorDetails:
+    kind: Any = details["type"]
+    context: dict[str, Any] = details.get("ctx", {})
+    if kind in (TO_COME, HOUSE_RULE):
+        kind = PydanticCustomError(kind, "{what}", context)
+    return InitErrorDetails(type=kind, loc=details["loc"], input=details["input"], ctx=context)
 
 
 def as_list(value: object) -> object:

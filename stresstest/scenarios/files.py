@@ -1,0 +1,171 @@
+"""Scenario files: YAML (or JSON) and Parquet sets, read into one set with every fault at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from stresstest.documents import Document, Problem, examine, read_document
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.scenarios.model import HEADLINE_FAMILIES, ScenarioEntry, ScenarioFile
+from stresstest.scenarios.parquet_set import read_parquet_set
+from stresstest.scenarios.scenario_set import BASE, SHOCKS, Scenario, ScenarioSet
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one file gave."""
+
+    name: str
+    scenarios: tuple[Scenario, ...]
+    shocks: pl.DataFrame
+
+
+def load_scenarios(paths: Iterable[Path | str]) -> ScenarioSet:
+    """All scenarios of the files, in order, behind the base.
+
+    Args:
+        paths: YAML or JSON files, and Parquet sets (`.parquet`; columns in `parquet_set`).
+
+    Raises:
+        StressTestError: reason SCENARIO with every fault of every file, each with file, line and scenario;
+            NOT_IN_THIS_VERSION where features to come are all that is wrong.
+    """
+    parts: list[_Part] = []
+    faults: list[Fault] = []
+    reasons: set[Reason] = set()
+    seen: dict[str, str] = {}
+    for path in paths:
+        try:
+            part = _read_parquet(Path(path)) if Path(path).suffix == ".parquet" else _read_yaml(Path(path), seen)
+        except StressTestError as error:
+            faults += error.faults
+            reasons.add(error.reason)
+            continue
+        again = _repeats(part, seen) if Path(path).suffix == ".parquet" else []
+        if again:
+            faults += again
+            reasons.add(Reason.SCENARIO)
+        parts.append(part)
+    if faults:
+        reason = reasons.pop() if len(reasons) == 1 else Reason.SCENARIO
+        raise StressTestError(reason, f"the scenarios have {len(faults):,} fault{'' if len(faults) == 1 else 's'}", faults)
+    return _joined(parts)
+
+
+def lines_of(scenarios: Iterable[Scenario]) -> list[int | None]:
+    """Lines of scenarios in their files; None where they have none or the file is no longer there.
+
+    Looked up when something is reported: keeping the lines of all would make reading JSON many times slower.
+    """
+    documents: dict[str, Document | None] = {}
+    lines: list[int | None] = []
+    for each in scenarios:
+        if each.file is None or each.number is None:
+            lines.append(None)
+            continue
+        if each.file not in documents:
+            try:
+                documents[each.file] = read_document(each.file, Reason.SCENARIO)
+            except StressTestError:
+                documents[each.file] = None
+        document = documents[each.file]
+        lines.append(None if document is None else document.line(("scenarios", each.number, "id")))
+    return lines
+
+
+def _joined(parts: list[_Part]) -> ScenarioSet:
+    scenarios, frames, rows = [BASE], [pl.DataFrame(schema=SHOCKS)], 0
+    for part in parts:
+        frames.append(part.shocks.with_columns(pl.col("scenario") + len(scenarios)))
+        scenarios += [dataclasses.replace(each, first=each.first + rows, last=each.last + rows) for each in part.scenarios]
+        rows += part.shocks.height
+    return ScenarioSet(tuple(scenarios), pl.concat(frames), ", ".join(part.name for part in parts))
+
+
+def _read_parquet(path: Path) -> _Part:
+    scenarios, shocks = read_parquet_set(path)
+    return _Part(path.stem, scenarios, shocks)
+
+
+def _repeats(part: _Part, seen: dict[str, str]) -> list[Fault]:
+    faults = []
+    for each in part.scenarios:
+        if each.id in seen:
+            faults.append(Fault(f"scenario `{each.id}` is already in {seen[each.id]}", "Ids are unique over all files.", file=each.file))
+        seen.setdefault(each.id, each.file or "")
+    return faults
+
+
+def _read_yaml(path: Path, seen: dict[str, str]) -> _Part:
+    document = read_document(path, Reason.SCENARIO)
+    parsed, problems = examine(ScenarioFile, document.data)
+    faults = [_with_scenario(document, each) for each in problems]
+    repeats = _repeated_ids(document, seen)
+    if parsed is None or repeats:
+        to_come = bool(problems) and not repeats and all(each.to_come for each in problems)
+        raise StressTestError(Reason.NOT_IN_THIS_VERSION if to_come else Reason.SCENARIO, f"{path} has faults", faults + repeats)
+    return _Part(parsed.name or path.stem, *_tabular(document, parsed.scenarios))
+
+
+def _raw_scenarios(document: Document) -> list[object]:
+    raw = document.data.get("scenarios") if isinstance(document.data, dict) else None
+    return raw if isinstance(raw, list) else []
+
+
+def _with_scenario(document: Document, problem: Problem) -> Fault:
+    fault = document.fault(problem)
+    match problem.place:
+        case ("scenarios", int(number), *_):
+            raw = _raw_scenarios(document)[number]
+            if isinstance(raw, dict) and isinstance(raw.get("id"), str):
+                return dataclasses.replace(fault, what=f"scenario `{raw['id']}`: {fault.what}")
+    return fault
+
+
+def _repeated_ids(document: Document, seen: dict[str, str]) -> list[Fault]:
+    """On the raw ids, so that they are found beside all other faults; adds the file's ids to `seen`."""
+    faults = []
+    for number, raw in enumerate(_raw_scenarios(document)):
+        scenario_id = raw.get("id") if isinstance(raw, dict) else None
+        if not isinstance(scenario_id, str):
+            continue
+        place = ("scenarios", number, "id")
+        if scenario_id in seen:
+            problem = Problem(place, f"scenario `{scenario_id}` is already in {seen[scenario_id]}", "Ids are unique over all files.")
+            faults.append(document.fault(problem))
+        else:
+            seen[scenario_id] = document.file
+    return faults
+
+
+def _tabular(document: Document, entries: tuple[ScenarioEntry, ...]) -> tuple[tuple[Scenario, ...], pl.DataFrame]:
+    scenarios: list[Scenario] = []
+    rows: list[tuple[object, ...]] = []
+    for number, entry in enumerate(entries):
+        first = len(rows)
+        for shock in entry.shocks:
+            where, term = shock.where and shock.where.canonical(), shock.term and shock.term.canonical()
+            rows.append((number, shock.factor, where, shock.shift, shock.value, shock.annualised, term, shock.mode))
+        headline = entry.family in HEADLINE_FAMILIES if entry.headline is None else entry.headline
+        scenarios.append(
+            Scenario(
+                entry.id,
+                entry.name or entry.id,
+                entry.family,
+                headline,
+                entry.horizon_days,
+                entry.decay,
+                entry.source,
+                entry.weight,
+                document.file,
+                number,
+                first,
+                len(rows),
+            )
+        )
+    return tuple(scenarios), pl.DataFrame(rows, schema=SHOCKS, orient="row")

@@ -1,0 +1,290 @@
+"""Scenarios against a book: what every risk factor is worth in every scenario (docs/methodology.md, section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from stresstest.documents import suggest
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.scenarios.composition import Moves, Reach, Shifts, compose
+from stresstest.scenarios.factors import FACTOR_TYPES
+from stresstest.scenarios.files import lines_of
+from stresstest.scenarios.names import MarginNames
+from stresstest.scenarios.notices import Notice
+from stresstest.scenarios.prices import in_reporting_currency
+from stresstest.scenarios.resolved import Resolved
+from stresstest.scenarios.scenario_set import ScenarioSet
+from stresstest.scenarios.selectors import Places, Selector, Universe
+from stresstest.snapshot.book import Dimensions
+
+Floats = npt.NDArray[np.float64]
+
+_DAYS_A_YEAR = 365.0
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The shocks of a set with their selectors numbered."""
+
+    selectors: list[Selector]
+    selector: Places
+    scenario: Places
+    shift: npt.NDArray[np.int8]
+    value: Floats
+
+
+def resolve(scenarios: ScenarioSet, dimensions: Dimensions, names: MarginNames) -> tuple[Resolved, tuple[Notice, ...]]:
+    """Factor values of all scenarios, and what deserves notice.
+
+    Per factor the first shock of each shift type counts; shifts compose as relative, absolute, scale, replace. Values
+    out of their range are brought into it and counted; shocks that match nothing are noticed, not refused.
+
+    Raises:
+        StressTestError: reason SCENARIO with every scenario that takes the spot of an asset that may not be negative to
+            zero or below, shocks the reporting currency, or names a margin rate that means two things.
+    """
+    return _Resolution(scenarios, dimensions, names).result()
+
+
+class _Resolution:
+    """One resolution: collects notices and faults on the way."""
+
+    def __init__(self, scenarios: ScenarioSet, dimensions: Dimensions, names: MarginNames) -> None:
+        self.scenarios = scenarios
+        self.dimensions = dimensions
+        self.base_price = dimensions.assets["price"].to_numpy()
+        self.universe = Universe(dimensions, names, in_reporting_currency(dimensions, self.base_price[:, None])[:, 0])
+        self.elapsed = np.array([each.elapsed_years for each in scenarios], dtype=np.float64)
+        self.rows = _coded(scenarios.shocks)
+        self.notices: list[Notice] = []
+        self.faults: list[tuple[int, Fault]] = []
+
+    def result(self) -> tuple[Resolved, tuple[Notice, ...]]:
+        """Everything resolved, or every fault raised."""
+        # Overflow of a finite shock is reported as a fault with its scenario, not as a warning.
+        with np.errstate(over="ignore", invalid="ignore"):
+            resolved = self._resolved()
+        if self.faults:
+            self._raise()
+        return resolved, tuple(self.notices)
+
+    def _resolved(self) -> Resolved:
+        assets, count = self.dimensions.assets, len(self.scenarios)
+        base_rate = assets["rate"].to_numpy()
+        rate = self._moved("rate", base_rate, bounded=False)
+        spot = self._spot(self._with_duration(rate - base_rate[:, None]))
+        vol, haircut = self._moves("vol"), self._moves("haircut")
+        basis = self._moves("basis")
+        options = len(self.universe.option_codes)
+        return Resolved(
+            ids=self.scenarios.ids,
+            spot=spot,
+            value=in_reporting_currency(self.dimensions, spot),
+            rate=rate,
+            basis=np.zeros((self.dimensions.instruments.height, count)) if basis is None else basis.shift[basis.group],
+            option_codes=self.universe.option_codes,
+            vol_scale=np.ones((options, count)) if vol is None else vol.scale[vol.group],
+            vol_shift=np.zeros((options, count)) if vol is None else vol.shift[vol.group],
+            collateral_ratio=self._moved("collateral", np.ones(assets.height)),
+            haircut_scale=np.ones((assets.height, count)) if haircut is None else haircut.scale[haircut.group],
+            haircut_shift=np.zeros((assets.height, count)) if haircut is None else haircut.shift[haircut.group],
+            holding_rows=self._holding_rows(),
+            margin_rate=self._margin_rate(),
+            depth=self._depth(),
+            elapsed_years=self.elapsed,
+        )
+
+    # ------------------------------------------------------------ moves of a factor type
+
+    def _moves(self, kind: str) -> Moves | None:
+        """The moves of a factor type; None if no shock is of that type."""
+        numbers = [number for number, selector in enumerate(self.rows.selectors) if selector.kind == kind]
+        if not numbers:
+            return None
+        of_kind = np.zeros(len(self.rows.selectors), dtype=np.bool_)
+        of_kind[numbers] = True
+        chosen = np.flatnonzero(of_kind[self.rows.selector])
+        scenario, selector = self.rows.scenario[chosen], self.rows.selector[chosen]
+        reaches: list[Reach] = []
+        place = np.full(len(self.rows.selectors), -1, dtype=np.int64)
+        local = np.empty(len(chosen), dtype=np.int64)
+        for number in numbers:
+            each = self.rows.selectors[number]
+            elements = self.universe.elements(each)
+            if not len(elements):
+                self._notice_no_match(each, scenario[selector == number])
+            place[number] = len(reaches)
+            if each.annualised:
+                # The time to expiry, hence the size, differs between scenarios in which time passes.
+                mine = np.flatnonzero(selector == number)
+                for elapsed in np.unique(self.elapsed[scenario[mine]]):
+                    local[mine[self.elapsed[scenario[mine]] == elapsed]] = len(reaches)
+                    reaches.append(Reach(elements, self._years(elements, float(elapsed))))
+                place[number] = -1
+            else:
+                reaches.append(Reach(elements, self._term_sizes(each, elements)))
+        plain = place[selector] >= 0
+        local[plain] = place[selector[plain]]
+        return compose(
+            self.universe.size(kind), len(self.scenarios), reaches, Shifts(local, scenario, self.rows.shift[chosen], self.rows.value[chosen])
+        )
+
+    def _moved(self, kind: str, base: Floats, *, bounded: bool = True) -> Floats:
+        """Stressed values of a factor type with one base value per asset."""
+        moves = self._moves(kind)
+        if moves is None:
+            return np.repeat(base[:, None], len(self.scenarios), axis=1)
+        moved = moves.of_base(base)
+        self._check_finite(kind, moved)
+        return self._clamped(kind, moved) if bounded else moved
+
+    def _years(self, elements: Places, elapsed: float) -> Floats:
+        """Time to expiry by which an annualised basis is multiplied; 1 for what does not expire."""
+        years = self.universe.days[elements] / _DAYS_A_YEAR
+        return np.where(np.isnan(years), 1.0, np.maximum(years - elapsed, 0.0))
+
+    def _term_sizes(self, selector: Selector, elements: Places) -> Floats | None:
+        """(reference_days / max(days, min_days)) ** p per option; None without a term."""
+        term = selector.term
+        if term is None:
+            return None
+        days = self.universe.days[self.universe.option_codes[elements]]
+        power = np.where(days < term.reference_days, term.power, term.power if term.power_long is None else term.power_long)
+        sizes: Floats = (term.reference_days / np.maximum(days, term.min_days)) ** power
+        return sizes
+
+    # ------------------------------------------------------------ factor types with rules of their own
+
+    def _with_duration(self, change: Floats) -> Floats:
+        """Prices moved by their own rates: price * (1 - D*dr + C*dr^2/2) for assets with a duration."""
+        price = np.repeat(self.base_price[:, None], change.shape[1], axis=1)
+        assets = self.dimensions.assets
+        duration = assets["duration"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        convexity = assets["convexity"].cast(pl.Float64).fill_null(0.0).to_numpy()
+        moving = np.flatnonzero(~np.isnan(duration) & (change != 0.0).any(axis=1))
+        moves = change[moving]
+        price[moving] *= 1.0 - duration[moving, None] * moves + convexity[moving, None] * moves * moves / 2.0
+        return price
+
+    def _spot(self, price: Floats) -> Floats:
+        moves = self._moves("spot")
+        spot = price if moves is None else moves.of_base(price)
+        if moves is not None and moves.touched[self.universe.reporting]:
+            # `*` leaves it out, so it was named.
+            currency = self.dimensions.reporting_currency
+            named = [number for number, each in enumerate(self.rows.selectors) if each.factor == f"spot:{currency}"]
+            for scenario in np.unique(self.rows.scenario[np.isin(self.rows.selector, named)]):
+                hint = "Shock the prices of the other assets instead."
+                self.faults.append((int(scenario), Fault(f"shocks {currency}, the reporting currency, whose price is 1 by definition", hint)))
+            spot[self.universe.reporting] = price[self.universe.reporting]
+        self._check_finite("spot", spot)
+        positive = ~self.dimensions.assets["may_be_negative"].to_numpy()
+        bad = (spot <= 0.0) & positive[:, None]
+        names = self.dimensions.assets["asset"]
+        for scenario in np.flatnonzero(bad.any(axis=0)):
+            codes = np.flatnonzero(bad[:, scenario])
+            more = f" (and {len(codes) - 1:,} more)" if len(codes) > 1 else ""
+            what = f"the price of {names[int(codes[0])]} would be {spot[codes[0], scenario]:.6g}{more}"
+            hint = "Only assets with `may_be_negative` can have a price of zero or below: set it, or make the shock smaller."
+            self.faults.append((int(scenario), Fault(what, hint)))
+        return spot
+
+    def _holding_rows(self) -> dict[tuple[int, int], Floats]:
+        moves = self._moves("holding")
+        if moves is None:
+            return {}
+        # Pairs of one group share one array: there are as many arrays as different treatments.
+        shares = self._clamped("holding", moves.scale + moves.shift)
+        width = self.universe.locations
+        return {(int(pair) // width, int(pair) % width - 1): shares[moves.group[pair]] for pair in np.flatnonzero(moves.touched)}
+
+    def _margin_rate(self) -> dict[str, Floats]:
+        moves = self._moves("margin_rate")
+        if moves is None:
+            return {}
+        rates = self._clamped("margin_rate", moves.scale + moves.shift)
+        touched = [number for number in range(len(self.universe.margin_names)) if moves.touched[number]]
+        models = {*self.universe.names.tiered_models, *self.universe.names.other_models}
+        for number in touched:
+            name = self.universe.margin_names[number]
+            if name in models and name in self.universe.names.schedules:
+                moved = np.flatnonzero(rates[moves.group[number]] != 1.0)
+                what = f"`margin_rate:{name}` means a margin schedule and a model, and the requirement would be multiplied twice"
+                self.faults += [(int(moved[0]), Fault(what, "Rename one of the two in the margin file."))] if len(moved) else []
+        return {self.universe.margin_names[number]: rates[moves.group[number]] for number in touched}
+
+    def _depth(self) -> dict[int, Floats]:
+        moves = self._moves("depth")
+        if moves is None:
+            return {}
+        base = self.dimensions.assets["depth"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        scale, shift = moves.scale[moves.group], moves.shift[moves.group]
+        # An asset without a depth has one only where it is replaced; elsewhere NaN says that there is none.
+        depth = self._clamped("depth", np.where(scale == 0.0, shift, base[:, None] * scale + shift))
+        return {int(code): depth[code] for code in np.flatnonzero(moves.touched)}
+
+    # ------------------------------------------------------------ findings
+
+    def _clamped(self, kind: str, values: Floats) -> Floats:
+        limits = FACTOR_TYPES[kind]
+        inside = np.clip(values, limits.lowest, limits.highest)
+        outside = (inside != values) & ~np.isnan(values)
+        if outside.any():
+            first = int(np.flatnonzero(outside.any(axis=0))[0])
+            ends = f"at least {limits.lowest:g}" if limits.highest is None else f"between {limits.lowest:g} and {limits.highest:g}"
+            number = int(outside.sum())
+            message = f"{number:,} stressed {kind} value{'' if number == 1 else 's'} brought to {ends}"
+            self.notices.append(Notice("clamped", self.scenarios.ids[first], kind, message, number))
+        return inside
+
+    def _check_finite(self, kind: str, values: Floats) -> None:
+        for scenario in np.flatnonzero(~np.isfinite(values).all(axis=0)):
+            self.faults.append((int(scenario), Fault(f"a {kind} factor leaves the range of numbers", "Make the shocks smaller.")))
+
+    def _notice_no_match(self, selector: Selector, scenario: Places) -> None:
+        kind, name = FACTOR_TYPES[selector.kind], selector.name
+        first, number = self.scenarios.ids[int(scenario[0])], len(scenario)
+        if self.universe.knows(selector):
+            what = f"no {kind.named_after} passes its filter" if selector.where else "there is nothing it moves"
+            self.notices.append(Notice("no match", first, selector.factor, f"{selector.factor} matches nothing: {what}", number))
+            return
+        known = {"basis": self.dimensions.instruments["instrument_id"].to_list(), "margin_rate": list(self.universe.margin_names)}
+        hint = suggest(name, known.get(kind.name) or self.dimensions.assets["asset"].to_list(), "")
+        message = f"{selector.factor} matches nothing: there is no {kind.named_after} `{name}`"
+        self.notices.append(Notice("unknown factor", first, selector.factor, f"{message}. {hint}" if hint.startswith("Did") else message, number))
+
+    def _raise(self) -> None:
+        scenarios = [self.scenarios.scenarios[number] for number, _ in self.faults]
+        faults = [
+            Fault(f"scenario `{scenario.id}`: {fault.what}", fault.hint, file=scenario.file, line=line)
+            for scenario, line, (_, fault) in zip(scenarios, lines_of(scenarios), self.faults, strict=True)
+        ]
+        number = len({each.id for each in scenarios})
+        raise StressTestError(Reason.SCENARIO, f"{number:,} scenario{'' if number == 1 else 's'} cannot be applied to this snapshot", faults)
+
+
+def _coded(shocks: pl.DataFrame) -> _Rows:
+    key = ["factor", "where", "annualised", "term"]
+    # Columns that hold nothing need not be compared.
+    key = [name for name in key if name == "factor" or shocks[name].dtype == pl.Boolean or shocks[name].null_count() < shocks.height]
+    distinct = shocks.select(key).unique(maintain_order=True).with_row_index("selector")
+    selector = shocks.select(key).join(distinct, on=key, how="left", nulls_equal=True, maintain_order="left")["selector"]
+    return _Rows(
+        [Selector.of_row(row) for row in distinct.iter_rows(named=True)],
+        selector.to_numpy().astype(np.int64),
+        shocks["scenario"].to_numpy().astype(np.int64),
+        shocks["shift"].to_physical().to_numpy().astype(np.int8),
+        shocks["value"].to_numpy(),
+    )
+
+
+def unshocked_instruments(resolved: Resolved, dimensions: Dimensions) -> npt.NDArray[np.bool_]:
+    """Instruments that a scenario leaves alone, bool[instruments, S]: the spot of the underlying, and of options the vol, are as at base."""
+    underlying = dimensions.instruments["underlying_code"].to_numpy()
+    unmoved: npt.NDArray[np.bool_] = (resolved.spot == resolved.spot[:, :1])[underlying]
+    unmoved[resolved.option_codes] &= (resolved.vol_scale == 1.0) & (resolved.vol_shift == 0.0)
+    return unmoved

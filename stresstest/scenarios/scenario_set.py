@@ -1,0 +1,149 @@
+"""Scenarios as values: what they are called, and their shocks as one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from stresstest.documents import suggest
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.scenarios.factors import SHIFTS
+from stresstest.scenarios.model import BASE_ID, Shock
+
+SHOCKS: dict[str, pl.DataType] = {
+    "scenario": pl.Int32(),
+    "factor": pl.Categorical(),
+    "where": pl.String(),
+    "shift": pl.Enum(SHIFTS),
+    "value": pl.Float64(),
+    "annualised": pl.Boolean(),
+    "term": pl.String(),
+    "mode": pl.Enum(["compound", "linear"]),
+}
+"""Columns of a shock table: number of the scenario in the set, then its shock. Rows stand in the order of scenarios and of shocks in
+them. `where` and `term` are canonical JSON, null = none."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario without its shocks' details; `first` to `last` are its rows of the set's shock table.
+
+    `file` and `number`: the file it is from, and its place in the list there (None in a Parquet set).
+    `headline`: counts for worst, Cover-N and limits. `horizon_days` shortens times to expiry where `decay` is true.
+    """
+
+    id: str
+    name: str
+    family: str
+    headline: bool
+    horizon_days: float = 1.0
+    decay: bool = False
+    source: str | None = None
+    weight: float | None = None
+    file: str | None = None
+    number: int | None = None
+    first: int = 0
+    last: int = 0
+
+    @property
+    def elapsed_years(self) -> float:
+        """Time that passes in it, in years."""
+        return self.horizon_days / 365.0 if self.decay else 0.0
+
+
+BASE = Scenario(BASE_ID, "Base", BASE_ID, headline=False, horizon_days=0.0)
+"""The snapshot as it is. It does not compete for the worst scenario, so it is no headline scenario."""
+
+
+@dataclass(frozen=True)
+class ScenarioSet:
+    """Scenarios in file order, base first, with one table of all their shocks (columns `SHOCKS`)."""
+
+    scenarios: tuple[Scenario, ...]
+    shocks: pl.DataFrame = field(compare=False, repr=False)
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.scenarios)
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return iter(self.scenarios)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The scenario ids in order."""
+        return tuple(each.id for each in self.scenarios)
+
+    def scenario(self, scenario_id: str) -> Scenario:
+        """The scenario of that id.
+
+        Raises:
+            StressTestError: there is none; the hint names the nearest.
+        """
+        for each in self.scenarios:
+            if each.id == scenario_id:
+                return each
+        raise StressTestError(Reason.USAGE, f"no scenario `{scenario_id}`", hint=suggest(scenario_id, list(self.ids), "Scenarios"))
+
+    def shocks_of(self, scenario_id: str) -> tuple[Shock, ...]:
+        """The shocks of one scenario in order."""
+        scenario = self.scenario(scenario_id)
+        rows = self.shocks.slice(scenario.first, scenario.last - scenario.first)
+        return tuple(
+            Shock.model_validate(
+                {
+                    "factor": row["factor"],
+                    row["shift"]: row["value"],
+                    "where": None if row["where"] is None else json.loads(row["where"]),
+                    "term": None if row["term"] is None else json.loads(row["term"]),
+                    "annualised": row["annualised"],
+                    "mode": row["mode"],
+                }
+            )
+            for row in rows.iter_rows(named=True)
+        )
+
+    def frame(self) -> pl.DataFrame:
+        """All shocks in the columns of a Parquet set, which `load_scenarios` reads back to the same scenarios."""
+        about = pl.DataFrame(
+            {
+                "scenario": range(len(self.scenarios)),
+                "scenario_id": self.ids,
+                "name": [each.name for each in self.scenarios],
+                "family": [each.family for each in self.scenarios],
+                "headline": [each.headline for each in self.scenarios],
+                "horizon_days": [each.horizon_days for each in self.scenarios],
+                "decay": [each.decay for each in self.scenarios],
+                "source": [each.source for each in self.scenarios],
+                "weight": [each.weight for each in self.scenarios],
+            },
+            schema_overrides={"scenario": pl.Int32, "source": pl.String, "weight": pl.Float64},
+        )
+        first = pl.Series([each.first for each in self.scenarios], dtype=pl.Int32)
+        place = pl.int_range(pl.len(), dtype=pl.Int32) - first.gather(self.shocks["scenario"])
+        return (
+            self.shocks.with_columns(ord=place, factor=pl.col("factor").cast(pl.String), shift=pl.col("shift").cast(pl.String))
+            .join(about, on="scenario", how="left", maintain_order="left")
+            .select(
+                "scenario_id", "ord", "factor", "where", "shift", "value", "annualised", "term", pl.col("mode").cast(pl.String), *about.columns[2:]
+            )
+        )
+
+
+def with_headlines(scenarios: ScenarioSet, ids: Iterable[str]) -> ScenarioSet:
+    """The same set in which the scenarios of these ids, and no others, are headline scenarios.
+
+    Raises:
+        StressTestError: ids that are no scenarios, all of them, with the nearest.
+    """
+    wanted = tuple(ids)
+    known = scenarios.ids[1:]
+    faults = [Fault(f"no scenario `{each}`", suggest(each, list(known), "Scenarios"), path="headline") for each in wanted if each not in known]
+    if faults:
+        raise StressTestError(Reason.CONFIGURATION, "headline names scenarios that are not there", faults)
+    chosen = frozenset(wanted)
+    return dataclasses.replace(scenarios, scenarios=tuple(dataclasses.replace(each, headline=each.id in chosen) for each in scenarios.scenarios))
