@@ -68,6 +68,16 @@ COIN = {"BTC": {"price": 100.0}, "ETH": {"price": 10.0}}
             240.0,
             id="inverse option",
         ),
+        # below zero the notional stays unsigned
+        pytest.param({}, {"mark": {"X": -40.0}, "spot": {"BTC": -37.0}}, {"quantity": 2.0}, -280.0, 80.0, id="negative price"),
+        pytest.param(
+            {"kind": "option", "mark_price": 5.0, "strike": 100.0, "option_type": "put"},
+            {"mark": {"X": 137.0}, "spot": {"BTC": -37.0}},
+            {"quantity": 2.0},
+            274.0,
+            74.0,
+            id="option on a negative price",
+        ),
     ],
 )
 def test_value_and_notional(terms: dict[str, Any], scenario: dict[str, Any], held: dict[str, Any], value: float, notional: float) -> None:

@@ -184,12 +184,13 @@ FUTURES = {"JAN": dated(1), "JAN2": dated(1, contract_size=0.1), "FEB": dated(2)
 
 def test_net_by_underlying() -> None:
     # January nets to 4000 - 500 long, February 1000 short, the perpetual 500 long: L = 4000, H = 1000
-    book = Case(COIN, FUTURES, NETTED).hold("JAN", 40.0).hold("JAN2", -50.0).hold("FEB", -10.0, leverage=4.0).hold("PERP", 5.0, leverage=20.0)
+    book = Case(COIN, FUTURES, NETTED).hold("JAN", 40.0, leverage=25.0).hold("JAN2", -50.0, leverage=5.0)
+    book.hold("FEB", -10.0, leverage=8.0).hold("PERP", 5.0, leverage=20.0)
     explained = book.explain(s={"margin_rate": {"tiered": 2.0}})
     net = row(explained.charges, "base")
     assert (net["subject"], net["schedule"], net["long"], net["short"], net["notional"]) == ("BTC net", "tiered", 4000.0, 1000.0, 3000.0)
     assert net["requirement_maintenance"] == pytest.approx(110.0 + 0.002 * 1000)
-    assert net["requirement_initial"] == pytest.approx(3000.0 / 4), "smallest leverage of the group"
+    assert net["requirement_initial"] == pytest.approx(3000.0 / 5), "smallest leverage of the group"
     assert row(explained.pools)["maintenance_margin"] == pytest.approx(2 * 112.0)
     position = row(explained.positions, instrument_id="FEB")
     assert (position["rule"], position["schedule"], position["requirement_maintenance"]) == ("net by underlying", "tiered", None)
