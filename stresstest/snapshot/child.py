@@ -15,7 +15,8 @@ import threading
 from dataclasses import asdict
 
 from stresstest.errors import StressTestError
-from stresstest.snapshot.staging import stage
+
+from stresstest.snapshot.request import StageRequest
 
 
 def main() -> None:
@@ -25,12 +26,15 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     source = sys.stdin.buffer
     (length,) = struct.unpack("<Q", source.read(8))
-    request = pickle.loads(source.read(length))  # noqa: S301 - written by our own parent
+    request: StageRequest = pickle.loads(source.read(length))  # noqa: S301 - written by our own parent
     threading.Thread(target=_end_with_parent, args=(source.fileno(),), daemon=True).start()
 
     def tell(stage_name: str, detail: str) -> None:
         channel.write(json.dumps({"stage": stage_name, "detail": detail}) + "\n")
         channel.flush()
+
+    sys.meta_path.insert(0, _WithoutPandas())
+    from stresstest.snapshot.staging import stage
 
     try:
         folder = stage(request, tell)
@@ -42,6 +46,19 @@ def main() -> None:
     channel.flush()
     # Leave at once: native threads have nothing left to tidy up that the end of the process does not.
     os._exit(0)
+
+
+class _WithoutPandas:
+    """DuckDB and pyarrow import pandas wherever it is installed, to see whether they were given one of its frames.
+
+    Nothing here is, and its import takes longer than staging a small book: this process does as if it were not there.
+    """
+
+    @staticmethod
+    def find_spec(name: str, _path: object, _target: object = None) -> None:
+        """Refuse pandas, leave every other module to the finders after this one."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
 
 
 def _end_with_parent(descriptor: int) -> None:
