@@ -74,8 +74,8 @@ class BookSpec:
         return self.folder / "snapshot"
 
 
-def make_book(folder: Path, seed: int) -> BookSpec:
-    """The book of a seed, not yet written."""
+def make_book(folder: Path, seed: int, accounts: int | None = None) -> BookSpec:
+    """The book of a seed, not yet written; `accounts` sets their number (a few thousand fill several blocks)."""
 
     def stream(name: str) -> Random:
         # One stream a part: a change of one part leaves the others of a seed as they are.
@@ -85,8 +85,8 @@ def make_book(folder: Path, seed: int) -> BookSpec:
     margin = make_margin(stream("margin"), ["USDT", "JPY", "EUR" if reporting == "USD" else "USD", "BTC"])
     assets = make_assets(stream("assets"), reporting)
     instruments = make_instruments(stream("instruments"), assets, reporting, SCHEDULES, OPTION_SCHEDULES)
-    accounts = make_accounts(stream("accounts"))
-    positions, collateral = make_holdings(stream("holdings"), accounts, assets, instruments, reporting)
+    holders = make_accounts(stream("accounts"), accounts)
+    positions, collateral = make_holdings(stream("holdings"), holders, assets, instruments, reporting)
     chosen = stream("schedules")
     for name, row in assets.items():
         if name in HELD:
@@ -94,7 +94,7 @@ def make_book(folder: Path, seed: int) -> BookSpec:
                 name, ["stable", "coin", "by-quantity", "capped"]))  # fmt: skip
         row["margin_schedule"] = chosen.choice(ASSET_SCHEDULES)
     tables = {
-        "assets": list(assets.values()), "instruments": list(instruments.values()), "accounts": accounts,
+        "assets": list(assets.values()), "instruments": list(instruments.values()), "accounts": holders,
         "positions": positions, "collateral": collateral,
     }  # fmt: skip
     if chosen.random() < 0.1:
@@ -105,9 +105,9 @@ def make_book(folder: Path, seed: int) -> BookSpec:
     return BookSpec(folder, seed, reporting, tables, margin, make_scenarios(stream("scenarios"), assets, reporting))
 
 
-def write_book(folder: Path, seed: int) -> BookSpec:
+def write_book(folder: Path, seed: int, accounts: int | None = None) -> BookSpec:
     """Write the book of a seed: `snapshot/*.parquet`, `margin.yaml`, `scenarios.yaml`, `run.yaml`."""
-    book = make_book(folder, seed)
+    book = make_book(folder, seed, accounts)
     random = Random(f"{seed}:files")
     book.snapshot.mkdir(parents=True)
     for name, rows in book.tables.items():

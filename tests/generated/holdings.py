@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from oracle.reading import Row
 
 
-def make_accounts(random: Random) -> list[Row]:
-    """One to ten accounts of one to six owners, some of which net their accounts."""
+def make_accounts(random: Random, count: int | None = None) -> list[Row]:
+    """One to ten accounts (or `count`) of one to six owners, some of which net their accounts."""
     owners = [f"owner-{letter}" for letter in "abcdef"[: random.randint(1, 6)]]
     rows = []
-    for number in range(random.randint(1, 10)):
+    for number in range(count or random.randint(1, 10)):
         owner = random.choice([*owners, None])
         rows.append(
             {
-                "account_id": f"acc-{number:02d}",
+                "account_id": f"acc-{number:05d}",
                 "owner_id": owner,
                 "netting_group": f"{owner}-net" if owner and random.random() < 0.4 else None,
                 "margin_model": random.choice([None, *MODELS]),

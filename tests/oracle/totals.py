@@ -92,14 +92,16 @@ def run_snapshot(snapshot: Snapshot, margin: Row, scenarios: list[Row]) -> Oracl
     by_account: dict[tuple[str, str], Figures] = {}
     totals: dict[str, ScenarioTotals] = {}
     gross, scale = sizes(snapshot, pools, at_base, base_state)
+    pools_of: dict[str, list[str]] = defaultdict(list)
+    for pool in pools:
+        pools_of[pool.account_id].append(pool.pool_id)
     for scenario in listed:
         now = at_base if scenario is BASE else figures_in(resolve(snapshot, scenario, forwards))
         for pool, before, after in zip(pools, at_base, now, strict=True):
             by_pool[pool.account_id, pool.pool_id, scenario["id"]] = compare_with_base(before, after, margin["models"][pool.model_name])
             scale[pool.account_id] = max(scale[pool.account_id], after.gross_notional)
         for account_id in snapshot.accounts:
-            parts = [by_pool[pool.account_id, pool.pool_id, scenario["id"]] for pool in pools if pool.account_id == account_id]
-            by_account[account_id, scenario["id"]] = summed(parts)
+            by_account[account_id, scenario["id"]] = summed([by_pool[account_id, pool_id, scenario["id"]] for pool_id in pools_of[account_id]])
         totals[scenario["id"]] = scenario_totals(snapshot, pools, at_base, now, by_pool, by_account, scenario["id"])
     return OracleResult(
         scenario_ids=ids,
