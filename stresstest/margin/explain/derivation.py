@@ -50,6 +50,8 @@ def explain(
 ) -> Explanation:
     """Derives every figure of the accounts in `holdings`.
 
+    All of it is held at once, about 3 kB a position and scenario: over a whole book ask for a few scenarios at a time.
+
     Args:
         dimensions: the dimension tables of the book.
         holdings: what the accounts hold: see `holdings_of`.

@@ -10,6 +10,7 @@ from functools import cache
 import polars as pl
 
 from stresstest.snapshot.book import Block, Book
+from stresstest.snapshot.stage import load_block
 
 POOLS_SCHEMA = {"pool": pl.Int32, "account": pl.Int32}
 POSITIONS_SCHEMA = {
@@ -50,8 +51,6 @@ def holdings_of(book: Book, account_codes: Sequence[int]) -> Holdings:
     for code in account_codes:
         if not 0 <= code < book.dimensions.accounts.height:
             raise IndexError(f"no account with code {code}")
-    from stresstest.snapshot import load_block
-
     block = cache(lambda number: load_block(book, number))
     first_account = cache(lambda number: int(block(number).account[0]))
     # Accounts are in order of blocks and never cut by one, so the block of an account is found by bisection.
