@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stresstest.cli.options import Debug, Json, Quiet, Snapshot, Verbose
+
+WIDTH_OF_A_FILE = 140
+"""Columns where stdout is no terminal: wide enough that no figure folds."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,10 +33,15 @@ def explain(
     del debug
     from stresstest.cli.output import print_document
     from stresstest.cli.terminal import Terminal
-    from stresstest.runs import explain_run
+    from stresstest.runs.explaining import explain_run
 
-    explained = explain_run(folder, account, scenario, None if snapshot is None else str(snapshot), Terminal(quiet, verbose))
+    explained = explain_run(folder, account, scenario, None if snapshot is None else str(snapshot.absolute()), Terminal(quiet, verbose))
     if as_json:
-        print_document("explanation", explained.document())
-    else:
-        print(explained.text())
+        print_document("explanation", explained)
+        return
+    from rich.console import Console
+
+    from stresstest.cli.explain_view import explain_view
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
+    console.print(explain_view(explained))

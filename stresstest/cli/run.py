@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -69,13 +70,14 @@ def carry_out(
     settings: RunFile, out: Path | None, fail_on: FailOn | None, *, dry_run: bool, force: bool, as_json: bool, quiet: bool, verbose: bool
 ) -> None:
     """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
-    from stresstest.cli.answer import answer_text
+    _use_threads(settings.threads)
+    from stresstest.cli.answer import REPORTS, answer_text
+    from stresstest.cli.faults import print_error
     from stresstest.cli.output import print_document
     from stresstest.cli.terminal import Terminal
-    from stresstest.results.documents import read_document
     from stresstest.results.light import LIGHTS
-    from stresstest.results.summary import Summary
-    from stresstest.runs import execute, plan
+    from stresstest.runs.pipeline import execute
+    from stresstest.runs.planning import plan
 
     planned = plan(settings, out)
     if dry_run:
@@ -84,16 +86,24 @@ def carry_out(
         else:
             print(planned.text())
         return
-    folder = execute(planned, Terminal(quiet, verbose), force=force, command=("stresstest", *sys.argv[1:]))
-    summary = read_document(Summary, folder / "summary.json")
+    outcome = execute(planned, Terminal(quiet, verbose), force=force, command=("stresstest", *sys.argv[1:]))
+    summary, folder = outcome.summary, outcome.folder
     breached = fail_on is not None and LIGHTS.index(summary.status.light) >= LIGHTS.index(fail_on)
-    code = ExitCode.LIMIT_BREACHED if breached else ExitCode.DONE
+    code = outcome.lacking.exit_code if outcome.lacking else ExitCode.LIMIT_BREACHED if breached else ExitCode.DONE
     if as_json:
-        reports = [str(folder / name) for name in ("report.html", "report.pdf") if (folder / name).is_file()]
+        reports = [str(folder / name) for name in REPORTS if (folder / name).is_file()]
         content = {"folder": str(folder), "reports": reports, "exit_code": int(code), "summary": summary.model_dump(mode="json")}
         print_document("run", content)
     else:
         if not quiet:
             sys.stderr.write(answer_text(summary, folder))
         print(folder)
+    if outcome.lacking:
+        print_error(outcome.lacking)
     raise typer.Exit(code)
+
+
+def _use_threads(threads: int | None) -> None:
+    """Before Polars is imported, which reads it once."""
+    if threads is not None:
+        os.environ.setdefault("POLARS_MAX_THREADS", str(threads))

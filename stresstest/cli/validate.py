@@ -31,7 +31,7 @@ def validate(
     from stresstest.cli.settings import load
     from stresstest.cli.terminal import Terminal
     from stresstest.errors import StressTestError
-    from stresstest.runs import validate as check
+    from stresstest.runs.checking import validate as check
 
     try:
         checked = check(load(run_file, {"snapshot": None if snapshot is None else str(snapshot)}, sets or []), Terminal(quiet, verbose))

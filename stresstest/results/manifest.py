@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import resource
@@ -136,6 +137,11 @@ def table_records(folder: Path, hashes: Mapping[str, str]) -> dict[str, TableRec
 def report_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of the reports that were written."""
     return {name: sha256_of(folder / name) for name in REPORTS if (folder / name).is_file()}
+
+
+def sha256_text(content: bytes) -> str:
+    """SHA-256 of some bytes, as hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def without_secrets(location: str) -> str:

@@ -11,8 +11,10 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.results.store import conform, polars_schema
+from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
+from stresstest.snapshot.stage import load_block
 from stresstest.tables import DATA_QUALITY
 from stresstest.valuation.unit_values import UnitValues
 
@@ -166,3 +168,48 @@ def exclusions(book: Book) -> list[Check]:
     first = ", ".join(excluded["account_id"].unique().sort().head(5).to_list())
     message = f"{accounts:,} accounts of {owners:,} owners were left out ({first}{', ...' if accounts > 5 else ''}); Cover-N is a lower bound."
     return [Check("excluded accounts", "warning", "warn", "accounts", message, accounts, 0.0, float(accounts))]
+
+
+def extended_tiers(extended: pl.DataFrame) -> list[Check]:
+    """Positions that a scenario takes beyond a schedule's `max_notional`; its last tier is then extended.
+
+    Args:
+        extended: `schedule, rows, notional`, as the stress found them.
+    """
+    return [
+        Check(
+            "extended margin tiers", "info", "pass", schedule,
+            f"{rows:,} positions go beyond max_notional of the schedule in some scenario: its last tier is extended to them.",
+            rows, None, float(rows), notional,
+        )
+        for schedule, rows, notional in extended.select("schedule", "rows", "notional").iter_rows()
+    ]  # fmt: skip
+
+
+def from_notices(notices: Iterable[Notice]) -> list[Check]:
+    """What resolving the scenarios found: factors that match nothing are warnings, values brought into their range are counted."""
+    return [
+        Check(
+            f"scenario factors: {notice.kind}",
+            "info" if notice.kind == "clamped" else "warning",
+            "pass" if notice.kind == "clamped" else "warn",
+            f"{notice.factor} in {notice.scenario_id}",
+            notice.message,
+            notice.count,
+            None,
+            float(notice.count),
+        )
+        for notice in notices
+    ]
+
+
+def gross_by_instrument(book: Book, notional: Floats) -> Floats:
+    """Gross notional at base per instrument, reporting currency: sum over positions of |contracts| times `notional` of one.
+
+    Summed block by block in order, so the same bits whatever computed it.
+    """
+    contracts = np.zeros(len(notional))
+    for number in range(book.blocks):
+        block = load_block(book, number)
+        contracts += np.bincount(block.instrument, weights=np.abs(block.quantity), minlength=len(notional))
+    return contracts * notional

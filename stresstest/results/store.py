@@ -161,13 +161,14 @@ def read_table(folder: Path, name: str, columns: Sequence[str] | None = None) ->
             folder, name, "this run has no such table", "See `stresstest schema` for the tables, and the run's manifest.json for those it wrote."
         )
     try:
-        return pl.concat([_frame(pq.read_table(file, columns=columns, page_checksum_verification=True)) for file in files])
+        return pl.concat([_frame(file, columns) for file in files])
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(folder, name, f"cannot be read: {error}", "Run the stress test again, or take the folder from a backup.") from error
 
 
-def _frame(arrow: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(arrow)
+def _frame(file: Path, columns: Sequence[str] | None) -> pl.DataFrame:
+    with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+        frame = pl.from_arrow(parquet.read(None if columns is None else list(columns)))
     assert isinstance(frame, pl.DataFrame)
     return frame
 

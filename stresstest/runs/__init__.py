@@ -1,1 +1,1 @@
-"""The whole pipeline as values and one call: plan, run, validate, explain."""
+"""A run as values and one call: plan, execute, validate, explain. Import from its modules, so that each needs only its own."""

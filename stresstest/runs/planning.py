@@ -107,12 +107,13 @@ def merged(refusals: list[StressTestError]) -> StressTestError:
 
 def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[ScenarioSet | None, Rulebook | None]:
     """Scenarios and margin file of a run; what is refused is noted and None."""
-    scenarios = attempt(lambda: _scenarios(settings), refusals)
+    scenarios = attempt(lambda: load_scenarios_of(settings), refusals)
     rulebook = attempt(lambda: load_rulebook(settings.margin), refusals)
     return scenarios, rulebook
 
 
-def _scenarios(settings: RunFile) -> ScenarioSet:
+def load_scenarios_of(settings: RunFile) -> ScenarioSet:
+    """The scenarios of a run, with the headline that the run file chooses."""
     loaded = load_scenarios(settings.scenarios)
     return loaded if settings.headline is None else with_headlines(loaded, settings.headline)
 

@@ -16,6 +16,9 @@ from stresstest.scenarios.scenario_set import ScenarioSet
 SETTINGS = ("keep", "headline", "on_missing", "max_excluded", "max_price_age", "reconciliation_tolerance", "resources", "seed")
 """Keys of the run file that can change a result. Where it is read from and written to, and on how many threads, cannot."""
 
+SHOCK = ("scenario_id", "ord", "factor", "where", "shift", "value", "annualised", "term", "mode")
+"""What makes a shock, apart from where it stands in a file."""
+
 
 def specification(settings: RunFile, scenarios: ScenarioSet, rulebook: Rulebook, as_of: datetime | None, currency: str | None) -> dict[str, Any]:
     """Settings that can change a figure, and the SHA-256 of the scenarios and of the margin file as understood.
@@ -37,7 +40,7 @@ def _scenarios_sha256(scenarios: ScenarioSet) -> str:
     for each in scenarios:
         about = [each.id, each.name, each.family, each.headline, each.horizon_days, each.decay, each.weight]
         digest.update(canonical(about) + b"\n")
-    for row in scenarios.shocks.drop("line").iter_rows():
+    for row in scenarios.frame().select(SHOCK).iter_rows():
         digest.update(canonical(list(row)) + b"\n")
     return digest.hexdigest()
 

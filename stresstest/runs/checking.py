@@ -1,0 +1,89 @@
+"""Everything wrong with a run's inputs, at once, without computing anything."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stresstest.config import RunFile
+from stresstest.errors import StressTestError
+from stresstest.margin.rulebook import Rulebook
+from stresstest.results.quality import exclusions, from_notices, quality_table
+from stresstest.runs.console import Console, Silent
+from stresstest.runs.planning import attempt, load_documents, merged
+from stresstest.runs.staging import stage
+from stresstest.scenarios.notices import Notice
+from stresstest.scenarios.resolve import resolve
+from stresstest.scenarios.scenario_set import ScenarioSet
+from stresstest.snapshot.book import Book
+from stresstest.valuation.value import value_instruments
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Inputs that a run would accept. `findings` has the columns of data_quality: what is worth a look all the same."""
+
+    as_of: str
+    reporting_currency: str
+    tables: dict[str, int]
+    accounts: int
+    positions: int
+    scenarios: int
+    findings: pl.DataFrame
+
+    def document(self) -> dict[str, Any]:
+        """As plain values."""
+        return vars(self) | {"findings": self.findings.to_dicts()}
+
+    def text(self) -> str:
+        """For a person: what was read, and every warning."""
+        rows = ", ".join(f"{name} {count:,}" for name, count in self.tables.items())
+        lines = [
+            f"valid: as of {self.as_of}, {self.accounts:,} accounts with {self.positions:,} positions, {self.scenarios - 1:,} scenarios and base",
+            f"rows read: {rows}",
+        ]
+        warnings = self.findings.filter(pl.col("result") != "pass")
+        lines += [f"warning: {row['check']}, {row['subject']}: {row['message']}" for row in warnings.iter_rows(named=True)]
+        return "\n".join(lines)
+
+
+def validate(settings: RunFile, console: Console | None = None) -> Checked:
+    """Check snapshot, scenarios and margin file of a run.
+
+    Raises:
+        StressTestError: every fault of all of them. A snapshot is only looked at under a margin file that can be read,
+            because its schedules and models are checked against it.
+    """
+    console = console or Silent()
+    refusals: list[StressTestError] = []
+    with console.stage("documents"):
+        scenarios, rulebook = load_documents(settings, refusals)
+    with tempfile.TemporaryDirectory(prefix="stresstest-validate-") as folder:
+        book = None
+        if rulebook is not None:
+            with console.stage("snapshot"):
+                book = attempt(lambda: stage(settings, rulebook, Path(folder)), refusals)
+        if book is None or scenarios is None or rulebook is None:
+            raise merged(refusals)
+        with console.stage("scenarios on the book"):
+            notices = _on_the_book(book, scenarios, rulebook)
+        findings = quality_table(book, [*from_notices(notices), *exclusions(book)])
+    return Checked(
+        book.dimensions.as_of.isoformat(),
+        book.dimensions.reporting_currency,
+        {file.table: file.rows for file in book.inputs},
+        book.dimensions.accounts.height,
+        book.positions,
+        len(scenarios),
+        findings,
+    )
+
+
+def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook) -> tuple[Notice, ...]:
+    resolved, notices = resolve(scenarios, book.dimensions, rulebook.margin_names())
+    value_instruments(book.dimensions, resolved)
+    return notices

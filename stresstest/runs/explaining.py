@@ -1,0 +1,122 @@
+"""How the figures of one account in one scenario of a finished run come about."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stresstest.config import RunFile, load_run
+from stresstest.documents import suggest
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.margin.explain import as_document, explain, holdings_of
+from stresstest.margin.rulebook import load_rulebook
+from stresstest.results.documents import read_document
+from stresstest.results.inputs import FOLDER, RUN
+from stresstest.results.manifest import NAME as MANIFEST
+from stresstest.results.manifest import Manifest
+from stresstest.results.store import files_of
+from stresstest.runs.console import Console, Silent
+from stresstest.runs.planning import load_scenarios_of
+from stresstest.runs.staging import stage
+from stresstest.scenarios.resolve import resolve
+from stresstest.scenarios.scenario_set import BASE, ScenarioSet
+from stresstest.snapshot.book import Book
+from stresstest.tables import ACCOUNT_SCENARIO, DETAIL, MEASURES
+from stresstest.valuation.value import value_instruments
+
+CLOSE = 1e-9
+"""Relative difference between the two derivations that is rounding (the order of sums), and no more."""
+
+
+def explain_run(folder: Path, account: str, scenario: str, snapshot: str | None = None, console: Console | None = None) -> dict[str, Any]:
+    """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`.
+
+    Works from the copies in the run's `inputs/` and from the snapshot, whose tables must be those of the run. Where the
+    run stored the account's row, the two derivations are compared, and a difference is warned of.
+
+    Args:
+        folder: the result folder of a run.
+        account: the account.
+        scenario: the scenario, `base` included.
+        snapshot: where the snapshot is now; default: where the run read it.
+        console: told of stages and differences.
+
+    Raises:
+        StressTestError: usage, for an unknown account or scenario; input data, when the folder is no finished run, or the
+            snapshot is not the one of the run (the tables that changed are named).
+    """
+    console = console or Silent()
+    manifest = read_document(Manifest, folder / MANIFEST)
+    settings = load_run(folder / FOLDER / RUN, None if snapshot is None else {"snapshot": snapshot})
+    rulebook = load_rulebook(settings.margin)
+    scenarios = only(load_scenarios_of(settings), scenario)
+    with tempfile.TemporaryDirectory(prefix="stresstest-explain-") as work:
+        with console.stage("snapshot"):
+            book = stage(settings, rulebook, Path(work))
+        _same_inputs(book, manifest, settings)
+        code = _account_code(book, account)
+        with console.stage("derivation"):
+            resolved, _ = resolve(scenarios, book.dimensions, rulebook.margin_names())
+            units = value_instruments(book.dimensions, resolved)
+            explanation = explain(book.dimensions, holdings_of(book, [code]), resolved, units.mark, rulebook, [len(resolved.ids) - 1])
+    _compare(folder, explanation.accounts.row(0, named=True), console)
+    return as_document(explanation)
+
+
+def only(scenarios: ScenarioSet, scenario_id: str) -> ScenarioSet:
+    """Base and one scenario of a set.
+
+    Raises:
+        StressTestError: usage, when there is no such scenario.
+    """
+    chosen = scenarios.scenario(scenario_id)
+    if chosen.id == BASE.id:
+        return ScenarioSet((BASE,), scenarios.shocks.clear(), scenarios.name)
+    count = chosen.last - chosen.first
+    shocks = scenarios.shocks.slice(chosen.first, count).with_columns(scenario=pl.lit(1, pl.Int32))
+    return ScenarioSet((BASE, dataclasses.replace(chosen, first=0, last=count)), shocks, scenarios.name)
+
+
+def _same_inputs(book: Book, manifest: Manifest, settings: RunFile) -> None:
+    then = {record.table: record.sha256 for record in manifest.inputs}
+    now = {file.table: file.sha256 for file in book.inputs}
+    faults = []
+    for table in sorted(then.keys() | now.keys()):
+        if then.get(table) != now.get(table):
+            what = "is not there any more" if table not in now else "was not there" if table not in then else "has changed since"
+            faults.append(
+                Fault(f"the table {what}", "Name the snapshot of the run with --snapshot, or run again.", file=settings.snapshot, table=table)
+            )
+    if faults:
+        raise StressTestError(Reason.INPUT_DATA, "the snapshot is not the one of the run", faults)
+
+
+def _account_code(book: Book, account: str) -> int:
+    names = book.dimensions.accounts["account_id"]
+    code = names.index_of(account)
+    if code is not None:
+        return int(code)
+    if account in book.excluded["account_id"]:
+        reason = book.excluded.filter(pl.col("account_id") == account)["reason"][0]
+        raise StressTestError(Reason.USAGE, f"account {account} was excluded from the run: {reason}")
+    hint = suggest(account, names.to_list(), "Accounts") if len(names) <= 20_000 else ""
+    raise StressTestError(Reason.USAGE, f"no account {account}", hint=hint if len(hint) < 200 else "See account_summary for the accounts of the run.")
+
+
+def _compare(folder: Path, derived: dict[str, Any], console: Console) -> None:
+    """Warn where the run's own figures differ by more than rounding."""
+    files = [*files_of(folder, DETAIL.name), *files_of(folder, ACCOUNT_SCENARIO.name)]
+    key = (pl.col("account_id") == derived["account_id"]) & (pl.col("scenario_id") == derived["scenario_id"])
+    stored = pl.concat([pl.scan_parquet(file).filter(key) for file in files]).collect()
+    if stored.is_empty():
+        return
+    row = stored.row(0, named=True)
+    scale = max(abs(row[measure.name]) for measure in MEASURES)
+    for name in (measure.name for measure in MEASURES):
+        if not math.isclose(row[name], derived[name], rel_tol=CLOSE, abs_tol=CLOSE * max(scale, 1.0)):
+            console.warn(f"{name}: the run has {row[name]!r}, this derivation {derived[name]!r}; please report it")

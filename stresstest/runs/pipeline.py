@@ -1,0 +1,279 @@
+"""The whole pipeline: from a plan to a finished result folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+import stresstest
+from stresstest.errors import Reason, StressTestError
+from stresstest.executors import make_executor
+from stresstest.report.facts import facts
+from stresstest.report.html import render_html
+from stresstest.report.pdf import render_pdf
+from stresstest.results import manifest as records
+from stresstest.results import quality as checks
+from stresstest.results.documents import canonical, write_document
+from stresstest.results.identity import Identity, identity
+from stresstest.results.inputs import write_inputs
+from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
+from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise
+from stresstest.runs.console import Advance, Console, Silent
+from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
+from stresstest.runs.planning import Plan
+from stresstest.runs.specification import specification
+from stresstest.runs.staging import stage, workers
+from stresstest.scenarios.notices import Notice
+from stresstest.scenarios.resolve import resolve
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Book
+from stresstest.stress.static import StressResult, static_stress
+from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DATA_QUALITY, DETAIL, OWNER_SCENARIO, POOL_SCENARIO, SCENARIO_SUMMARY
+from stresstest.valuation.unit_values import UnitValues
+from stresstest.valuation.value import value_instruments
+
+SUMMARY_COLUMNS = (
+    "account_id", "owner_id", "name", "status", "gross_notional", "equity", "initial_margin", "maintenance_margin",
+    *(
+        f"worst_headline_{name}"
+        for name in ("scenario_id", "status", "equity", "margin_balance", "maintenance_margin", "margin_shortfall", "uncollateralised_loss")
+    ),
+)  # fmt: skip
+"""Columns of account_summary that reconciliation and summary need; the others stay on disk."""
+
+
+def utc_now() -> datetime:
+    """The clock of a run; tests pass their own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run. `lacking`: what the machine could not give (the PDF); everything else is there."""
+
+    folder: Path
+    summary: Summary
+    lacking: StressTestError | None
+
+
+@dataclass
+class _Clock:
+    """Stages as they end, with their seconds."""
+
+    console: Console
+    stages: list[records.Stage] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Advance]:
+        started = time.perf_counter()
+        with self.console.stage(name, total) as advance:
+            yield advance
+        self.stages.append(records.Stage(name=name, seconds=round(time.perf_counter() - started, 3)))
+
+
+@dataclass(frozen=True)
+class _Valued:
+    """A book under its scenarios: everything the stress needs."""
+
+    book: Book
+    resolved: Resolved
+    notices: tuple[Notice, ...]
+    units: UnitValues
+
+
+def execute(
+    plan: Plan, console: Console | None = None, *, force: bool = False, command: Sequence[str] = (), now: Callable[[], datetime] = utc_now
+) -> Outcome:
+    """Run a plan: its target exists only when everything in it is finished.
+
+    An interrupted run leaves its work folder, and the next run of the same plan takes it up; a refused one leaves nothing.
+
+    Raises:
+        StressTestError: usage, when the target may not be replaced; locked, when another run writes it; input data or scenario, when the
+            snapshot or a scenario on it is refused; environment, when the place cannot be written or a worker died.
+    """
+    check_target(plan.target, force)
+    with locked_work_folder(plan.target, plan.hash) as work:
+        check_target(plan.target, force)
+        try:
+            return _execute(plan, work, _Clock(console or Silent()), command, now)
+        except OSError as error:
+            raise cannot_write(work, error) from error
+        except StressTestError as error:
+            if error.reason not in (Reason.ENVIRONMENT, Reason.INTERRUPTED):
+                shutil.rmtree(work)
+            raise
+
+
+def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now: Callable[[], datetime]) -> Outcome:
+    started = now()
+    result = work / "result"
+    shutil.rmtree(result, ignore_errors=True)
+    result.mkdir()
+    valued = _value(plan, work, clock)
+    reused, stressed = _stress(plan, work, result, valued, clock)
+    with clock.stage("results"):
+        stated = _write_results(plan, result, valued, stressed)
+        manifest = records.Manifest(
+            result_id=stated.result_id,
+            command=tuple(command),
+            started=started.isoformat(),
+            finished="",
+            snapshot=records.without_secrets(plan.settings.snapshot),
+            margin=records.without_secrets(plan.settings.margin),
+            versions=records.versions(stresstest.__version__),
+            seed=plan.settings.seed,
+            executor=plan.settings.executor,
+            workers=workers(plan.settings),
+            machine=records.machine(),
+            inputs=records.input_records(valued.book.inputs),
+            tables=records.table_records(result, stated.tables),
+            stages=(),
+            peak_memory=0,
+            reused_blocks=reused,
+            reports={},
+        )
+        summary = _write_summary(plan, result, valued.book, stated)
+    lacking = _write_reports(plan, result, manifest, clock)
+    finished = {
+        "finished": now().isoformat(),
+        "stages": tuple(clock.stages),
+        "peak_memory": records.peak_memory(),
+        "reports": records.report_hashes(result),
+    }
+    write_document(manifest.model_copy(update=finished), result / records.NAME)
+    publish(result, plan.target)
+    shutil.rmtree(work)
+    return Outcome(plan.target, summary, lacking)
+
+
+def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
+    with clock.stage("snapshot"):
+        book = stage(plan.settings, plan.rulebook, work)
+    with clock.stage("scenarios"):
+        resolved, notices = resolve(plan.scenarios, book.dimensions, plan.rulebook.margin_names())
+    with clock.stage("valuation"):
+        units = value_instruments(book.dimensions, resolved)
+    return _Valued(book, resolved, notices, units)
+
+
+def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult]:
+    """Number of blocks taken over from an interrupted run, and the result; the large tables are moved into `result`."""
+    # Named after the inputs: finished blocks of other data are never taken for those of this.
+    digest = records.sha256_text(canonical([[file.table, file.sha256] for file in valued.book.inputs]))
+    folder, parts = work / f"blocks-{digest[:12]}", work / f"parts-{digest[:12]}"
+    folder.mkdir(exist_ok=True)
+    reused = len(list(folder.glob("block-*.npz")))
+    with clock.stage("stress", valued.book.blocks) as advance, make_executor(plan.settings.executor, workers(plan.settings)) as executor:
+        stressed = static_stress(
+            valued.book,
+            valued.resolved,
+            plan.scenarios.scenarios,
+            plan.rulebook,
+            valued.units,
+            executor,
+            keep=plan.settings.keep,
+            folder=folder,
+            sink=PartWriter(parts, plan.scenarios.ids),
+            on_progress=lambda _done, _blocks: advance(1),
+        )
+    for table in (ACCOUNT_SUMMARY, ACCOUNT_SCENARIO, POOL_SCENARIO):
+        finish_parts(parts, result, table)
+    return reused, stressed
+
+
+def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressResult) -> Identity:
+    ids, book, dimensions = plan.scenarios.ids, valued.book, valued.book.dimensions
+    for table, frame in ((SCENARIO_SUMMARY, stressed.scenario_summary), (OWNER_SCENARIO, stressed.owner_scenario), (DETAIL, stressed.detail)):
+        write_table(frame, table, result / f"{table.name}.parquet", ids)
+    write_table(_quality(plan, result, valued, stressed), DATA_QUALITY, result / "data_quality.parquet")
+    write_inputs(result, plan.settings, plan.scenarios, dimensions.as_of, dimensions.reporting_currency)
+    asked = specification(plan.settings, plan.scenarios, plan.rulebook, dimensions.as_of, dimensions.reporting_currency)
+    stated = identity(asked, book.inputs, stresstest.__version__, result)
+    write_document(stated, result / "result.json")
+    return stated
+
+
+def _quality(plan: Plan, result: Path, valued: _Valued, stressed: StressResult) -> pl.DataFrame:
+    tolerance = plan.settings.reconciliation_tolerance
+    accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
+    gross = checks.gross_by_instrument(valued.book, np.ascontiguousarray(valued.units.notional[:, 0]))
+    headline = [each.id for each in plan.scenarios if each.headline]
+    found = [
+        *checks.reconciliation(accounts, valued.book.dimensions.accounts, tolerance.absolute, tolerance.relative),
+        *checks.from_notices(valued.notices),
+        *checks.unshocked(valued.resolved, valued.units, gross, headline),
+        *checks.options(valued.units, gross),
+        *checks.extended_tiers(stressed.extended),
+        *checks.exclusions(valued.book),
+    ]
+    return checks.quality_table(valued.book, found)
+
+
+def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity) -> Summary:
+    dimensions = book.dimensions
+    counts = Counts(
+        owners=dimensions.owners.height,
+        pools=dimensions.pools.height,
+        positions=book.positions,
+        lots=book.lots,
+        instruments=dimensions.instruments.height,
+        assets=dimensions.assets.height,
+        excluded_accounts=book.excluded["account_id"].n_unique(),
+        incomplete_owners=int(dimensions.owners["incomplete"].sum()),
+    )
+    about = RunFacts(
+        name=plan.settings.name or plan.scenarios.name,
+        snapshot_label=Path(plan.settings.snapshot).name,
+        as_of=dimensions.as_of.isoformat(),
+        reporting_currency=dimensions.reporting_currency,
+    )
+    summary = summarise(
+        stated.result_id,
+        about,
+        counts,
+        _resources(plan, dimensions.owners),
+        read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS),
+        read_table(result, SCENARIO_SUMMARY.name),
+        read_table(result, DATA_QUALITY.name),
+    )
+    write_document(summary, result / "summary.json")
+    return summary
+
+
+def _resources(plan: Plan, owners: pl.DataFrame) -> Resources | None:
+    """What stands behind a default; None where the run file and the owners table say nothing."""
+    stated = plan.settings.resources
+    fund = stated.default_fund
+    if fund is None:
+        fund = float(sum(owners["default_fund_contribution"].to_list()))
+    total = stated.insurance_fund + stated.skin_in_the_game + fund
+    if total == 0.0 and "resources" not in plan.settings.model_fields_set:
+        return None
+    return Resources(insurance_fund=stated.insurance_fund, skin_in_the_game=stated.skin_in_the_game, default_fund=fund, total=total)
+
+
+def _write_reports(plan: Plan, result: Path, manifest: records.Manifest, clock: _Clock) -> StressTestError | None:
+    """HTML, and from it the PDF; a machine that cannot make the PDF keeps the HTML and is told what it lacks."""
+    formats = plan.settings.output.formats
+    if "html" not in formats and "pdf" not in formats:
+        return None
+    with clock.stage("report"):
+        html = render_html(facts(result, manifest.model_dump(mode="json")))
+        if "html" in formats:
+            (result / "report.html").write_text(html, encoding="utf-8", newline="\n")
+        if "pdf" in formats:
+            try:
+                render_pdf(html, result / "report.pdf")
+            except StressTestError as error:
+                (result / "report.html").write_text(html, encoding="utf-8", newline="\n")
+                return error
+    return None

@@ -1,0 +1,75 @@
+"""From settings and margin file to a staged snapshot, new or taken over from an interrupted run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from stresstest.config import RunFile
+from stresstest.margin.rulebook import Rulebook
+from stresstest.results.store import sha256_of
+from stresstest.snapshot.book import Book
+from stresstest.snapshot.request import StageRequest
+from stresstest.snapshot.sources import Source, input_hash, locate
+from stresstest.snapshot.stage import open_book, stage_snapshot
+
+
+def workers(settings: RunFile) -> int:
+    """Threads or worker processes: as set, else one for every CPU this process may use."""
+    return settings.threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+
+
+def stage(settings: RunFile, rulebook: Rulebook, work: Path) -> Book:
+    """The checked and staged snapshot, in `work`: the one an interrupted run left there, if its files are still the same.
+
+    Raises:
+        StressTestError: input data, with every fault of the snapshot.
+    """
+    staged = work / "book"
+    if staged.is_dir():
+        book = _finished(staged)
+        if book is not None and _inputs_now(settings.snapshot, work) == {file.table: file.sha256 for file in book.inputs}:
+            return book
+        shutil.rmtree(staged)
+    return stage_snapshot(_request(settings, rulebook, work))
+
+
+def _finished(staged: Path) -> Book | None:
+    try:
+        return open_book(staged)
+    except FileNotFoundError:
+        return None
+
+
+def _inputs_now(snapshot: str, work: Path) -> dict[str, str] | None:
+    """SHA-256 of every table as its files are now; None for a URL, and where a file is missing (which staging then says)."""
+    if "://" in snapshot:
+        return None
+    sources, _, faults = locate(snapshot, work / "fetched")
+    return None if faults else {name: _sha256(source) for name, source in sources.items()}
+
+
+def _sha256(source: Source) -> str:
+    digests = [(name, file.stat().st_size, sha256_of(file)) for name, file in zip(source.relative, source.files, strict=True)]
+    return input_hash(digests) if source.partitioned else digests[0][2]
+
+
+def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:
+    return StageRequest(
+        snapshot=settings.snapshot,
+        work=work,
+        as_of=settings.as_of,
+        reporting_currency=settings.reporting_currency,
+        on_missing=settings.on_missing,
+        max_excluded_accounts=settings.max_excluded.accounts,
+        max_excluded_notional=settings.max_excluded.gross_notional,
+        max_price_age_seconds=settings.max_price_age,
+        collateral_schedules=frozenset(rulebook.collateral_schedules),
+        margin_schedules=frozenset(rulebook.margin_schedules),
+        models=frozenset(rulebook.models),
+        models_net_by_underlying=frozenset(name for name, model in rulebook.models.items() if model.net_by == "underlying"),
+        models_pnl_into_value=frozenset(name for name, model in rulebook.models.items() if model.pnl_into == "value"),
+        max_memory=settings.max_memory,
+        threads=workers(settings),
+    )
