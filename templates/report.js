@@ -44,9 +44,10 @@
         row.hidden = !words.every((word) => text.includes(word));
         count += row.hidden ? 0 : 1;
       }
-      found.textContent = words.length ? count + " of " + rows.length + " rows" : "";
+      found.textContent = (words.length ? count + " of " : "") + rows.length + " rows";
     });
-    tools.append(found, input);
+    found.textContent = rows.length + " rows";
+    tools.append(input, found);
     figure.prepend(tools);
   }
 })();

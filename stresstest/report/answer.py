@@ -30,8 +30,10 @@ def detail(summary: Summary, names: Names, others: int) -> str:
     """What follows the sentence of the light: the worst headline scenario, and Cover-2 of the run against the resources."""
     checked = plural_count(summary.counts.accounts, "account")
     if summary.worst is None:
-        listed = f"; {plural_count(others, 'other scenario')} listed for information" if others else ""
-        return f"Nothing to report: {checked} checked at base{listed}."
+        short = summary.base.accounts["liquidation"] + summary.base.accounts["default"]
+        listed = f"; {plural_count(others, 'other scenario')} listed below for information" if others else ""
+        found = f"{count(short)} of {checked} below maintenance margin at base" if short else f"Nothing to report at base, {checked} checked"
+        return f"{found}{listed}."
     worst, currency = summary.worst, summary.run.reporting_currency
     name = _called(names, worst.scenario_id, 60)
     parts = []
@@ -51,7 +53,12 @@ def _cover_clause(summary: Summary) -> str:
     if summary.resources is None:
         return f"{text}, with no resources stated to hold it against"
     text += f" against resources of {currency} {money(summary.resources.total)}"
-    return f"{text} ({percent(summary.resources.total / cover.amount)} covered)" if cover.amount > 0 else text
+    return f"{text} ({_coverage(summary.resources.total / cover.amount)})" if cover.amount > 0 else text
+
+
+def _coverage(ratio: float) -> str:
+    """Resources over Cover-2, as one would say it."""
+    return f"{percent(ratio)} covered" if ratio < 10 else f"covered {count(ratio)} times"
 
 
 def _called(names: Names, scenario_id: str | None, limit: int) -> str:
@@ -73,7 +80,7 @@ def _resources_figure(summary: Summary) -> Figure:
     if amount <= 0:
         return Figure("Resources", money(total), summary.run.reporting_currency, "not called on")
     tone: Tone = "fail" if total < amount else ""
-    note = f"cover {percent(total / amount)} of Cover-2, stress loss over margin"
+    note = f"Cover-2, stress loss over margin, is {_coverage(total / amount)}"
     return Figure("Resources", money(total), summary.run.reporting_currency, note, tone)
 
 
@@ -104,12 +111,14 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
     most_short = max(headline, key=short_accounts)
     most_defaults = max(headline, key=lambda row: row["owners_in_default"])
     loss = max(headline, key=lambda row: row["uncollateralised_loss"])
+    most_called = _called(names, most_short["scenario_id"], 44)
     worst, defaults = summary.worst, int(most_defaults["owners_in_default"])
     lost, called = float(loss["uncollateralised_loss"]), _called(names, loss["scenario_id"], 44)
     return (
         Figure("Margin shortfall", money(worst.margin_shortfall), currency,
                _called(names, worst.scenario_id, 44) if worst.margin_shortfall > 0 else everywhere),
-        Figure("Accounts below maintenance", count(short_accounts(most_short)), "", f"of {accounts}; {count(short_accounts(base))} at base"),
+        Figure("Accounts below maintenance", count(short_accounts(most_short)), "",
+               f"of {accounts}; {count(short_accounts(base))} at base" + (f"; {most_called}" if short_accounts(most_short) else "")),
         Figure("Owners in default", count(defaults), "", _called(names, most_defaults["scenario_id"], 44) if defaults else everywhere,
                "fail" if defaults else ""),
         Figure("Uncollateralised loss", money(lost), currency, called if lost > 0 else "no equity falls below zero"),

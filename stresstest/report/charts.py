@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from stresstest.report.formats import MINUS, MISSING, money
-from stresstest.report.resources import FONT_FAMILY
+from stresstest.report.resources import FONT_FAMILIES
 from stresstest.report.view import HeatMap, SeverityBar
 
 if TYPE_CHECKING:  # altair takes a third of a second to import: only who draws pays
@@ -20,30 +20,35 @@ if TYPE_CHECKING:  # altair takes a third of a second to import: only who draws 
 INK, MUTED, RULE, PAPER = "#17212b", "#56626f", "#c9d1d9", "#fefefe"
 """Text and lines; the style sheet maps exactly these to its own colours, so charts follow light and dark."""
 ACCENT, ACCENT_LIGHT, ALARM = "#1d5a8c", "#8db5d3", "#b8400e"
-CELL_INK = "#131c25"
-"""Text inside pale heat map cells: not INK, since cells keep their colours in the dark."""
+CELL_INK, COVERED_INK = "#131c25", "#131c26"
+"""Text in pale cells of the heat map: short ones keep their colours in the dark, covered ones turn dark with the page, so their inks differ."""
 
 HEAT_STEPS: tuple[tuple[float, str, str, str], ...] = (
     (0.0, "#8f2d00", "#ffffff", "below 0"),
     (0.5, "#c65911", "#ffffff", "0\N{EN DASH}50"),
     (0.8, "#ec9a55", CELL_INK, "50\N{EN DASH}80"),
     (1.0, "#f9d5ae", CELL_INK, "80\N{EN DASH}100"),
-    (1.2, "#bcd3e4", CELL_INK, "100\N{EN DASH}120"),
-    (1.5, "#d3e2ed", CELL_INK, "120\N{EN DASH}150"),
-    (2.0, "#e6eef4", CELL_INK, "150\N{EN DASH}200"),
-    (float("inf"), "#f3f6f9", CELL_INK, "200 and more"),
+    (1.2, "#bcd3e4", COVERED_INK, "100\N{EN DASH}120"),
+    (1.5, "#d3e2ed", COVERED_INK, "120\N{EN DASH}150"),
+    (2.0, "#e6eef4", COVERED_INK, "150\N{EN DASH}200"),
+    (float("inf"), "#f3f6f9", COVERED_INK, "200 and more"),
 )
 """Steps of the heat map: upper edge of margin balance over maintenance margin, fill, text, label in percent.
 
 Orange is short, blue is covered, and both fade with distance from where it hurts, so that the eye goes to the shortfalls.
 """
-_HEAT_NOTHING = ("#ffffff", "#5b6571")
+_HEAT_NOTHING = (PAPER, MUTED)
+
+_FONT = ", ".join((*FONT_FAMILIES, "sans-serif"))
 
 _IN_TAG = r"(?=[^<>]*>)"  # names are escaped, so only tags end in >
 _NOISE = re.compile(rf' (role|aria-[a-z]+|font-family)="[^"]*"{_IN_TAG}')
 _MORE_DECIMALS = re.compile(rf"(\d\.\d\d)\d+{_IN_TAG}")
 
-_ROW = 22
+BAR_LABEL, ACCOUNT_LABEL, SCENARIO_LABEL = 20.5, 14.2, 15.8
+"""Room for names beside bars, heat map rows and above its columns, in ems."""
+
+_ROW = 21
 _CELL_WIDTH, _CELL_HEIGHT = 36, 19
 
 
@@ -76,7 +81,7 @@ def _finished(layers: list[Any], width: int, height: int, padding: dict[str, int
     import altair as alt
 
     chart = alt.LayerChart(layer=layers, width=width, height=height, padding=padding, autosize=alt.AutoSizeParams(type="none"))
-    finished: alt.LayerChart = chart.configure(font=FONT_FAMILY, background="transparent", aria=False).configure_view(stroke=None)
+    finished: alt.LayerChart = chart.configure(font=_FONT, background="transparent", aria=False).configure_view(stroke=None)
     return finished
 
 
@@ -170,7 +175,7 @@ def heat_map_chart(heat_map: HeatMap) -> alt.LayerChart:
                 x=x, y=alt.value(-8), text="text:N",
             ),
         ],
-        width, height, {"left": 170, "right": 110, "top": 136, "bottom": 4},
+        width, height, {"left": 170, "right": 128, "top": 138, "bottom": 4},
     )
 
 
@@ -182,5 +187,5 @@ def svg(chart: alt.LayerChart, label: str) -> str:
     head, _, body = markup.partition(">")
     # Namespaces are implied inside HTML; without them the report holds no web address at all. The font is said once.
     head = re.sub(r' (xmlns(:xlink)?|version)="[^"]*"', "", head)
-    head = head.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" font-family="{FONT_FAMILY}" ', 1)
+    head = head.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" font-family="{_FONT}" ', 1)
     return head + ">" + _MORE_DECIMALS.sub(r"\1", _NOISE.sub("", body))

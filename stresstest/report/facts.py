@@ -11,7 +11,8 @@ import polars as pl
 
 from stresstest.report import answer, listings
 from stresstest.report.audit import audit_view
-from stresstest.report.formats import MISSING, count, money, plural_count, shortened, shown
+from stresstest.report.charts import ACCOUNT_LABEL, BAR_LABEL, SCENARIO_LABEL
+from stresstest.report.formats import chart_label, count, money, named, plural_count, shortened, shown
 from stresstest.report.view import ChartData, Definition, HeatMap, Light, ReportFacts, SeverityBar
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
@@ -58,11 +59,11 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
     stressed = [row for row in scenarios if row["scenario_id"] != BASE]
     headline = listings.by_severity([row for row in stressed if row["headline"]])
     others = listings.by_severity([row for row in stressed if not row["headline"]])
-    names = {row["scenario_id"]: shown(row["name"] or row["scenario_id"]) for row in scenarios}
+    names = {row["scenario_id"]: named(row["name"], row["scenario_id"]) for row in scenarios}
     ranked = listings.worst_accounts(read_table(folder, "account_summary"), bool(headline))
-    in_scope = plural_count(len(headline), "headline scenario") if headline else plural_count(len(others), "scenario")
+    in_scope = "any of " + (plural_count(len(headline), "headline scenario") if headline else plural_count(len(others), "scenario"))
     covered = summary.cover[answer.SIZING_BASIS].cover_2.scenario_id
-    heat_map = _heat_map(_optional_table(folder, "detail"), ranked, headline or others, names)
+    heat_map = _heat_map(_optional_table(folder, "detail"), ranked, base, headline or others)
     resources = summary.resources.total if summary.resources else None
     return ReportFacts(
         title=shortened(shown(summary.run.name or summary.run.snapshot_label or "Stress test"), 120),
@@ -73,9 +74,9 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
             tuple(shown(reason[:1].upper() + reason[1:]) for reason in summary.status.reasons),
         ),
         figures=answer.figures(summary, base, headline, names),
-        charts=ChartData(_bars(headline, names), resources, heat_map),
+        charts=_charts(headline, covered, resources, heat_map),
         scenarios=listings.scenario_table(base, headline, others, currency),
-        accounts=listings.account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope, currency),
+        accounts=listings.account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope if stressed else "a stress", currency),
         definitions=DEFINITIONS,
         owners=listings.owner_table(_optional_table(folder, "owner_scenario"), covered, names, currency),
         quality=listings.quality_table(read_table(folder, "data_quality"), currency),
@@ -120,38 +121,40 @@ def _quality_summary(summary: Summary) -> str:
             "so totals and Cover-N are lower bounds.")
 
 
-def _bars(headline: Sequence[answer.Record], names: answer.Names) -> tuple[SeverityBar, ...]:
+def _charts(
+    headline: Sequence[answer.Record], covered: str | None, resources: float | None, heat_map: HeatMap | None,
+) -> ChartData:
+    """The most severe headline scenarios, with the one of the largest Cover-2 always among them."""
+    chosen = list(headline[:CHARTED_SCENARIOS])
+    scope = plural_count(len(chosen), "headline scenario") if len(headline) <= len(chosen) else f"{len(chosen)} most severe headline scenarios"
+    if covered is not None and covered not in [row["scenario_id"] for row in chosen]:
+        chosen[-1:] = [row for row in headline if row["scenario_id"] == covered]
+        scope = f"{len(chosen) - 1} most severe headline scenarios and the largest Cover-2"
     first, both = f"cover_1_{answer.SIZING_BASIS}", f"cover_2_{answer.SIZING_BASIS}"
-    return tuple(
-        SeverityBar(shortened(names[row["scenario_id"]], 38), float(row["margin_shortfall"]), float(row[first]), float(row[both]))
-        for row in headline[:CHARTED_SCENARIOS]
+    bars = tuple(
+        SeverityBar(
+            chart_label(row["name"], row["scenario_id"], BAR_LABEL), float(row["margin_shortfall"]), float(row[first]), float(row[both]),
+        ) for row in chosen
     )
+    return ChartData(bars, scope, resources, heat_map)
 
 
-def _heat_map(
-    detail: pl.DataFrame | None, ranked: pl.DataFrame, scenarios: Sequence[answer.Record], names: Mapping[str, str],
-) -> HeatMap | None:
+def _heat_map(detail: pl.DataFrame | None, ranked: pl.DataFrame, base: answer.Record, scenarios: Sequence[answer.Record]) -> HeatMap | None:
     """The worst accounts that have detail, by the most severe scenarios, base first; None where there is no detail."""
     if detail is None or detail.is_empty() or not scenarios:
         return None
-    detailed = set(detail["account_id"].to_list())
-    chosen = [row for row in ranked.head(max(200, len(detailed))).to_dicts() if row["account_id"] in detailed][:HEAT_MAP_ACCOUNTS]
-    if not chosen:
-        return None
-    columns = [BASE, *(row["scenario_id"] for row in scenarios[:HEAT_MAP_SCENARIOS])]
-    wanted = detail.filter(pl.col("scenario_id").is_in(columns)).select("account_id", "scenario_id", "margin_balance", "maintenance_margin", "status")
+    columns = [base, *scenarios[:HEAT_MAP_SCENARIOS]]
+    wanted = detail.filter(pl.col("scenario_id").is_in([row["scenario_id"] for row in columns]))
     cells = {(row["account_id"], row["scenario_id"]): row for row in wanted.to_dicts()}
-
-    def ratio(account: str, scenario: str) -> float | None:
-        cell = cells.get((account, scenario))
-        return cell["margin_balance"] / cell["maintenance_margin"] if cell and cell["maintenance_margin"] > 0 else None
-
-    accounts = [row["account_id"] for row in chosen]
+    rows = ranked.filter(pl.col("account_id").is_in(wanted["account_id"].unique().to_list())).head(HEAT_MAP_ACCOUNTS).to_dicts()
+    grid = [[cells.get((account["account_id"], scenario["scenario_id"])) for scenario in columns] for account in rows]
     return HeatMap(
-        tuple(shortened(shown(row["name"] or row["account_id"]), 26) for row in chosen),
-        tuple("Base" if scenario == BASE else shortened(names.get(scenario, MISSING), 30) for scenario in columns),
-        tuple(tuple(ratio(account, scenario) for scenario in columns) for account in accounts),
-        tuple(
-            tuple((account, scenario) in cells and cells[account, scenario]["status"] == "default" for scenario in columns) for account in accounts
-        ),
+        accounts=tuple(chart_label(row["name"], row["account_id"], ACCOUNT_LABEL) for row in rows),
+        scenarios=tuple("Base" if row is base else chart_label(row["name"], row["scenario_id"], SCENARIO_LABEL) for row in columns),
+        ratios=tuple(tuple(_ratio(cell) for cell in line) for line in grid),
+        in_default=tuple(tuple(cell is not None and cell["status"] == "default" for cell in line) for line in grid),
     )
+
+
+def _ratio(cell: answer.Record | None) -> float | None:
+    return cell["margin_balance"] / cell["maintenance_margin"] if cell is not None and cell["maintenance_margin"] > 0 else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -143,6 +144,36 @@ def shortened(text: str, limit: int) -> str:
     head = limit // 2
     tail = limit - 1 - head
     return f"{text[:head]}{ELLIPSIS}{text[len(text) - tail:]}"
+
+
+def named(name: str | None, key: str) -> str:
+    """The display name as it may be shown, or the key where there is none to see."""
+    return shown(name if name and name.strip() else key)
+
+
+def chart_label(name: str | None, key: str, ems: float) -> str:
+    """A name for a chart: at most `ems` wide, and the key in place of a name in a script that must be shaped or runs right to left.
+
+    Text in SVG is set letter by letter, from left to right, when it becomes PDF; tables set every script as it should be.
+    """
+    text = named(name, key)
+    if any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") or unicodedata.category(sign) in ("Mn", "Mc") for sign in text):
+        text = shown(key)
+    limit = len(text)
+    while limit > 3 and sum(map(_ems, shortened(text, limit))) > ems:
+        limit -= 1
+    return shortened(text, limit)
+
+
+def _ems(sign: str) -> float:
+    """About how wide a sign of the shipped font is; a little more rather than less."""
+    if unicodedata.east_asian_width(sign) in ("W", "F"):
+        return 1.1
+    if sign in "MWmw@%" + ELLIPSIS:
+        return 0.9
+    if sign in " .,:;'|!()[]{}/\\ijltfr-":
+        return 0.38
+    return 0.72 if sign.isupper() else 0.62
 
 
 def significant(value: float | None, digits: int = 4) -> str:

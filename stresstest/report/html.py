@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,6 +19,9 @@ from stresstest.report import charts
 from stresstest.report.formats import plural_count
 from stresstest.report.resources import font_faces, templates_folder
 from stresstest.report.view import Column, ReportFacts
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ def _share(width: float, columns: Sequence[Column]) -> str:
     return f"{100 * width / sum(column.width for column in columns):.2f}"
 
 
+def _gap(columns: Sequence[Column], index: int) -> str:
+    """The class that keeps text off the right-aligned figures of the column before it."""
+    return " gap" if index and columns[index].kind != "number" and columns[index - 1].kind == "number" else ""
+
+
 def _order(value: float | str) -> str:
     """A sort key as JavaScript reads it; the infinities stand for missing figures."""
     if isinstance(value, float) and math.isinf(value):
@@ -53,17 +62,21 @@ def _order(value: float | str) -> str:
     return str(value)
 
 
-def _drawn(facts: ReportFacts) -> dict[str, Markup]:
-    """The charts as SVG; what would show nothing but zeros is not drawn."""
+def _drawn(facts: ReportFacts) -> dict[str, Markup | None]:
+    """The charts as SVG; one that would show nothing but zeros is not drawn."""
     data = facts.charts
-    drawn = {}
-    if any(bar.margin_shortfall > 0 or bar.cover_2 > 0 for bar in data.bars):
-        drawn["shortfall"] = charts.svg(charts.shortfall_chart(data.bars), "Margin shortfall by headline scenario; figures in the scenario table")
-        drawn["cover"] = charts.svg(charts.cover_chart(data.bars, data.resources), "Cover-2 by headline scenario; figures in the scenario table")
-    if data.heat_map is not None:
-        drawn["heat_map"] = charts.svg(charts.heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios")
-    # Safe: Vega escapes text, and every name in a chart went through it as text.
-    return {name: Markup(markup) for name, markup in drawn.items()}  # noqa: S704
+
+    def drawn(chart: alt.LayerChart, label: str) -> Markup:
+        return Markup(charts.svg(chart, label))  # noqa: S704  (safe: every name went through Vega as text, which it escapes)
+
+    return {
+        "shortfall": drawn(charts.shortfall_chart(data.bars), "Margin shortfall by headline scenario; figures in the scenario table")
+        if any(bar.margin_shortfall > 0 for bar in data.bars) else None,
+        "cover": drawn(charts.cover_chart(data.bars, data.resources), "Cover-2 by headline scenario; figures in the scenario table")
+        if any(bar.cover_2 > 0 for bar in data.bars) else None,
+        "heat_map": drawn(charts.heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios")
+        if data.heat_map is not None else None,
+    }
 
 
 def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
@@ -83,7 +96,7 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )
-    environment.filters.update(heads=heads, share=_share, order=_order)
+    environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap)
 
     def source(name: str) -> Markup:
         assert environment.loader is not None
@@ -93,7 +106,6 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
     return environment.get_template("report.html.j2").render(
         facts=facts, charts=_drawn(facts), fonts=Markup(font_faces()), style=source("report.css"), script=source("report.js"),  # noqa: S704
         palette={"first": charts.ACCENT, "second": charts.ACCENT_LIGHT, "steps": charts.HEAT_STEPS},
-        bars_scope=f"the {plural_count(len(facts.charts.bars), 'most severe headline scenario')}",
         heat_scope="" if heat_map is None else
         f"{plural_count(len(heat_map.accounts), 'worst account')}, base and {plural_count(len(heat_map.scenarios) - 1, 'scenario')} by severity",
     )

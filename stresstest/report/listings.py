@@ -37,7 +37,7 @@ def _text(value: str | None, limit: int = 64) -> Cell:
 
 def _named(name: str | None, key: str, limit: int = 48) -> Cell:
     """A name with its id below, or the id alone where there is no other name."""
-    if not name or name == key:
+    if not name or not name.strip() or name == key:
         return _text(key, limit)
     head = _text(name, limit)
     identifier = _text(key, limit)
@@ -76,7 +76,7 @@ def scenario_table(base: Record, headline: Sequence[Record], others: Sequence[Re
     unit = scale.unit(currency)
     totals, statuses, covers = "All accounts", "Accounts", "Cover-2"
     columns = (
-        Column("Rank", "number", 4), Column("Scenario", "text", 23), Column("Family", "text", 8),
+        Column("Rank", "number", 4), Column("Scenario", "text", 23), Column("Family", "text", 9.5),
         Column("P&L", "number", 8, unit, totals), Column("Initial shortfall", "number", 8, unit, totals),
         Column("Margin shortfall", "number", 8, unit, totals), Column("Uncollat. loss", "number", 8, unit, totals),
         Column("Call", "number", 4, "", statuses), Column("Liquidation", "number", 7, "", statuses),

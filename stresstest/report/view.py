@@ -108,9 +108,10 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class ChartData:
-    """The raw numbers of the charts; `resources` is None where the run states none."""
+    """The raw numbers of the charts; `scope` says which scenarios the bars are, `resources` is None where the run states none."""
 
     bars: tuple[SeverityBar, ...]
+    scope: str
     resources: float | None
     heat_map: HeatMap | None
 

@@ -164,7 +164,9 @@ def generated_run(folder: Path, accounts: int = 2000, seed: int = 5, calm: bool 
                   names: Callable[[int], str | None] | None = None, resources: float | None = 30e6, excluded: int = 0) -> Path:
     """A plausible venue: most accounts fine, scenarios ranking differently; `calm`: nobody falls short."""
     random = np.random.default_rng(seed)
-    scenarios = [("base", "Base", "base", False)] + [(*scenario, headline) for scenario in SCENARIOS]
+    label = names or (lambda _: None)
+    scenarios = [("base", "Base", "base", False)]
+    scenarios += [(key, label(place) or shown, family, headline) for place, (key, shown, family) in enumerate(SCENARIOS)]
     scenarios += [(f"ladder_{step:02d}", f"Market ladder, step {step}", "sensitivity", False) for step in range(others)]
     shape = (accounts, len(scenarios))
     size = np.exp(random.normal(12.3, 1.9, accounts))
@@ -189,12 +191,13 @@ def generated_run(folder: Path, accounts: int = 2000, seed: int = 5, calm: bool 
     segments = ("retail", "market maker", "fund", "corporate")
     rows = [
         {
-            "owner_id": f"OWN-{random.integers(0, max(2, accounts // 13)):03d}", "account_id": f"A-{row:05d}", "name": names(row) if names else None,
+            "owner_id": (label(row) or "OWN") + f"-{random.integers(0, max(2, accounts // 13)):03d}", "account_id": f"A-{row:05d}", "name": names(row) if names else None,
             "segment": segments[row % 4], "positions": int(random.integers(1, 30)), "pools": 1, "gross_notional": float(notional[row]),
         }
         for row in range(accounts)
     ]
-    return write_run(folder, measures, scenarios, rows, CHECKS, resources, excluded)
+    checks = [{**check, "message": label(place) or check["message"]} for place, check in enumerate(CHECKS)]
+    return write_run(folder, measures, scenarios, rows, checks, resources, excluded, name=label(0) or "House set 2026-Q4")
 
 
 @pytest.fixture(scope="session")
@@ -212,7 +215,7 @@ HOSTILE = (
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose names attack the page."""
-    return generated_run(tmp_path_factory.mktemp("hostile") / "run", accounts=60, names=lambda row: HOSTILE[row % len(HOSTILE)])
+    return generated_run(tmp_path_factory.mktemp("hostile") / "run", accounts=400, names=lambda row: HOSTILE[row % len(HOSTILE)])
 
 
 @pytest.fixture(scope="session")
