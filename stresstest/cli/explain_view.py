@@ -237,6 +237,8 @@ def _charges(charges: list[Row]) -> Table:
                 *(map(show, amounts) if amounts else ("", "")),
                 style=_QUIET,
             )
+        if charge["rule"] == "long paid option":
+            continue  # nothing times anything is still nothing
         factors = [
             f"{name} {charge[key]:g}" for key, name in (("margin_rate", "margin rate"), ("margin_multiplier", "multiplier")) if charge[key] != 1
         ]
@@ -285,7 +287,7 @@ def _short_option(charge: Row) -> Iterator[Line]:
 
 def _long_option(charge: Row) -> Iterator[Line]:
     if charge["rule"] == "long paid option":
-        yield "long and paid: needs nothing", None, number(charge["contracts"]), None
+        yield "long and paid: needs nothing", None, number(charge["contracts"]), _both(charge, "requirement")
     else:
         yield (
             "long: value less its credit",

@@ -45,12 +45,14 @@ def money_of(amounts: Iterable[float | None]) -> Formatter:
 def number(amount: float | None) -> str:
     """Seven significant digits with thousands separators: for prices and quantities, whatever their scale.
 
-    >>> number(63250.25), number(0.00001234), number(1500000.0), number(None)
-    ('63,250.25', '0.00001234', '1,500,000', '–')
+    >>> number(63250.25), number(0.00001234), number(1500000.0), number(-0.0), number(None)
+    ('63,250.25', '0.00001234', '1,500,000', '0', '–')
     """
     if amount is None:
         return NOTHING
-    if amount == 0 or not math.isfinite(amount):
+    if amount == 0:
+        return "0"  # also for a negative zero
+    if not math.isfinite(amount):
         return f"{amount:g}"
     digits = min(12, max(0, 6 - math.floor(math.log10(abs(amount)))))
     text = f"{amount:,.{digits}f}"

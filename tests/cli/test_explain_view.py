@@ -136,7 +136,7 @@ def test_options() -> None:
     assert line(text, "100 - 10 otm") == ["100 - 10 otm", "10%", "15%", "0.00", "15.00"]
     assert line(text, "minimum, on 100") == ["minimum, on 100", "5%", "10%", "15.00", "30.00"]
     assert line(text, "long: value less its credit") == ["long: value less its credit", "100%", "100%", "20.00", "20.00", "20.00"]
-    assert line(text, "long and paid") == ["long and paid: needs nothing", "2"]
+    assert line(text, "long and paid") == ["long and paid: needs nothing", "2", "0.00", "0.00"]
 
 
 def test_net_by_underlying_and_two_versions_of_profit() -> None:

@@ -207,7 +207,8 @@ def test_options_are_not_netted() -> None:
 def test_groups_of_different_underlyings_are_apart() -> None:
     assets = {**COIN, "ETH": {"price": 10.0, "margin_schedule": "tiered"}}
     explained = Case(assets, {**FUTURES, "ETH-PERP": {**PERPETUAL, "underlying": "ETH"}}, NETTED).hold("JAN", 10.0).hold("ETH-PERP", -10.0).explain()
-    assert explained.charges["subject"].to_list() == ["BTC net", "ETH net"]
+    assert explained.charges.select("subject", "long", "short").rows() == [("BTC net", 1000.0, 0.0), ("ETH net", 0.0, 1000.0)]
+    assert not any(str(amount) == "-0.0" for amount in explained.charges["short"])
     assert row(explained.pools, "base")["maintenance_margin"] == pytest.approx(20.0)
 
 

@@ -62,7 +62,7 @@ def charge_by_underlying(positions: pl.DataFrame) -> pl.DataFrame:
     )
     nets = expiries.group_by(group, maintain_order=True).agg(
         long=pl.col("signed").clip(0.0).sum(),
-        short=-pl.col("signed").clip(None, 0.0).sum(),
+        short=(-pl.col("signed")).clip(0.0).sum(),
         contracts=pl.col("contracts").sum().abs(),
         leverage=pl.col("leverage").min(),
     )
