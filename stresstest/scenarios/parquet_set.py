@@ -178,7 +178,7 @@ def _scenarios(frame: pl.DataFrame, path: Path, given: tuple[str, ...], checks: 
         pl.col("scenario_id").first(), pl.len().alias("rows"), *(pl.col(name).drop_nulls().first() for name in _OF_SCENARIO)
     )
     for name in given:
-        several = frame.group_by("scenario", "scenario_id", maintain_order=True).agg(pl.col(name).n_unique()).filter(pl.col(name) > 1)
+        several = frame.group_by("scenario", "scenario_id", maintain_order=True).agg(pl.col(name).drop_nulls().n_unique()).filter(pl.col(name) > 1)
         if several.height:
             checks.add("differs between the rows of a scenario", "Repeat the same value in all rows of a scenario.", name, several)
     scenarios: list[Scenario] = []

@@ -198,7 +198,7 @@ class _Resolution:
         if moves is None:
             return {}
         # Pairs of one group share one array: there are as many arrays as different treatments.
-        shares = self._clamped("holding", moves.scale + moves.shift)
+        shares = self._clamped("holding", moves.scale + moves.shift, moves.group)
         width = self.universe.locations
         return {(int(pair) // width, int(pair) % width - 1): shares[moves.group[pair]] for pair in np.flatnonzero(moves.touched)}
 
@@ -206,7 +206,7 @@ class _Resolution:
         moves = self._moves("margin_rate")
         if moves is None:
             return {}
-        rates = self._clamped("margin_rate", moves.scale + moves.shift)
+        rates = self._clamped("margin_rate", moves.scale + moves.shift, moves.group)
         touched = [number for number in range(len(self.universe.margin_names)) if moves.touched[number]]
         models = {*self.universe.names.tiered_models, *self.universe.names.other_models}
         for number in touched:
@@ -229,14 +229,16 @@ class _Resolution:
 
     # ------------------------------------------------------------ findings
 
-    def _clamped(self, kind: str, values: Floats) -> Floats:
+    def _clamped(self, kind: str, values: Floats, group: Places | None = None) -> Floats:
+        """Values brought into the range of their factor type, counted; `group`: the rows are groups, counted with all their elements."""
         limits = FACTOR_TYPES[kind]
         inside = np.clip(values, limits.lowest, limits.highest)
         outside = (inside != values) & ~np.isnan(values)
         if outside.any():
             first = int(np.flatnonzero(outside.any(axis=0))[0])
             ends = f"at least {limits.lowest:g}" if limits.highest is None else f"between {limits.lowest:g} and {limits.highest:g}"
-            number = int(outside.sum())
+            elements = 1 if group is None else np.bincount(group, minlength=len(values))
+            number = int((outside.sum(axis=1) * elements).sum())
             message = f"{number:,} stressed {kind} value{'' if number == 1 else 's'} brought to {ends}"
             self.notices.append(Notice("clamped", self.scenarios.ids[first], kind, message, number))
         return inside
@@ -258,6 +260,7 @@ class _Resolution:
         self.notices.append(Notice("unknown factor", first, selector.factor, f"{message}. {hint}" if hint.startswith("Did") else message, number))
 
     def _raise(self) -> None:
+        self.faults.sort(key=lambda each: each[0])
         scenarios = [self.scenarios.scenarios[number] for number, _ in self.faults]
         faults = [
             Fault(f"scenario `{scenario.id}`: {fault.what}", fault.hint, file=scenario.file, line=line)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+
 from stresstest.snapshot.book import Dimensions
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,7 +35,15 @@ def book(assets: dict[str, dict[str, Any]], instruments: dict[str, dict[str, Any
     code = {name: number for number, name in enumerate(names)}
     rows = []
     for name in sorted(instruments or {}):
-        row = {"instrument_id": name, "kind": "future", "quote": "USD", "settle": "USD", "payoff": "linear", "mark_price": 1.0, **(instruments or {})[name]}
+        row = {
+            "instrument_id": name,
+            "kind": "future",
+            "quote": "USD",
+            "settle": "USD",
+            "payoff": "linear",
+            "mark_price": 1.0,
+            **(instruments or {})[name],
+        }
         row.setdefault("risk_group", row["underlying"])
         rows.append(row | {f"{role}_code": code[row[role]] for role in ("underlying", "quote", "settle")})
     empty = pl.DataFrame()
