@@ -14,7 +14,8 @@ Floats = npt.NDArray[np.float64]
 class Resolved:
     """Factor values; the last axis is the scenario, in file order, with `base` at 0. Rows are codes of the book's dimensions.
 
-    `spot` f64[assets, S] in the asset's own price currency (duration effect included); `value` f64[assets, S] in reporting currency (X of the methodology).
+    `spot` f64[assets, S] in the asset's own price currency (duration effect included); `value` f64[assets, S] in reporting currency
+    (X of the methodology).
     `rate` f64[assets, S]. `basis` f64[instruments, S], annualised ones already times the time to expiry.
     `vol_scale`, `vol_shift` f64[options, S]: stressed vol = clamp(scale * base vol + shift, 0, 10); rows follow `option_codes` i32[options]
     (instrument codes of kind option, ascending).
@@ -22,7 +23,7 @@ class Resolved:
     `holding` f64[assets, locations + 1, S] would be mostly ones, so it is sparse: `holding_rows` maps (asset code, location code or -1) to f64[S];
     pairs not in it are 1 everywhere.
     `margin_rate` maps a margin schedule name or a model name to f64[S]; names not in it are 1 everywhere.
-    `depth` maps asset code to f64[S]; assets not in it are unshocked.
+    `depth` maps asset code to f64[S] (NaN where the asset has none); assets not in it are unshocked.
     `elapsed_years` f64[S]: horizon of scenarios with decay, else 0.
     """
 

@@ -178,8 +178,8 @@ def test_collateral_and_haircuts(tmp_path: Path) -> None:
 
 
 def test_holdings_by_location_and_asset(tmp_path: Path) -> None:
-    at_bridge = "where: {location: bridge-x}"
-    shocks = f"{{factor: 'holding:USDC', {at_bridge}, replace: 0.4}}, {{factor: 'holding:*', {at_bridge}, replace: 0}}, {{factor: 'holding:ETH', scale: 0.5}}"
+    usdc = "{factor: 'holding:USDC', where: {location: bridge-x}, replace: 0.4}"
+    shocks = f"{usdc}, {{factor: 'holding:*', where: {{location: bridge-x}}, replace: 0}}, {{factor: 'holding:ETH', scale: 0.5}}"
     resolved, _, codes = _resolve(tmp_path, shocks)
     bridge, chain = 0, 1
     assert list(resolved.holding_rows[codes["USDC"], bridge]) == [1.0, 0.4]
