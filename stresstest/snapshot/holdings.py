@@ -131,7 +131,7 @@ def collateral_stream(session: Session) -> Stream:
         + (" LEFT JOIN locations l ON c.location = l.location" if places else "")
         + ")"
     )
-    checks = table_checks(table("collateral"), session.types["collateral"])
+    checks = table_checks(table("collateral"), session.types.get("collateral", {}))
     checks += [unknown_account("account_code IS NOT NULL")] if has("accounts") else []
     checks += [
         Check("asset", "known asset", "an asset that the assets table does not have", "Add it to assets.", "(asset IS NOT NULL AND asset_code IS NULL)")
