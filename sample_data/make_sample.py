@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-
-from venue import calls, cushion, trades as trading
+from venue import calls, cushion
+from venue import trades as trading
 from venue.market import Listing, assets, instruments, listings
 from venue.members import Members, members
 from venue.official_margin import INITIAL, MAINTENANCE, Margins, Market, margins, market, net_positions
@@ -51,7 +51,16 @@ def _isolated_rows(trades: trading.Trades, who: Members, listed: tuple[Listing, 
     }
 
 
-def _closed(as_of: datetime, i: pl.DataFrame, a: pl.DataFrame, trades: trading.Trades, collateral: pl.DataFrame, who: Members, listed: tuple[Listing, ...], weak: calls.Weak) -> Day:
+def _closed(
+    as_of: datetime,
+    i: pl.DataFrame,
+    a: pl.DataFrame,
+    trades: trading.Trades,
+    collateral: pl.DataFrame,
+    who: Members,
+    listed: tuple[Listing, ...],
+    weak: calls.Weak,
+) -> Day:
     """The end of a day: weak accounts draw their collateral down, all others meet their calls, the venue computes its margins."""
     m = market(i, a)
     for _ in range(2):
@@ -66,7 +75,9 @@ def _closed(as_of: datetime, i: pl.DataFrame, a: pl.DataFrame, trades: trading.T
     expected[list(weak.liquidation)] = 2
     if not np.array_equal(figures.status, expected):
         wrong = np.flatnonzero(figures.status != expected)
-        raise ValueError(f"{len(wrong)} accounts have another status than planned: {[(who.accounts['account_id'][int(w)], int(figures.status[w]), int(expected[w])) for w in wrong[:8]]}")
+        raise ValueError(
+            f"{len(wrong)} accounts have another status than planned: {[(who.accounts['account_id'][int(w)], int(figures.status[w]), int(expected[w])) for w in wrong[:8]]}"
+        )
     return Day(as_of, i, a, m, trades, table, collateral, figures)
 
 
@@ -109,16 +120,22 @@ def make_days() -> tuple[Members, Day, Day]:
 
 
 def _thin(who: Members, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Accounts with less than a full cushion: about a third of those of a few owners (no market maker)."""
+    """Accounts with less than a full cushion: about a third of those of a few owners (no market maker, hardly any retail client)."""
     owners = who.accounts.filter(pl.col("segment") != "market_maker")["owner_id"].unique(maintain_order=True).to_numpy()
     chosen = rng.choice(owners, size=THIN_OWNERS, replace=False)
-    return np.asarray(np.isin(who.accounts["owner_id"].to_numpy(), chosen) & (rng.random(who.accounts.height) < 0.35))
+    share = np.where((who.accounts["segment"] == "retail").to_numpy(), 0.04, 0.35)
+    return np.asarray(np.isin(who.accounts["owner_id"].to_numpy(), chosen) & (rng.random(who.accounts.height) < share))
 
 
 def stale_account(who: Members, first: Day, second: Day) -> int:
     """The account whose figures the venue forgot to refresh: a fund without a problem whose requirement changed most."""
     change = np.abs(second.margins.requirement[INITIAL] / np.maximum(first.margins.requirement[INITIAL], 1.0) - 1.0)
-    fit = (who.accounts["segment"] == "hedge_fund").to_numpy() & (first.margins.status == 0) & (second.margins.status == 0) & (first.margins.requirement[INITIAL] > 1e5)
+    fit = (
+        (who.accounts["segment"] == "hedge_fund").to_numpy()
+        & (first.margins.status == 0)
+        & (second.margins.status == 0)
+        & (first.margins.requirement[INITIAL] > 1e5)
+    )
     return int(np.argmax(np.where(fit, change, 0.0)))
 
 
@@ -127,11 +144,13 @@ def write(day: Day, who: Members, reported: Margins, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     quantity = day.positions.filter(pl.col("quantity") > 0).group_by("instrument_id").agg(pl.col("quantity").sum().round(6).alias("open_interest"))
     posted = day.collateral.group_by("asset").agg(
-        pl.col("quantity").clip(lower_bound=0.0).sum().round(2).alias("pool_deposits"), (-pl.col("quantity").clip(upper_bound=0.0)).sum().round(2).alias("pool_borrows")
+        pl.col("quantity").clip(lower_bound=0.0).sum().round(2).alias("pool_deposits"),
+        (-pl.col("quantity").clip(upper_bound=0.0)).sum().round(2).alias("pool_borrows"),
     )
     tables = {
         "accounts": who.accounts.with_columns(
-            pl.Series("reported_equity", np.round(reported.equity, 2)), pl.Series("reported_initial_margin", np.round(reported.requirement[INITIAL], 2)),
+            pl.Series("reported_equity", np.round(reported.equity, 2)),
+            pl.Series("reported_initial_margin", np.round(reported.requirement[INITIAL], 2)),
             pl.Series("reported_maintenance_margin", np.round(reported.requirement[MAINTENANCE], 2)),
         ),
         "owners": who.owners,

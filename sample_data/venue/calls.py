@@ -11,7 +11,20 @@ import polars as pl
 from venue import cushion
 from venue.market import COLLATERAL_ASSETS
 from venue.members import Members
-from venue.official_margin import INITIAL, MAINTENANCE, Floats, Holdings, Margins, Market, margin_balances, margins, net_positions, position_share, posted_tokens, requirements
+from venue.official_margin import (
+    INITIAL,
+    MAINTENANCE,
+    Floats,
+    Holdings,
+    Margins,
+    Market,
+    margin_balances,
+    margins,
+    net_positions,
+    position_share,
+    posted_tokens,
+    requirements,
+)
 
 _FIRST_PLACE = {asset: places[0][0] for asset, places in cushion.PLACES.items()}
 
@@ -47,7 +60,7 @@ def booked(collateral: pl.DataFrame, members: Members, market: Market, flows: li
         before, location = (rows[place][2], rows[place][3]) if place < len(rows) else (0.0, None)
         after = round(round((before + units) / step) * step, 4)
         row = (account_id, asset_id, after, (location or _FIRST_PLACE[asset_id]) if after > 0 else None)
-        rows[place:place + 1] = [row]
+        rows[place : place + 1] = [row]
     return _sorted(pl.DataFrame(rows, schema=collateral.schema, orient="row").filter(pl.col("quantity") != 0.0))
 
 
@@ -66,7 +79,9 @@ def _factors(h: Holdings, m: Market, accounts: pl.DataFrame, collateral: pl.Data
     return result
 
 
-def _withdrawn(positions: pl.DataFrame, collateral: pl.DataFrame, members: Members, m: Market, shares: dict[int, float], version: int) -> pl.DataFrame:
+def _withdrawn(
+    positions: pl.DataFrame, collateral: pl.DataFrame, members: Members, m: Market, shares: dict[int, float], version: int
+) -> pl.DataFrame:
     """The collateral scaled so that the balance of some accounts covers a share of their requirement."""
     accounts = members.accounts[list(shares)]
     names = accounts["account_id"].to_list()
@@ -83,7 +98,14 @@ def weakened(positions: pl.DataFrame, collateral: pl.DataFrame, members: Members
 
 
 def choose_weak(
-    positions: pl.DataFrame, collateral: pl.DataFrame, members: Members, m: Market, calls: int, liquidations: int, before: Weak, rng: np.random.Generator,
+    positions: pl.DataFrame,
+    collateral: pl.DataFrame,
+    members: Members,
+    m: Market,
+    calls: int,
+    liquidations: int,
+    before: Weak,
+    rng: np.random.Generator,
 ) -> Weak:
     """Accounts that can be put into a call, or into liquidation, and still have equity; of all segments but market makers.
 
@@ -99,14 +121,14 @@ def choose_weak(
     candidates = np.flatnonzero((pools == 1) & client & ~loans & (size > 400.0))
     shares = dict(zip(candidates.tolist(), rng.uniform(0.86, 0.97, len(candidates)).round(3).tolist(), strict=True))
     in_call = margins(accounts, positions, _withdrawn(positions, collateral, members, m, shares, INITIAL), m)
-    lower = {account: 0.9 for account in shares}
+    lower = dict.fromkeys(shares, 0.9)
     in_liquidation = margins(accounts, positions, _withdrawn(positions, collateral, members, m, lower, MAINTENANCE), m)
 
     def alive(figures: Margins, status: int) -> list[int]:
         return [a for a in candidates.tolist() if figures.status[a] == status and figures.equity[a] > 0.3 * size[a]]
 
     segments, owner = accounts["segment"].to_list(), accounts["owner_id"].to_list()
-    turn = ["retail", "hedge_fund", "clearing_client", "prop", "retail", "clearing_client", "corporate", "retail"]
+    turn = ["retail", "hedge_fund", "clearing_client", "prop", "corporate", "clearing_client", "hedge_fund", "prop"]
 
     def spread(able: list[int], count: int, still: list[int], taken: set[int]) -> list[int]:
         """Those that still are, then one account an owner, the segments in turn."""
@@ -123,7 +145,7 @@ def choose_weak(
 
 
 def calls_met(
-    trades_margin: Floats, isolated_rows: dict[str, int], positions: pl.DataFrame, collateral: pl.DataFrame, members: Members, m: Market, weak: Weak,
+    trades_margin: Floats, isolated_rows: dict[str, int], positions: pl.DataFrame, collateral: pl.DataFrame, members: Members, m: Market, weak: Weak
 ) -> tuple[Floats, pl.DataFrame]:
     """Deposits of all other accounts below 104 % of their initial requirement, up to 112 %: dollars or USDC, isolated pools in their settle asset.
 

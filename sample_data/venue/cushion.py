@@ -32,21 +32,48 @@ _MIXES: dict[str, dict[str, float]] = {
     "corporate": {"USD": 4.0, "EUR": 1.5, "JPY": 0.8, "UST-BILL-FEB27": 1.5},
 }
 _MIX_OF = {
-    "retail_options": "retail_perpetual", "retail_spot": "retail_perpetual", "flat": "retail_perpetual", "concentrated": "directional_coins", "trend": "clearing",
-    "short_vol": "funds", "long_vol": "funds", "relative_value": "funds", "macro": "funds", "oil_hedger": "corporate", "fx_hedger": "corporate", "farmer": "corporate",
-    "futures_client": "clearing", "index_options": "clearing",
+    "retail_options": "retail_perpetual",
+    "retail_spot": "retail_perpetual",
+    "flat": "retail_perpetual",
+    "concentrated": "directional_coins",
+    "trend": "clearing",
+    "short_vol": "funds",
+    "long_vol": "funds",
+    "relative_value": "funds",
+    "macro": "funds",
+    "oil_hedger": "corporate",
+    "fx_hedger": "corporate",
+    "farmer": "corporate",
+    "futures_client": "clearing",
+    "index_options": "clearing",
 }
 PLACES: dict[str, tuple[tuple[str, float], ...]] = {
-    "USD": (("bank-alpine", 0.6), ("bank-pacific", 0.4)), "EUR": (("bank-alpine", 1.0),), "JPY": (("bank-pacific", 1.0),),
+    "USD": (("bank-alpine", 0.6), ("bank-pacific", 0.4)),
+    "EUR": (("bank-alpine", 1.0),),
+    "JPY": (("bank-pacific", 1.0),),
     "USDC": (("chain-ethereum", 0.42), ("custodian-northgate", 0.30), ("chain-solana", 0.15), ("bridge-span", 0.13)),
-    "USDT": (("chain-tron", 0.45), ("chain-ethereum", 0.30), ("custodian-harbor", 0.25)), "USDE": (("chain-ethereum", 1.0),),
+    "USDT": (("chain-tron", 0.45), ("chain-ethereum", 0.30), ("custodian-harbor", 0.25)),
+    "USDE": (("chain-ethereum", 1.0),),
     "BTC": (("custodian-northgate", 0.50), ("custodian-harbor", 0.35), ("chain-bitcoin", 0.15)),
     "ETH": (("custodian-northgate", 0.45), ("chain-ethereum", 0.40), ("bridge-span", 0.15)),
-    "SOL": (("chain-solana", 0.7), ("custodian-harbor", 0.3)), "JITOSOL": (("chain-solana", 1.0),), "STETH": (("chain-ethereum", 0.85), ("bridge-span", 0.15)),
-    "XRP": (("custodian-harbor", 1.0),), "BNB": (("custodian-harbor", 1.0),),
-    "UST-BILL-FEB27": (("triparty-lumen", 0.8), ("bank-alpine", 0.2)), "UST-NOTE-NOV28": (("triparty-lumen", 1.0),),
+    "SOL": (("chain-solana", 0.7), ("custodian-harbor", 0.3)),
+    "JITOSOL": (("chain-solana", 1.0),),
+    "STETH": (("chain-ethereum", 0.85), ("bridge-span", 0.15)),
+    "XRP": (("custodian-harbor", 1.0),),
+    "BNB": (("custodian-harbor", 1.0),),
+    "UST-BILL-FEB27": (("triparty-lumen", 0.8), ("bank-alpine", 0.2)),
+    "UST-NOTE-NOV28": (("triparty-lumen", 1.0),),
 }
-LOAN_SHARE = {"basis": 0.35, "directional_coins": 0.15, "miner": 0.2, "retail_coin_margined": 0.06, "retail_perpetual": 0.03, "macro": 0.15, "relative_value": 0.15, "maker": 0.15}
+LOAN_SHARE = {
+    "basis": 0.35,
+    "directional_coins": 0.15,
+    "miner": 0.2,
+    "retail_coin_margined": 0.06,
+    "retail_perpetual": 0.03,
+    "macro": 0.15,
+    "relative_value": 0.15,
+    "maker": 0.15,
+}
 """Share of the accounts of a style that borrow."""
 
 
@@ -111,7 +138,14 @@ def dollars_for_balance(h: Holdings, m: Market, accounts: pl.DataFrame, mixes: F
 
 
 def posted_dollars(
-    h: Holdings, m: Market, instruments: pl.DataFrame, assets: pl.DataFrame, members: Members, mixes: Floats, thin: npt.NDArray[np.bool_], as_of: datetime,
+    h: Holdings,
+    m: Market,
+    instruments: pl.DataFrame,
+    assets: pl.DataFrame,
+    members: Members,
+    mixes: Floats,
+    thin: npt.NDArray[np.bool_],
+    as_of: datetime,
     rng: np.random.Generator,
 ) -> Floats:
     """Dollars posted per pool: above the initial requirement, and (cross pools) enough for the coarse shocks times a cushion of the account's own."""
@@ -122,6 +156,9 @@ def posted_dollars(
     dollars = dollars_for_balance(h, m, members.accounts, mixes, needs[INITIAL] * spare, INITIAL)
     currency = dict(zip(assets["asset"], assets["price_currency"], strict=True))
     cushion = np.where(rng.random(pools) < 0.78, rng.uniform(1.25, 2.6, pools), rng.uniform(1.02, 1.25, pools))
+    # Brokers let their clients keep more: a client in default is a broker in default.
+    retail = (members.accounts["segment"] == "retail").to_numpy()[h.pool_account]
+    cushion = np.where(retail, rng.uniform(1.45, 3.5, pools), cushion)
     cushion = np.where(thin[h.pool_account], rng.uniform(0.35, 0.85, pools), cushion)
     for pool in np.flatnonzero(~isolated):
         case = BY_ACCOUNT.get(members.accounts["account_id"][int(h.pool_account[pool])])
@@ -154,7 +191,9 @@ def collateral(h: Holdings, m: Market, members: Members, mixes: Floats, dollars:
             if units[pool] < 0:
                 rows.append((account, asset, float(units[pool]), None))
                 continue
-            picks = rng.choice(len(places), size=min(len(places), 1 + int(rng.random() < 0.2)), replace=False, p=np.array([share for _, share in places]))
+            picks = rng.choice(
+                len(places), size=min(len(places), 1 + int(rng.random() < 0.2)), replace=False, p=np.array([share for _, share in places])
+            )
             where = BY_ACCOUNT[account].location if account in BY_ACCOUNT else None
             if where:
                 rows.append((account, asset, float(units[pool]), where))

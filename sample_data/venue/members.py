@@ -21,13 +21,39 @@ SEGMENTS: dict[str, tuple[int, int, float, float, str]] = {
 }
 _PREFIX = {"market_maker": "MM", "prop": "PR", "hedge_fund": "HF", "corporate": "CO", "clearing_client": "CC", "retail": "RT"}
 _SUFFIX = {
-    "market_maker": ("Liquidity", "Market Making", "Electronic Trading"), "prop": ("Trading", "Derivatives", "Proprietary Group"),
-    "hedge_fund": ("Capital", "Macro Fund", "Asset Management", "Partners"), "corporate": ("Mining", "Energy", "Airlines", "Exports", "Agri"),
-    "clearing_client": ("Clearing", "Futures", "Prime Services"), "retail": ("Brokers", "Invest", "Markets", "Exchange App"),
+    "market_maker": ("Liquidity", "Market Making", "Electronic Trading"),
+    "prop": ("Trading", "Derivatives", "Proprietary Group"),
+    "hedge_fund": ("Capital", "Macro Fund", "Asset Management", "Partners"),
+    "corporate": ("Mining", "Energy", "Airlines", "Exports", "Agri"),
+    "clearing_client": ("Clearing", "Futures", "Prime Services"),
+    "retail": ("Brokers", "Invest", "Markets", "Exchange App"),
 }
 _FIRST = (
-    "Aldgate", "Birchwood", "Calder", "Dunmore", "Eastgate", "Fernhill", "Glenrock", "Harrow", "Ironbridge", "Juniper", "Kestrel", "Larkspur", "Marlowe", "Northam", "Oakhurst",
-    "Pemberton", "Quarry", "Redcliff", "Saltmarsh", "Thornbury", "Umber", "Valewood", "Westmere", "Yarrow", "Zennor",
+    "Aldgate",
+    "Birchwood",
+    "Calder",
+    "Dunmore",
+    "Eastgate",
+    "Fernhill",
+    "Glenrock",
+    "Harrow",
+    "Ironbridge",
+    "Juniper",
+    "Kestrel",
+    "Larkspur",
+    "Marlowe",
+    "Northam",
+    "Oakhurst",
+    "Pemberton",
+    "Quarry",
+    "Redcliff",
+    "Saltmarsh",
+    "Thornbury",
+    "Umber",
+    "Valewood",
+    "Westmere",
+    "Yarrow",
+    "Zennor",
 )
 _SECOND = ("Bay", "Point", "Lane", "Hill", "Street", "Park")
 _TIERS = ((1.0, 0.62), (1.1, 0.25), (1.25, 0.13))
@@ -73,7 +99,7 @@ def members(rng: np.random.Generator) -> Members:
             place += 1
             if segment == "clearing_client":
                 clearers.append(owner_id)
-            member = {"market_maker": 6e6, "prop": 1.5e6, "hedge_fund": 0.0, "corporate": 0.0, "clearing_client": 8e6, "retail": 1.2e6}[segment]
+            member = {"market_maker": 1.5e6, "prop": 0.3e6, "hedge_fund": 0.0, "corporate": 0.0, "clearing_client": 1.2e6, "retail": 0.2e6}[segment]
             contribution = round(member * float(rng.uniform(0.4, 1.6)), -4)
             owner_rows.append((owner_id, name, contribution, contribution * 2.0, owner_id if member else None))
             multiplier = 1.0 if segment == "market_maker" else float(rng.choice([t[0] for t in _TIERS], p=[t[1] for t in _TIERS]))
@@ -84,11 +110,20 @@ def members(rng: np.random.Generator) -> Members:
                 # The last account of an owner with a netting group is an affiliate of its own: outside the group.
                 group = f"{owner_id}-NET" if grouped and not (book == count - 1 and count > 2) else None
                 leverage = float(rng.choice([10.0, 20.0])) if segment == "retail" and rng.random() < 0.25 else None
-                account_rows.append((f"{owner_id}-{book + 1:03d}", owner_id, f"{name}, {label} {book + 1}", segment, group, model, multiplier, leverage))
+                account_rows.append(
+                    (f"{owner_id}-{book + 1:03d}", owner_id, f"{name}, {label} {book + 1}", segment, group, model, multiplier, leverage)
+                )
         styles += _styles(segment, accounts, rng)
     owners_table = pl.DataFrame(
-        owner_rows, orient="row",
-        schema={"owner_id": pl.String, "name": pl.String, "default_fund_contribution": pl.Float64, "assessment_cap": pl.Float64, "clearing_member_id": pl.String},
+        owner_rows,
+        orient="row",
+        schema={
+            "owner_id": pl.String,
+            "name": pl.String,
+            "default_fund_contribution": pl.Float64,
+            "assessment_cap": pl.Float64,
+            "clearing_member_id": pl.String,
+        },
     )
     # Funds and companies are not members: they clear through one.
     picks = rng.choice(len(clearers), size=owners_table.height)
@@ -96,10 +131,17 @@ def members(rng: np.random.Generator) -> Members:
         pl.coalesce("clearing_member_id", pl.Series([clearers[i] for i in picks])).alias("clearing_member_id")
     ).sort("owner_id")
     accounts_table = pl.DataFrame(
-        account_rows, orient="row",
+        account_rows,
+        orient="row",
         schema={
-            "account_id": pl.String, "owner_id": pl.String, "name": pl.String, "segment": pl.String, "netting_group": pl.String,
-            "margin_model": pl.String, "margin_multiplier": pl.Float64, "max_leverage": pl.Float64,
+            "account_id": pl.String,
+            "owner_id": pl.String,
+            "name": pl.String,
+            "segment": pl.String,
+            "netting_group": pl.String,
+            "margin_model": pl.String,
+            "margin_multiplier": pl.Float64,
+            "max_leverage": pl.Float64,
         },
     )
     ordering = accounts_table.with_row_index("row").sort("account_id")

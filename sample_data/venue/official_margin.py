@@ -62,7 +62,9 @@ class Market:
     @property
     def notional(self) -> Floats:
         """Dollar notional of one contract."""
-        follows = np.where(self.is_option, self.value[self.underlying], np.abs(self.mark) * self.value[np.where(self.payoff == "quanto", self.settle, self.quote)])
+        follows = np.where(
+            self.is_option, self.value[self.underlying], np.abs(self.mark) * self.value[np.where(self.payoff == "quanto", self.settle, self.quote)]
+        )
         return self.size * np.where((self.payoff == "inverse") & ~self.is_option, self.value[self.quote], follows)
 
 
@@ -75,12 +77,24 @@ def market(instruments: pl.DataFrame, assets: pl.DataFrame) -> Market:
     quote = _codes(instruments["quote"], names)
     inverse_option = ((instruments["payoff"] == "inverse") & (instruments["kind"] == "option")).to_numpy()
     return Market(
-        tuple(assets["asset"]), np.array([values[a] for a in assets["asset"]]), tuple(assets["collateral_schedule"]), tuple(assets["margin_schedule"]),
-        tuple(instruments["instrument_id"]), instruments["kind"].to_numpy().astype(np.str_), instruments["payoff"].to_numpy().astype(np.str_),
-        (instruments["premium_style"].fill_null("paid") == "margined").to_numpy(), underlying, quote, _codes(instruments["settle"], names),
-        np.where(inverse_option, currency[underlying], quote), instruments["contract_size"].to_numpy(), instruments["mark_price"].to_numpy(),
-        instruments["strike"].fill_null(0.0).to_numpy(), np.where((instruments["option_type"].fill_null("call") == "put").to_numpy(), -1.0, 1.0),
-        instruments["expiry"].dt.epoch("s").fill_null(0).to_numpy().astype(np.int64), tuple(instruments["margin_schedule"]),
+        tuple(assets["asset"]),
+        np.array([values[a] for a in assets["asset"]]),
+        tuple(assets["collateral_schedule"]),
+        tuple(assets["margin_schedule"]),
+        tuple(instruments["instrument_id"]),
+        instruments["kind"].to_numpy().astype(np.str_),
+        instruments["payoff"].to_numpy().astype(np.str_),
+        (instruments["premium_style"].fill_null("paid") == "margined").to_numpy(),
+        underlying,
+        quote,
+        _codes(instruments["settle"], names),
+        np.where(inverse_option, currency[underlying], quote),
+        instruments["contract_size"].to_numpy(),
+        instruments["mark_price"].to_numpy(),
+        instruments["strike"].fill_null(0.0).to_numpy(),
+        np.where((instruments["option_type"].fill_null("call") == "put").to_numpy(), -1.0, 1.0),
+        instruments["expiry"].dt.epoch("s").fill_null(0).to_numpy().astype(np.int64),
+        tuple(instruments["margin_schedule"]),
     )
 
 
@@ -124,8 +138,15 @@ def net_positions(positions: pl.DataFrame, accounts: pl.DataFrame, market_: Mark
     labels = keys % stride
     names = tuple("cross" if i == 0 else f"{market_.instruments[(i - 1) // 2]}:{'short' if (i - 1) % 2 else 'long'}" for i in labels)
     return Holdings(
-        keys // stride, names, pairs // len(market_.instruments), pairs % len(market_.instruments), np.bincount(row, quantity),
-        np.bincount(row, np.where(inverse, quantity / entry, quantity * entry)), np.bincount(row, positions["accrued_funding"].to_numpy()), leverage, posted,
+        keys // stride,
+        names,
+        pairs // len(market_.instruments),
+        pairs % len(market_.instruments),
+        np.bincount(row, quantity),
+        np.bincount(row, np.where(inverse, quantity / entry, quantity * entry)),
+        np.bincount(row, positions["accrued_funding"].to_numpy()),
+        leverage,
+        posted,
     )
 
 
@@ -212,7 +233,9 @@ def _tiered(schedule: TierSchedule, notional: Floats, contracts: Floats, version
     if schedule.convention == "marginal":
         inside = np.clip(np.minimum(measure[:, None], np.append(edges[1:], np.inf)) - edges, 0.0, None)
         charged = inside @ rates
-        return charged * np.divide(notional, contracts, out=np.zeros_like(notional), where=contracts > 0) if schedule.basis == "contracts" else charged
+        return (
+            charged * np.divide(notional, contracts, out=np.zeros_like(notional), where=contracts > 0) if schedule.basis == "contracts" else charged
+        )
     reached = np.searchsorted(edges, measure, side="right") - 1
     if schedule.convention == "whole":
         return rates[reached] * notional
@@ -331,6 +354,13 @@ def margins(accounts: pl.DataFrame, positions: pl.DataFrame, collateral: pl.Data
         return np.bincount(h.pool_account, figures, count)
 
     return Margins(
-        per_account(equity), np.stack([per_account(b) for b in balance]), np.stack([per_account(r) for r in requirement]), status,
-        h.pool_account, equity, balance, requirement, h.pool_names,
+        per_account(equity),
+        np.stack([per_account(b) for b in balance]),
+        np.stack([per_account(r) for r in requirement]),
+        status,
+        h.pool_account,
+        equity,
+        balance,
+        requirement,
+        h.pool_names,
     )

@@ -24,9 +24,15 @@ class Shock:
 
 
 SHOCKS = (
-    Shock((("major", -0.38), ("crypto", -0.46), ("USDE", -0.05), ("equity", -0.09), ("energy", -0.10), ("metal", -0.03)), (("crypto", 1.7), ("equity", 1.5), ("commodity", 1.2))),
+    Shock(
+        (("major", -0.42), ("crypto", -0.50), ("USDE", -0.05), ("equity", -0.09), ("energy", -0.10), ("metal", -0.03)),
+        (("crypto", 1.7), ("equity", 1.5), ("commodity", 1.2)),
+    ),
     Shock((("major", 0.22), ("crypto", 0.34), ("equity", 0.02)), (("crypto", 1.15),)),
-    Shock((("crypto", -0.14), ("equity", -0.13), ("energy", -0.18), ("metal", -0.05), ("EUR", -0.02), ("JPY", 0.04), ("fx", -0.03)), (("equity", 2.2), ("crypto", 1.3), ("commodity", 1.5))),
+    Shock(
+        (("crypto", -0.14), ("equity", -0.13), ("energy", -0.18), ("metal", -0.05), ("EUR", -0.02), ("JPY", 0.04), ("fx", -0.03)),
+        (("equity", 2.2), ("crypto", 1.3), ("commodity", 1.5)),
+    ),
     Shock((("crypto", 0.10), ("equity", 0.10), ("energy", 0.06), ("EUR", 0.02), ("JPY", -0.02), ("fx", 0.02)), (("equity", 0.75),)),
     Shock((("energy", 0.33), ("metal", 0.09), ("grain", 0.09), ("equity", -0.04), ("EUR", -0.02)), (("commodity", 1.5),)),
     Shock((("energy", -0.33), ("XAG", -0.25), ("metal", -0.11), ("grain", -0.09), ("EUR", 0.03), ("JPY", 0.05), ("fx", 0.03)), (("commodity", 1.5),)),
@@ -60,7 +66,8 @@ def shocked(market: Market, instruments: pl.DataFrame, as_of: datetime, shock: S
     vol = instruments["implied_vol"].to_numpy()[option] * factor
     normal = (instruments["vol_type"].fill_null("lognormal") == "normal").to_numpy()[option]
     price = np.where(
-        normal, bachelier(forward, market.strike[option], vol, years, market.sign[option]),
+        normal,
+        bachelier(forward, market.strike[option], vol, years, market.sign[option]),
         black(forward, market.strike[option], np.where(normal, 0.3, vol), years, market.sign[option]),
     )
     mark[option] = np.where(market.payoff[option] == "inverse", price / forward, price)
@@ -76,7 +83,8 @@ def deltas(market: Market, instruments: pl.DataFrame, as_of: datetime) -> Floats
     normal = (instruments["vol_type"].fill_null("lognormal") == "normal").to_numpy()[option]
     up, down = (
         np.where(
-            normal, bachelier(forward * bump, market.strike[option], vol, years, market.sign[option]),
+            normal,
+            bachelier(forward * bump, market.strike[option], vol, years, market.sign[option]),
             black(forward * bump, market.strike[option], np.where(normal, 0.3, vol), years, market.sign[option]),
         )
         for bump in (1.005, 0.995)

@@ -50,12 +50,24 @@ _STYLES: dict[str, tuple[float, float, dict[str, float]]] = {
     "retail_spot": (2.2, 1.0, {"spot": 1.0}),
     "directional_coins": (20.0, 0.52, {"usdt_perpetual": 1.0, "usdc_perpetual": 0.8, "inverse_perpetual": 1.2, "coin_future": 1.0, "quanto": 0.6}),
     "concentrated": (3.0, 0.9, {"usdt_perpetual": 1.0}),
-    "trend": (20.0, 0.5, {"index_future": 1.0, "fx_future": 1.0, "energy_future": 1.0, "metal_future": 1.2, "grain_future": 1.0, "usdc_perpetual": 0.05}),
+    "trend": (
+        20.0,
+        0.5,
+        {"index_future": 1.0, "fx_future": 1.0, "energy_future": 1.0, "metal_future": 1.2, "grain_future": 1.0, "usdc_perpetual": 0.05},
+    ),
     "short_vol": (26.0, 0.14, {"coin_option": 1.0, "index_option": 0.9, "commodity_option": 1.0}),
     "long_vol": (20.0, 0.85, {"coin_option": 1.0, "index_option": 1.2, "commodity_option": 0.6}),
-    "relative_value": (22.0, 0.5, {"usdt_perpetual": 1.0, "usdc_perpetual": 1.0, "coin_future": 4.0, "inverse_future": 4.0, "index_future": 1.5, "energy_future": 2.0}),
+    "relative_value": (
+        22.0,
+        0.5,
+        {"usdt_perpetual": 1.0, "usdc_perpetual": 1.0, "coin_future": 4.0, "inverse_future": 4.0, "index_future": 1.5, "energy_future": 2.0},
+    ),
     "basis": (9.0, 0.03, {"inverse_perpetual": 1.5, "inverse_future": 4.0, "coin_future": 3.0, "usdc_perpetual": 0.5}),
-    "macro": (22.0, 0.5, {"index_future": 1.0, "fx_future": 1.2, "metal_future": 1.0, "energy_future": 0.7, "index_option": 0.25, "commodity_option": 0.3}),
+    "macro": (
+        22.0,
+        0.5,
+        {"index_future": 1.0, "fx_future": 1.2, "metal_future": 1.0, "energy_future": 0.7, "index_option": 0.25, "commodity_option": 0.3},
+    ),
     "miner": (4.0, 0.04, {"inverse_perpetual": 0.6, "inverse_future": 3.0, "coin_future": 0.8}),
     "oil_hedger": (5.0, 0.92, {"energy_future": 1.0}),
     "fx_hedger": (4.0, 0.2, {"fx_future": 1.0}),
@@ -121,12 +133,14 @@ def _client_positions(members: Members, listed: tuple[Listing, ...], unit: Float
     number = {account: place for place, account in enumerate(members.accounts["account_id"])}
     place = {item.instrument_id: i for i, item in enumerate(listed)}
     return rows + [
-        (number[case.account_id], place[name], round(contracts / listed[place[name]].step)) for case in PLANTED for name, contracts in case.contracts.items()
+        (number[case.account_id], place[name], round(contracts / listed[place[name]].step))
+        for case in PLANTED
+        for name, contracts in case.contracts.items()
     ]
 
 
 def _maker_positions(
-    members: Members, listed: tuple[Listing, ...], clients: list[tuple[int, int, int]], unit: Floats, delta: Floats, rng: np.random.Generator,
+    members: Members, listed: tuple[Listing, ...], clients: list[tuple[int, int, int]], unit: Floats, delta: Floats, rng: np.random.Generator
 ) -> list[tuple[int, int, int]]:
     """The other side: each instrument's client net shared among the makers of its underlying, plus trades among themselves, hedged.
 
@@ -136,14 +150,14 @@ def _maker_positions(
     capacity = rng.gamma(2.5, 1.0, len(makers))
     by_underlying = {u.asset: [i for i, item in enumerate(listed) if item.underlying == u.asset] for u in UNDERLYINGS}
     crowd = {"BTC": 26, "ETH": 22, "SPX": 16, "SOL": 14, "NDX": 10, "SX5E": 10}
-    quoting = {
-        u.asset: np.sort(rng.choice(len(makers), size=crowd.get(u.asset, 7), replace=False, p=capacity / capacity.sum())) for u in UNDERLYINGS
-    }
+    quoting = {u.asset: np.sort(rng.choice(len(makers), size=crowd.get(u.asset, 7), replace=False, p=capacity / capacity.sum())) for u in UNDERLYINGS}
     held = np.zeros((len(listed), len(makers)), dtype=np.bool_)
     main = {asset: next(i for i in rows) for asset, rows in by_underlying.items()}
     for asset, rows in by_underlying.items():
         for i in rows:
-            held[i, quoting[asset] if i == main[asset] else rng.choice(quoting[asset], size=min(5, len(quoting[asset])), replace=False)] = listed[i].kind != "spot"
+            held[i, quoting[asset] if i == main[asset] else rng.choice(quoting[asset], size=min(5, len(quoting[asset])), replace=False)] = (
+                listed[i].kind != "spot"
+            )
     # Fill up to the promised number of rows: more makers in instruments drawn by popularity.
     wanted = POSITIONS - LOTS - len(clients)
     if wanted < np.count_nonzero(held):
@@ -204,8 +218,10 @@ def open_trades(members: Members, listed: tuple[Listing, ...], market: Market, d
     entry = significant(market.mark[instrument] * np.exp(np.clip(drift, -0.8, 0.8)), 7)
     retail = (members.accounts["segment"] == "retail").to_numpy()[account]
     perpetual = (market.kind == "perpetual")[instrument]
-    isolated = retail & perpetual & (rng.random(count) < 0.14)
-    leverage = np.where(retail & perpetual & (isolated | (rng.random(count) < 0.25)), rng.choice([2.0, 3.0, 5.0, 10.0, 15.0, 20.0], size=count), np.nan)
+    isolated = retail & perpetual & (rng.random(count) < 0.08)
+    leverage = np.where(
+        retail & perpetual & (isolated | (rng.random(count) < 0.25)), rng.choice([2.0, 3.0, 3.0, 5.0, 5.0, 10.0, 20.0], size=count), np.nan
+    )
     settle_notional = np.abs(steps) * unit[instrument] / market.value[market.settle[instrument]]
     funding = np.where(perpetual, -np.sign(steps) * settle_notional * rng.normal(0.00006, 0.00003, count), 0.0)
     lots = np.zeros(count)
@@ -213,7 +229,9 @@ def open_trades(members: Members, listed: tuple[Listing, ...], market: Market, d
     return Trades(account, instrument, steps, entry, isolated, np.zeros(count), leverage, np.round(funding, 6), lots)
 
 
-def trade_one_day(trades: Trades, listed: tuple[Listing, ...], market: Market, idle: set[int], rng: np.random.Generator) -> tuple[Trades, list[tuple[int, int, float]]]:
+def trade_one_day(
+    trades: Trades, listed: tuple[Listing, ...], market: Market, idle: set[int], rng: np.random.Generator
+) -> tuple[Trades, list[tuple[int, int, float]]]:
     """Some positions trade, close and open at the new marks; most stay. Also the cash flows (account, asset, units): realised P&L and premiums.
 
     Every trade has a buyer and a seller in the same instrument; lines that are opened replace as many that are closed. `idle` accounts do not trade.
@@ -236,7 +254,11 @@ def trade_one_day(trades: Trades, listed: tuple[Listing, ...], market: Market, i
         if before * after <= 0:
             lines["entry"][row] = price
         elif abs(after) > abs(before):
-            blended = abs(after) / (abs(before) / entry + abs(change) / price) if market.payoff[i] == "inverse" else (abs(before) * entry + abs(change) * price) / abs(after)
+            blended = (
+                abs(after) / (abs(before) / entry + abs(change) / price)
+                if market.payoff[i] == "inverse"
+                else (abs(before) * entry + abs(change) * price) / abs(after)
+            )
             lines["entry"][row] = float(significant(np.array(blended), 7))
         lines["steps"][row] = after
 
@@ -283,8 +305,15 @@ def trade_one_day(trades: Trades, listed: tuple[Listing, ...], market: Market, i
             continue
         taken.add((account, i))
         new = {
-            "account": account, "instrument": i, "steps": 0, "entry": market.mark[i], "isolated": False, "isolated_margin": 0.0,
-            "leverage": np.nan, "funding": 0.0, "lot_share": 0.0,
+            "account": account,
+            "instrument": i,
+            "steps": 0,
+            "entry": market.mark[i],
+            "isolated": False,
+            "isolated_margin": 0.0,
+            "leverage": np.nan,
+            "funding": 0.0,
+            "lot_share": 0.0,
         }
         for name, item in new.items():
             lines[name].append(item)
@@ -319,16 +348,25 @@ def positions(trades: Trades, members: Members, listed: tuple[Listing, ...]) -> 
 
     def rows(mask: npt.NDArray[np.bool_], steps: Integers, entry: Floats, funding: Floats) -> pl.DataFrame:
         isolated = trades.isolated[mask]
-        return pl.DataFrame({
-            "account_id": accounts[trades.account[mask]], "instrument_id": names[trades.instrument[mask]],
-            "quantity": np.round(steps[mask] * step[trades.instrument[mask]], 6), "entry_price": significant(entry[mask], 7),
-            "margin_mode": np.where(isolated, "isolated", "cross"), "isolated_margin": pl.Series(np.where(isolated, trades.isolated_margin[mask], np.nan), nan_to_null=True),
-            "leverage": pl.Series(trades.leverage[mask], nan_to_null=True), "accrued_funding": funding[mask],
-        })
+        return pl.DataFrame(
+            {
+                "account_id": accounts[trades.account[mask]],
+                "instrument_id": names[trades.instrument[mask]],
+                "quantity": np.round(steps[mask] * step[trades.instrument[mask]], 6),
+                "entry_price": significant(entry[mask], 7),
+                "margin_mode": np.where(isolated, "isolated", "cross"),
+                "isolated_margin": pl.Series(np.where(isolated, trades.isolated_margin[mask], np.nan), nan_to_null=True),
+                "leverage": pl.Series(trades.leverage[mask], nan_to_null=True),
+                "accrued_funding": funding[mask],
+            }
+        )
 
     # The entries of two lots lie around that of the position.
     away = np.where(split, 0.004, 0.0)
-    table = pl.concat([
-        rows(everything, first, trades.entry * (1.0 + away), trades.funding), rows(split, trades.steps - first, trades.entry * (1.0 - away), np.zeros(len(split))),
-    ])
+    table = pl.concat(
+        [
+            rows(everything, first, trades.entry * (1.0 + away), trades.funding),
+            rows(split, trades.steps - first, trades.entry * (1.0 - away), np.zeros(len(split))),
+        ]
+    )
     return table.sort("account_id", "instrument_id", "margin_mode", "quantity", "entry_price")
