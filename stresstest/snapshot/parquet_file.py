@@ -145,7 +145,10 @@ def _walk_chunk(data: memoryview, footer_start: int, leaf: _Leaf, meta: dict[int
         raise DamagedFileError(f"column {name}: the schema and the column chunk disagree")
     if not leaf.repeated and meta[5] != rows:
         raise DamagedFileError(f"column {name}: {meta[5]:,} values in a row group of {rows:,} rows")
-    start = min(meta[9], meta.get(11) or meta[9])
+    offsets = [offset for offset in (meta[9], meta.get(11)) if offset]  # zero: no such page
+    if not offsets and meta[5] == 0:
+        return 0, 0, 0, 0
+    start = min(offsets)
     end = start + meta[7]
     if start < len(MAGIC) or end > footer_start:
         raise DamagedFileError(f"column {name}: lies outside the file")

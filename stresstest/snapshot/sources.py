@@ -128,10 +128,15 @@ def _fetch(prefix: str, folder: Path) -> list[Fault]:
                 faults.append(Fault(f"cannot be read: {_first_line(error)}", file=url, table=table.name if table else None))
             continue
         for name, content in rows:
-            target = folder / str(name)[len(prefix) :].lstrip("/")
+            target = folder / _without_scheme(str(name))[len(_without_scheme(prefix)) :].lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
     return faults
+
+
+def _without_scheme(url: str) -> str:
+    """DuckDB gives some names back with their scheme and some without."""
+    return re.sub(r"^[A-Za-z0-9]+:/+", "/", url)
 
 
 def _first_line(error: Exception) -> str:
