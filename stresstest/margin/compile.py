@@ -1,0 +1,291 @@
+"""Turn a margin file, a book's dimensions and resolved scenarios into the arrays that the kernels read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from stresstest.margin.kernels.lanes import LANES, Lanes, make_lanes
+from stresstest.margin.kernels.tables import (
+    ASSET, DEDUCTION, FIXED_VALUE, INSTRUMENT, MARGINAL, MARGINED_OPTION, MARKED, MODEL, MOVING_VALUE, PAID_OPTION, QUANTITY, SCHEDULE, SPOT, WHOLE,
+    Tables,
+)
+from stresstest.margin.rulebook import CollateralSchedule, MarginSchedule, Rulebook
+from stresstest.margin.short_options import short_option_needs
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+from stresstest.valuation.unit_values import UnitValues
+
+Floats = npt.NDArray[np.float64]
+Records = npt.NDArray[Any]
+_CONVENTIONS = {"marginal": MARGINAL, "deduction": DEDUCTION, "whole": WHOLE}
+_NO_SCHEDULE = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut": 1.0}]})
+_NO_HAIRCUT = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut": 0.0}]})
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the kernels need besides holdings: `tables`, the scenarios as `lanes`, and the codes of models and schedules by name."""
+
+    tables: Tables
+    lanes: Lanes
+    models: tuple[str, ...]
+    schedules: tuple[str, ...]
+    most_tiers: int
+    most_bands: int
+
+
+@dataclass
+class _RowList:
+    """Rows being numbered; equal rows need not be told apart, single rows are shared by content."""
+
+    parts: list[Floats] = field(default_factory=list)
+    count: int = 0
+    known: dict[bytes, int] = field(default_factory=dict)
+
+    def extend(self, rows: Floats) -> npt.NDArray[np.int32]:
+        """Numbers of new rows [n, S]."""
+        self.parts.append(np.ascontiguousarray(rows))
+        first = self.count
+        self.count += len(rows)
+        return np.arange(first, self.count, dtype=np.int32)
+
+    def one(self, row: Floats) -> int:
+        """Number of one row [S], the same for equal content."""
+        key = row.tobytes()
+        if key not in self.known:
+            self.known[key] = int(self.extend(row[np.newaxis])[0])
+        return self.known[key]
+
+
+def compile_tables(
+    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, headline: npt.NDArray[np.bool_], widest: int = LANES,
+) -> Compiled:
+    """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base."""
+    rows = _RowList()
+    scenarios = resolved.scenarios
+    ones = rows.one(np.ones(scenarios))
+    zeros = rows.one(np.zeros(scenarios))
+    price_row = rows.extend(resolved.value)
+    codes = {name: code for code, name in enumerate(dimensions.assets["asset"])}
+    schedule_names = tuple(rulebook.margin_schedules)
+    model_names = tuple(rulebook.models)
+    schedules, pieces = _schedules(rulebook)
+    instruments = _instruments(dimensions, resolved, units, rulebook, schedule_names, codes, rows, price_row)
+    assets, bands, shocked_assets = _assets(dimensions, resolved, rulebook, schedule_names, codes, rows, price_row, ones, zeros)
+    holding_row = _holding_rows(dimensions, resolved, rows, price_row)
+    models, weights, weight_rows = _models(resolved, rulebook, codes, rows, ones)
+    values = np.concatenate(rows.parts)
+    shocked = shocked_assets.any(axis=0) | (values[weight_rows] != 1.0).any(axis=0)
+    lanes = make_lanes(headline, shocked, widest)
+    in_lanes = lanes.pack(values)
+    tables = Tables(
+        instruments, schedules, pieces, assets, bands, holding_row, models, weights, values=in_lanes,
+        span=np.stack([values.min(axis=1), values.max(axis=1)], axis=1), weight_row=weight_rows,
+        asset_plain=~lanes.pack(shocked_assets.astype(np.float64)).any(axis=2), weight_unit=(in_lanes[:, weight_rows] == 1.0).all(axis=2),
+    )
+    # A deduction's zero adds up to two pieces, a leverage one.
+    return Compiled(tables, lanes, model_names, schedule_names, int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max()))
+
+
+def _codes(frame: pl.DataFrame, column: str, names: dict[str, int] | tuple[str, ...]) -> npt.NDArray[np.int32]:
+    """Codes of a name column; -1 where null."""
+    lookup = names if isinstance(names, dict) else {name: code for code, name in enumerate(names)}
+    return np.array([-1 if name is None else lookup[name] for name in frame[column]], dtype=np.int32)
+
+
+def _factor(resolved: Resolved, codes: dict[str, int], currency: str | None) -> Floats:
+    """X of a schedule's currency [S]; one for the reporting currency."""
+    return np.ones(resolved.scenarios) if currency is None else resolved.value[codes[currency]]
+
+
+def _instruments(
+    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, schedule_names: tuple[str, ...], codes: dict[str, int],
+    rows: _RowList, price_row: npt.NDArray[np.int32],
+) -> Records:
+    frame = dimensions.instruments
+    count = frame.height
+    underlying, quote, settle = (frame[f"{name}_code"].to_numpy().astype(np.int32) for name in ("underlying", "quote", "settle"))
+    kinds, payoff = frame["kind"].to_numpy(), frame["payoff"].to_numpy()
+    option = kinds == "option"
+    margined = option & (frame["premium_style"].to_numpy() == "margined")
+    kind = np.select([kinds == "spot", margined, option], [SPOT, MARGINED_OPTION, PAID_OPTION], MARKED).astype(np.int32)
+    size = frame["contract_size"].to_numpy()
+    schedule = _codes(frame, "margin_schedule", schedule_names)
+    coin = (payoff != "linear") & ~option
+    no_cost = (kind == SPOT) | (kind == PAID_OPTION)
+    value_row = rows.extend(units.value_slope)
+    # A requirement's row is the unit notional in the schedule's currency; often it is the value row itself.
+    factors = np.stack([_factor(resolved, codes, rulebook.margin_schedules[name].currency) for name in schedule_names] + [np.ones(resolved.scenarios)])
+    notional_row = _notional_rows(rows, units, factors[schedule], value_row)
+    asset_schedule = _codes(dimensions.assets, "margin_schedule", schedule_names)[underlying]
+    nets = any(model.net_by == "underlying" for model in rulebook.models.values())
+    same = (asset_schedule == schedule) | (factors[asset_schedule] == factors[schedule]).all(axis=1)
+    net_row = notional_row.copy()
+    if nets and not same.all():
+        net_row[~same] = rows.extend(units.notional[~same] / factors[asset_schedule[~same]])
+    short = short_option_needs(dimensions, resolved, rulebook)
+    short_maintenance, short_initial = np.full(count, -1, dtype=np.int32), np.full(count, -1, dtype=np.int32)
+    short_maintenance[short.instruments] = rows.extend(short.maintenance)
+    short_initial[short.instruments] = rows.extend(short.initial)
+    expiry = frame["expiry"].dt.timestamp("us").fill_null(0).to_numpy().astype(np.int64)
+    return _records(
+        INSTRUMENT, count, kind=kind, settle=settle, underlying=underlying, schedule=schedule, value_row=value_row,
+        cost_row=price_row[np.where(coin, settle, quote)], settle_row=price_row[settle], notional_row=notional_row, net_notional_row=net_row,
+        short_maintenance_row=short_maintenance, short_initial_row=short_initial, expiry=expiry,
+        cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)), base_notional=units.notional[:, 0],
+    )
+
+
+def _notional_rows(rows: _RowList, units: UnitValues, factors: Floats, value_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    same = (units.notional == units.value_slope).all(axis=1) & (factors == 1.0).all(axis=1)
+    row = value_row.copy()
+    if not same.all():
+        row[~same] = rows.extend(units.notional[~same] / factors[~same])
+    return row
+
+
+def _pieces(schedule: MarginSchedule) -> Floats:
+    """[pieces, 5]: start, maintenance slope and constant, initial slope and constant, of the requirement as a function of the notional.
+
+    `marginal`: slope = rate, constant = what makes it continuous. `deduction`: slope = rate, constant = -deduction, zero below deduction / rate.
+    `whole`: slope = rate. For basis contracts the raw tiers (a deduction's zero then depends on the position).
+    """
+    found: list[list[float]] = []
+    constant = [0.0, 0.0]
+    before = [0.0, 0.0]
+    for number, tier in enumerate(schedule.tiers):
+        rates = [tier.maintenance_rate, tier.initial_rate]
+        if schedule.convention == "marginal":
+            constant = [c - (rate - old) * tier.from_ for c, rate, old in zip(constant, rates, before, strict=True)]
+            before = rates
+        elif schedule.convention == "deduction":
+            constant = [-(tier.maintenance_deduction or 0.0), -(tier.initial_deduction or 0.0)]
+        piece = [tier.from_, rates[0], constant[0], rates[1], constant[1]]
+        if schedule.convention != "deduction" or schedule.basis == "contracts":
+            found.append(piece)
+            continue
+        end = schedule.tiers[number + 1].from_ if number + 1 < len(schedule.tiers) else np.inf
+        zeros = [-c / rate if rate > 0 else np.inf for c, rate in zip(constant, rates, strict=True)]
+        for start in sorted({tier.from_, *(zero for zero in zeros if tier.from_ < zero < end)}):
+            live = [start >= zero for zero in zeros]
+            found.append([start, *(value if live[k // 2] else 0.0 for k, value in enumerate(piece[1:]))])
+    return np.array(found).reshape(-1, 5)
+
+
+def _schedules(rulebook: Rulebook) -> tuple[Records, Floats]:
+    pieces = [_pieces(schedule) for schedule in rulebook.margin_schedules.values()]
+    counts = np.array([len(piece) for piece in pieces], dtype=np.int32)
+    values = list(rulebook.margin_schedules.values())
+    amounts = [schedule.amount_per_contract for schedule in values]
+    records = _records(
+        SCHEDULE, len(values), first=np.concatenate([[0], np.cumsum(counts)])[:-1], count=counts,
+        convention=[_CONVENTIONS[schedule.convention] for schedule in values], by_contracts=[schedule.basis == "contracts" for schedule in values],
+        by_amount=[amount is not None for amount in amounts],
+        maintenance_amount=[0.0 if amount is None else amount.maintenance for amount in amounts],
+        initial_amount=[0.0 if amount is None else amount.initial for amount in amounts],
+    )
+    return records, np.concatenate([*pieces, np.zeros((1, 5))])
+
+
+def _records(kind: np.dtype[Any], rows: int, /, **columns: npt.ArrayLike) -> Records:
+    """Records of a type of `kernels.tables` from columns."""
+    records = np.zeros(rows, dtype=kind)
+    for name, values in columns.items():
+        records[name] = values
+    return records
+
+
+def _assets(
+    dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook, schedule_names: tuple[str, ...], codes: dict[str, int], rows: _RowList,
+    price_row: npt.NDArray[np.int32], ones: int, zeros: int,
+) -> tuple[Records, Floats, npt.NDArray[np.bool_]]:
+    frame = dimensions.assets
+    chosen = [
+        rulebook.collateral_schedules[name] if name is not None else _NO_HAIRCUT if asset == dimensions.reporting_currency else _NO_SCHEDULE
+        for asset, name in zip(frame["asset"], frame["collateral_schedule"], strict=True)
+    ]
+    counts = np.array([len(schedule.bands) for schedule in chosen], dtype=np.int32)
+    bands = [band for schedule in chosen for band in schedule.bands]
+    moving = np.array([schedule.currency is not None and schedule.currency != dimensions.reporting_currency for schedule in chosen])
+    by_quantity = np.array([schedule.basis == "quantity" for schedule in chosen])
+    threshold = np.full(len(chosen), -1, dtype=np.int32)
+    for code, schedule in enumerate(chosen):
+        if by_quantity[code]:
+            threshold[code] = price_row[code]
+        elif moving[code]:
+            threshold[code] = rows.one(_factor(resolved, codes, schedule.currency))
+    shocked = (resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0) | (resolved.collateral_ratio != 1.0)
+    weights = [schedule.liability_weight for schedule in chosen]
+    records = _records(
+        ASSET, len(chosen), price_row=price_row,
+        trivial=[
+            len(schedule.bands) == 1 and schedule.bands[0].haircut == schedule.bands[0].initial == 0.0 and weight.maintenance == weight.initial == 1.0
+            for schedule, weight in zip(chosen, weights, strict=True)
+        ],
+        foldable=~moving & (resolved.value.min(axis=1) >= 0.0), schedule=_codes(frame, "margin_schedule", schedule_names),
+        band_first=np.concatenate([[0], np.cumsum(counts)])[:-1], band_count=counts,
+        band_basis=np.select([by_quantity, moving], [QUANTITY, MOVING_VALUE], FIXED_VALUE), threshold_row=threshold,
+        ratio_row=_shock_rows(rows, resolved.collateral_ratio, ones, 1.0), haircut_scale_row=_shock_rows(rows, resolved.haircut_scale, ones, 1.0),
+        haircut_shift_row=_shock_rows(rows, resolved.haircut_shift, zeros, 0.0),
+        liability_maintenance=[weight.maintenance for weight in weights], liability_initial=[weight.initial for weight in weights],
+    )
+    return records, np.array([[band.from_, band.haircut, band.initial] for band in bands]), shocked
+
+
+def _holding_rows(dimensions: Dimensions, resolved: Resolved, rows: _RowList, price_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Row of each (asset, location): the asset's price, or its price times the recoverable share where some scenario shocks that."""
+    holding = np.repeat(price_row[:, np.newaxis], dimensions.locations.height + 1, axis=1)
+    for (asset, location), share in resolved.holding_rows.items():
+        holding[asset, location + 1] = rows.one(resolved.value[asset] * share)
+    return np.ascontiguousarray(holding, dtype=np.int32)
+
+
+def _shock_rows(rows: _RowList, values: Floats, neutral: int, unshocked: float) -> npt.NDArray[np.int32]:
+    """Row of each asset's shock; assets that no scenario shocks share the neutral row."""
+    result = np.full(len(values), neutral, dtype=np.int32)
+    for code in np.flatnonzero((values != unshocked).any(axis=1)):
+        result[code] = rows.one(values[code])
+    return result
+
+
+def _models(
+    resolved: Resolved, rulebook: Rulebook, codes: dict[str, int], rows: _RowList, ones: int,
+) -> tuple[Records, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    values = list(rulebook.models.values())
+    weights: dict[int, int] = {ones: 0}
+    one = np.ones(resolved.scenarios)
+
+    def weight(row: Floats) -> int:
+        number = rows.one(row)
+        return weights.setdefault(number, len(weights))
+
+    tier = np.zeros((len(values), len(rulebook.margin_schedules) + 1), dtype=np.int32)
+    plain = np.zeros_like(tier)
+    for m, name in enumerate(rulebook.models):
+        of_model = resolved.margin_rate.get(name, one)
+        tier[m, -1] = plain[m, -1] = weight(one * of_model)
+        for k, (schedule_name, schedule) in enumerate(rulebook.margin_schedules.items()):
+            rate = resolved.margin_rate.get(schedule_name, one) * of_model
+            plain[m, k] = weight(rate)
+            tier[m, k] = weight(rate * _factor(resolved, codes, schedule.currency))
+    caps = [model.positive_pnl_cap for model in values]
+    records = _records(
+        MODEL, len(values), net_by_underlying=[model.net_by == "underlying" for model in values],
+        into_value=[model.pnl_into == "value" for model in values],
+        weighted_pnl=[
+            model.positive_pnl_weight.maintenance != 1.0 or model.positive_pnl_weight.initial != 1.0
+            or cap.maintenance is not None or cap.initial is not None for model, cap in zip(values, caps, strict=True)
+        ],
+        breach_at_equality=[model.breach_at_equality for model in values],
+        maintenance_weight=[model.positive_pnl_weight.maintenance for model in values], initial_weight=[model.positive_pnl_weight.initial for model in values],
+        maintenance_cap=[np.inf if cap.maintenance is None else cap.maintenance for cap in caps],
+        initial_cap=[np.inf if cap.initial is None else cap.initial for cap in caps],
+        maintenance_credit=[model.long_option_credit.maintenance for model in values], initial_credit=[model.long_option_credit.initial for model in values],
+        maintenance_spread=[model.spread_rate.maintenance for model in values], initial_spread=[model.spread_rate.initial for model in values],
+    )
+    return records, np.stack([tier, plain]), np.array(list(weights), dtype=np.int32)

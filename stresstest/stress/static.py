@@ -1,0 +1,130 @@
+"""The static stress: every account of the book under every scenario, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.executors import Executor
+from stresstest.margin.compile import Compiled, compile_tables
+from stresstest.margin.rulebook import Rulebook
+from stresstest.scenarios.model import Scenario
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Book
+from stresstest.stress.blocks import BlockResult, Sink, Task, holdings_of_block, run_block
+from stresstest.stress.evaluation import dense_rows
+from stresstest.stress.holders import holders_of
+from stresstest.stress.limits import KEYS, limits_of
+from stresstest.stress.merge import Merger
+from stresstest.stress.rows import Keep, account_frame, names_of
+from stresstest.stress.totals import owner_scenario, scenario_summary
+from stresstest.valuation.unit_values import UnitValues
+
+WORST_ACCOUNTS = 50
+"""Accounts whose every scenario is in `detail`."""
+
+
+@dataclass(frozen=True)
+class StressResult:
+    """Tables that fit in memory; `account_summary`, `account_scenario` and `pool_scenario` went to the sink part by part.
+
+    `detail` holds all scenarios of the worst accounts, in order of account; `worst_accounts` names them, worst first. `extended`: positions that
+    some scenario takes beyond a schedule's `max_notional`: `schedule, rows, notional` (at base, reporting currency).
+    """
+
+    scenario_summary: pl.DataFrame
+    owner_scenario: pl.DataFrame
+    detail: pl.DataFrame
+    worst_accounts: tuple[str, ...]
+    extended: pl.DataFrame
+
+
+def headline_flags(scenarios: tuple[Scenario, ...]) -> npt.NDArray[np.bool_]:
+    """Which scenarios count for the headline; base never does."""
+    return np.array([scenario.headline and number > 0 for number, scenario in enumerate(scenarios)], dtype=np.bool_)
+
+
+def static_stress(
+    book: Book, resolved: Resolved, scenarios: tuple[Scenario, ...], rulebook: Rulebook, units: UnitValues, executor: Executor, *, keep: Keep,
+    folder: Path, sink: Sink, on_progress: Callable[[int, int], None] | None = None,
+) -> StressResult:
+    """Stress the book. `scenarios` are in file order with base first, as in `resolved`.
+
+    `folder` keeps the totals of finished blocks: a run of the same plan finds and reuses them. `sink` writes parts of
+    the large tables; it is called by the executor's workers. `on_progress(done, all)` is called after every block.
+
+    Raises:
+        StressTestError: input data, where a position is beyond `max_notional` at base and its schedule says `refuse`.
+    """
+    compiled = compile_tables(book.dimensions, resolved, units, rulebook, headline_flags(scenarios))
+    holders = holders_of(book.dimensions, compiled.models)
+    task = Task(book, compiled, holders, limits_of(rulebook), names_of(book.dimensions, resolved.ids), keep, folder, sink)
+    merger = Merger(compiled.lanes.used, compiled.lanes.width, holders.slots)
+    results: list[BlockResult] = []
+    for number, result in enumerate(executor.map(partial(run_block, task), range(book.blocks))):
+        first_owner, last_owner, first_account = (int(value) for value in result.reach.ends)
+        after = first_account + len(result.reach.excess)
+        merger.add(result.totals, result.edges, first_owner, last_owner, after < len(holders.owner) and holders.owner[after] == last_owner)
+        results.append(BlockResult(result.totals, result.edges, result.reach, result.limits) if number == 0 else _slim(result, results[0]))
+        if on_progress is not None:
+            on_progress(number + 1, book.blocks)
+    _refuse(results, book, compiled)
+    totals = merger.result()
+    excess = np.concatenate([result.reach.excess for result in results])
+    worst = np.argsort(excess, kind="stable")[:WORST_ACCOUNTS]
+    starts = np.array([int(result.reach.ends[2]) for result in results])
+    return StressResult(
+        scenario_summary(compiled.lanes, totals, scenarios, book.dimensions), owner_scenario(compiled.lanes, totals, scenarios, book.dimensions),
+        _detail(task, worst, starts), tuple(book.dimensions.accounts["account_id"][int(code)] for code in worst), _extended(results, compiled),
+    )
+
+
+def _slim(result: BlockResult, first: BlockResult) -> BlockResult:
+    """Totals are merged already: keep only what the end needs, so that memory does not grow with the number of blocks."""
+    return BlockResult(first.totals, first.edges, result.reach, result.limits)
+
+
+def _detail(task: Task, accounts: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """All scenarios of some accounts: a dense second pass over them alone."""
+    frames = []
+    number = -1
+    for code in np.sort(accounts):
+        home = int(np.searchsorted(starts, code, side="right")) - 1
+        if home != number:
+            number, block = home, holdings_of_block(task, home)
+        local = int(code - starts[home])
+        frames += [account_frame(task.names, rows, base) for rows, base in dense_rows(task.compiled, task.holders, block.part(local, local + 1))]
+    return pl.concat(frames)
+
+
+def _refuse(results: list[BlockResult], book: Book, compiled: Compiled) -> None:
+    refused = np.sum([result.limits.refused for result in results], axis=0)
+    faults = []
+    for schedule in np.flatnonzero(refused):
+        keys = np.concatenate([result.limits.keys for result in results])
+        accounts, instruments = book.dimensions.accounts["account_id"], book.dimensions.instruments["instrument_id"]
+        named = [f"{accounts[int(a)]} {instruments[int(i)]}" for a, i, s in keys if s == schedule][:KEYS]
+        faults.append(
+            Fault(
+                f"notional at base is above max_notional of margin schedule {compiled.schedules[schedule]}, which says above_max: refuse",
+                "Check the position, or raise max_notional, or set above_max: extend.", table="positions", column="quantity",
+                rule="notional within the schedule", rows=int(refused[schedule]), keys=tuple(named),
+            )
+        )
+    if faults:
+        raise StressTestError(Reason.INPUT_DATA, "positions are larger than their margin schedules allow", faults)
+
+
+def _extended(results: list[BlockResult], compiled: Compiled) -> pl.DataFrame:
+    rows = np.sum([result.limits.extended for result in results], axis=0)
+    notional = np.sum([result.limits.notional for result in results], axis=0)
+    return pl.DataFrame(
+        {"schedule": compiled.schedules, "rows": rows, "notional": notional}, schema={"schedule": pl.String, "rows": pl.Int64, "notional": pl.Float64},
+    ).filter(pl.col("rows") > 0)
