@@ -1,0 +1,117 @@
+"""The whole pipeline against the reference calculation: every account, pool, scenario and total, on generated and recorded books.
+
+Two figures agree when they differ by at most 1e-9 of the larger one plus 1e-11 of all amounts that are added up for the account
+(`oracle.comparing`); statuses, counts and names are equal.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import pytest
+from generated.books import make_book, write_book
+from generated.market import AS_OF
+from oracle.comparing import COMPARED, compare, read_tables
+from oracle.reading import Row, snapshot_of
+from oracle.totals import OracleResult, run_folder, run_snapshot
+
+from stresstest.config import load_run
+from stresstest.runs.pipeline import execute
+from stresstest.runs.planning import plan
+
+SHARED = Path(__file__).parents[1] / "../shared/data"
+SAMPLE = Path(__file__).parents[1] / "sample_data"
+
+
+def differences(run_file: Path, out: Path, keep: str = "all") -> list[str]:
+    """What a run of the pipeline and the reference disagree about."""
+    folder = execute(plan(load_run(run_file, {"keep": keep, "output.formats": ["json"]}), out)).folder
+    tables = read_tables(folder)
+    assert set(tables) >= set(COMPARED) - {"pool_scenario"}
+    return compare(tables, run_folder(run_file.parent), complete=keep == "all")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_generated_books(seed: int, tmp_path: Path) -> None:
+    book = write_book(tmp_path / "book", seed)
+    assert differences(book.run_file, tmp_path / "result") == []
+
+
+@pytest.mark.slow
+def test_a_book_of_several_blocks(tmp_path: Path) -> None:
+    # Owners with thousands of accounts reach over the borders of blocks.
+    book = write_book(tmp_path / "book", 11, accounts=6_000)
+    assert differences(book.run_file, tmp_path / "result") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1_000, 1_040))
+def test_many_generated_books(seed: int, tmp_path: Path) -> None:
+    book = write_book(tmp_path / "book", seed)
+    assert differences(book.run_file, tmp_path / "result") == []
+
+
+@pytest.mark.parametrize("keep", ["breaches", "worst"])
+def test_what_is_kept_is_the_same(keep: str, tmp_path: Path) -> None:
+    book = write_book(tmp_path / "book", 7)
+    assert differences(book.run_file, tmp_path / "result", keep) == []
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the recorded accounts are not part of the repository")
+@pytest.mark.parametrize("name", ["hyperliquid_2026_01_14", "mango_2021_10_04"])
+def test_recorded_accounts(name: str, tmp_path: Path) -> None:
+    assert differences(SHARED / name / "run.yaml", tmp_path / "result") == []
+
+
+@pytest.mark.slow
+def test_sample_data(tmp_path: Path) -> None:
+    assert differences(SAMPLE / "run.yaml", tmp_path / "result") == []
+
+
+# ------------------------------------------------------------------ the comparison itself
+
+
+def as_tables(result: OracleResult) -> dict[str, list[Row]]:
+    """The reference's own figures as result tables."""
+    isolated = {account for account, pool, _ in result.pools if pool != "cross"}
+    return {
+        "account_scenario": [
+            {"owner_id": result.owner_of[account], "account_id": account, "scenario_id": scenario, **figures}
+            for (account, scenario), figures in result.accounts.items()
+        ],
+        "pool_scenario": [
+            {"account_id": account, "pool_id": pool, "scenario_id": scenario, **figures}
+            for (account, pool, scenario), figures in result.pools.items()
+            if account in isolated
+        ],
+    }
+
+
+def test_the_comparison_finds_every_kind_of_difference() -> None:
+    book = make_book(Path("unwritten"), 3)
+    result = run_snapshot(snapshot_of(book.tables, AS_OF, book.reporting), book.margin, book.scenarios)
+    tables = as_tables(result)
+    assert compare(tables, result) == []
+
+    def with_change(table: str, **columns: object) -> dict[str, list[Row]]:
+        changed = copy.deepcopy(tables)
+        changed[table][-1].update(columns)
+        return changed
+
+    last = tables["account_scenario"][-1]
+    off = float(last["equity"]) + 1e-7 * result.scale[last["account_id"]]
+    for changed, expected in (
+        (with_change("account_scenario", equity=off), "equity"),
+        (with_change("account_scenario", status="none"), "status"),
+        (with_change("account_scenario", owner_id="nobody"), "owner_id"),
+        (with_change("account_scenario", maintenance_margin=None), "maintenance_margin"),
+        (with_change("account_scenario", maintenance_margin=float("nan")), "maintenance_margin"),
+        (with_change("account_scenario", scenario_id="unheard_of"), "not in the book"),
+        (tables | {"account_scenario": tables["account_scenario"][1:]}, "missing"),
+    ):
+        assert any(expected in line for line in compare(changed, result)), expected
+    assert compare(tables | {"account_scenario": tables["account_scenario"][1:]}, result, complete=False) == []
+    shifted = dataclasses.replace(result, owner_of=dict.fromkeys(result.owner_of, "nobody"))
+    assert compare(tables, shifted)
