@@ -14,7 +14,7 @@ import polars as pl
 
 from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.reduce import BALANCE, MAINTENANCE_MARGIN, Edges, Totals
-from stresstest.snapshot import load_block
+from stresstest.snapshot.stage import load_block
 from stresstest.snapshot.book import Book
 from stresstest.stress.evaluation import evaluate_block
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings

@@ -15,7 +15,7 @@ from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.executors import Executor
 from stresstest.margin.compile import Compiled, compile_tables
 from stresstest.margin.rulebook import Rulebook
-from stresstest.scenarios.model import Scenario
+from stresstest.scenarios.scenario_set import Scenario
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
 from stresstest.stress.blocks import BlockResult, Sink, Task, holdings_of_block, run_block

@@ -8,7 +8,7 @@ import polars as pl
 
 from stresstest.margin.kernels.lanes import Lanes
 from stresstest.margin.kernels.reduce import TOP, Totals
-from stresstest.scenarios.model import Scenario
+from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Dimensions
 from stresstest.stress.rows import measures, words
 from stresstest.tables import OWNER_SCENARIO, SCENARIO_SUMMARY, STATUSES

@@ -365,7 +365,7 @@ def _evaluate(
             if ok:
                 totals.all_ok[block] += 1
             else:
-                breached = kept.status[account, 0] >= LIQUIDATION
+                breached = block == 0 or kept.status[account, 0] >= LIQUIDATION
                 for s in range(lanes):
                     totals.statuses[block, worst_status[s], s] += 1
                     if worst_status[s] >= LIQUIDATION and not breached:
