@@ -77,44 +77,60 @@ def make_snapshot(folder: Path, size: Size) -> None:
     coins = [f"COIN{u:04d}" for u in range(size.underlyings)]
     price = np.exp(rng.uniform(np.log(0.05), np.log(5_000.0), size.underlyings))
     price[0], price[1] = 90_000.0, 3_200.0
-    write(folder, "assets", {
-        "asset": pa.array([*coins, "USDC", "USD"]),
-        "price": pa.array([*price, 1.0, 1.0]),
-        "asset_class": pa.array(["crypto"] * (size.underlyings + 1) + ["cash"]),
-        "collateral_schedule": pa.array(["major", "minor"] + [None] * (size.underlyings - 2) + ["usdc", None]),
-        "tags": pa.array([[]] * size.underlyings + [["stablecoin"], []], pa.list_(pa.string())),
-    })
+    write(
+        folder,
+        "assets",
+        {
+            "asset": pa.array([*coins, "USDC", "USD"]),
+            "price": pa.array([*price, 1.0, 1.0]),
+            "asset_class": pa.array(["crypto"] * (size.underlyings + 1) + ["cash"]),
+            "collateral_schedule": pa.array(["major", "minor"] + [None] * (size.underlyings - 2) + ["usdc", None]),
+            "tags": pa.array([[]] * size.underlyings + [["stablecoin"], []], pa.list_(pa.string())),
+        },
+    )
 
     underlying = np.arange(size.instruments) % size.underlyings
     tenor = np.arange(size.instruments) // size.underlyings
     mark = price[underlying] * (1.0 + 0.002 * tenor)
     instrument_ids = [f"{coins[u]}-PERP" if t == 0 else f"{coins[u]}-M{t:02d}" for u, t in zip(underlying, tenor, strict=True)]
-    write(folder, "instruments", {
-        "instrument_id": pa.array(instrument_ids),
-        "kind": pa.array(["perpetual" if t == 0 else "future" for t in tenor]),
-        "underlying": pa.array([coins[u] for u in underlying]),
-        "quote": pa.array(["USDC"] * size.instruments),
-        "mark_price": pa.array(mark),
-        "expiry": pa.array([None if t == 0 else AS_OF + timedelta(days=30 * int(t)) for t in tenor], pa.timestamp("us", "UTC")),
-        "margin_schedule": pa.array(["five_tiers"] * size.instruments),
-    })
+    write(
+        folder,
+        "instruments",
+        {
+            "instrument_id": pa.array(instrument_ids),
+            "kind": pa.array(["perpetual" if t == 0 else "future" for t in tenor]),
+            "underlying": pa.array([coins[u] for u in underlying]),
+            "quote": pa.array(["USDC"] * size.instruments),
+            "mark_price": pa.array(mark),
+            "expiry": pa.array([None if t == 0 else AS_OF + timedelta(days=30 * int(t)) for t in tenor], pa.timestamp("us", "UTC")),
+            "margin_schedule": pa.array(["five_tiers"] * size.instruments),
+        },
+    )
 
     account_ids = names("acct-", size.accounts, 8)
-    write(folder, "accounts", {
-        "account_id": account_ids.take(rng.permutation(size.accounts)),
-        "owner_id": names("owner-", max(1, size.accounts // 5), 7).take(rng.integers(0, max(1, size.accounts // 5), size.accounts)),
-    })
+    write(
+        folder,
+        "accounts",
+        {
+            "account_id": account_ids.take(rng.permutation(size.accounts)),
+            "owner_id": names("owner-", max(1, size.accounts // 5), 7).take(rng.integers(0, max(1, size.accounts // 5), size.accounts)),
+        },
+    )
 
     account = rng.integers(0, size.accounts, size.positions)
     instrument = rng.integers(0, size.instruments, size.positions)
     notional = position_notionals(rng, size)
     side = np.where(rng.random(size.positions) < 0.5, 1.0, -1.0)
-    write(folder, "positions", {
-        "account_id": account_ids.take(account),
-        "instrument_id": pa.array(instrument_ids).take(instrument),
-        "quantity": pa.array(side * notional / mark[instrument]),
-        "entry_price": pa.array(mark[instrument] * (1.0 + rng.normal(0.0, 0.02, size.positions))),
-    })
+    write(
+        folder,
+        "positions",
+        {
+            "account_id": account_ids.take(account),
+            "instrument_id": pa.array(instrument_ids).take(instrument),
+            "quantity": pa.array(side * notional / mark[instrument]),
+            "entry_price": pa.array(mark[instrument] * (1.0 + rng.normal(0.0, 0.02, size.positions))),
+        },
+    )
 
     # Collateral of 5 to 60 % of the gross notional: most accounts are fine, a few are not.
     gross = np.bincount(account, weights=notional, minlength=size.accounts)
@@ -122,11 +138,15 @@ def make_snapshot(folder: Path, size: Size) -> None:
     split = rng.dirichlet((3.0, 1.5, 1.0), size.accounts)
     quantity = np.concatenate([value * split[:, 0], value * split[:, 1] / price[0], value * split[:, 2] / price[1]])
     shuffle = rng.permutation(3 * size.accounts)
-    write(folder, "collateral", {
-        "account_id": account_ids.take(shuffle % size.accounts),
-        "asset": pa.array(["USDC", coins[0], coins[1]]).take(shuffle // size.accounts),
-        "quantity": pa.array(quantity[shuffle]),
-    })
+    write(
+        folder,
+        "collateral",
+        {
+            "account_id": account_ids.take(shuffle % size.accounts),
+            "asset": pa.array(["USDC", coins[0], coins[1]]).take(shuffle // size.accounts),
+            "quantity": pa.array(quantity[shuffle]),
+        },
+    )
     (folder / "snapshot.json").write_text(json.dumps({"as_of": AS_OF.isoformat(), "reporting_currency": "USD"}) + "\n", encoding="utf-8")
 
 
@@ -138,20 +158,29 @@ def make_scenarios(path: Path, size: Size) -> None:
     moves = np.expm1(0.04 * np.sqrt(10.0) * (0.8 * common + 0.6 * own))
     scenario = np.repeat(np.arange(size.scenarios), size.underlyings)
     coin = np.tile(np.arange(size.underlyings), size.scenarios)
-    pq.write_table(pa.table({
-        "scenario_id": names("mc-", size.scenarios, 5).take(scenario),
-        "ord": pa.array(coin.astype(np.int64)),
-        "factor": pa.array([f"spot:COIN{u:04d}" for u in range(size.underlyings)]).take(coin),
-        "where": pa.nulls(len(scenario), pa.string()),
-        "shift": pa.repeat("relative", len(scenario)),
-        "value": pa.array(moves.ravel()),
-    }), path)
+    pq.write_table(
+        pa.table(
+            {
+                "scenario_id": names("mc-", size.scenarios, 5).take(scenario),
+                "ord": pa.array(coin.astype(np.int64)),
+                "factor": pa.array([f"spot:COIN{u:04d}" for u in range(size.underlyings)]).take(coin),
+                "where": pa.nulls(len(scenario), pa.string()),
+                "shift": pa.repeat("relative", len(scenario)),
+                "value": pa.array(moves.ravel()),
+            }
+        ),
+        path,
+    )
 
 
 def make_margin(path: Path) -> None:
     """Write the margin file: five marginal tiers, banded haircuts."""
+
     def bands(*pairs: tuple[float, float, float]) -> dict[str, object]:
-        return {"bands": [{"from": start, "haircut": h, "initial_haircut": i} for start, h, i in pairs], "liability_weight": {"maintenance": 1.05, "initial": 1.1}}
+        return {
+            "bands": [{"from": start, "haircut": h, "initial_haircut": i} for start, h, i in pairs],
+            "liability_weight": {"maintenance": 1.05, "initial": 1.1},
+        }
 
     document = {
         "version": 1,
@@ -160,8 +189,14 @@ def make_margin(path: Path) -> None:
             "major": bands((0.0, 0.05, 0.08), (250_000.0, 0.10, 0.15), (2_500_000.0, 0.30, 0.40)),
             "minor": bands((0.0, 0.08, 0.12), (100_000.0, 0.20, 0.25), (1_000_000.0, 0.50, 0.60)),
         },
-        "margin_schedules": {"five_tiers": {"convention": "marginal", "tiers": [
-            {"from": edge, "maintenance_rate": rate, "initial_rate": 2.0 * rate} for edge, rate in zip(TIER_EDGES, TIER_RATES, strict=True)]}},
+        "margin_schedules": {
+            "five_tiers": {
+                "convention": "marginal",
+                "tiers": [
+                    {"from": edge, "maintenance_rate": rate, "initial_rate": 2.0 * rate} for edge, rate in zip(TIER_EDGES, TIER_RATES, strict=True)
+                ],
+            }
+        },
         "models": {"default": {"kind": "tiered", "net_by": "instrument"}},
     }
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")  # JSON is YAML
@@ -173,10 +208,21 @@ def make_book(folder: Path, size: Size) -> Path:
     make_scenarios(folder / "scenarios.parquet", size)
     make_margin(folder / "margin.yaml")
     run = folder / "run.yaml"
-    run.write_text(json.dumps({
-        "version": 1, "snapshot": "snapshot", "scenarios": ["scenarios.parquet"], "margin": "margin.yaml", "keep": "worst",
-        "output": {"folder": "runs", "formats": ["json"]},
-    }, indent=1) + "\n", encoding="utf-8")
+    run.write_text(
+        json.dumps(
+            {
+                "version": 1,
+                "snapshot": "snapshot",
+                "scenarios": ["scenarios.parquet"],
+                "margin": "margin.yaml",
+                "keep": "worst",
+                "output": {"folder": "runs", "formats": ["json"]},
+            },
+            indent=1,
+        )
+        + "\n",
+        encoding="utf-8",
+    )
     return run
 
 

@@ -12,6 +12,9 @@ import pyarrow as pa
 
 from stresstest.snapshot.book import BLOCK_POOLS, Block, Codes
 
+BOOK_FILE = "book.json"
+"""Written last: a folder that has it holds a whole book."""
+
 _COLUMNS = (
     "account", "position_pool", "instrument", "quantity", "cost", "funding", "leverage", "collateral_pool", "asset", "location", "amount",
 )  # fmt: skip

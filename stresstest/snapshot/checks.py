@@ -67,8 +67,7 @@ def table_checks(table: Table, types: dict[str, str]) -> list[Check]:
         hint = "Store it in smaller units, as decimal or double."
         checks.append(Check(name, "exact", "an integer too large for a double", hint, inexact_name(name)))
     checks += [
-        Check(rule.column, rule.name, f"breaks the rule: {rule.name}", rule.hint, f"coalesce(NOT ({rule.sql}), false)")
-        for rule in table.rules
+        Check(rule.column, rule.name, f"breaks the rule: {rule.name}", rule.hint, f"coalesce(NOT ({rule.sql}), false)") for rule in table.rules
     ]
     return checks
 

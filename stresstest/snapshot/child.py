@@ -15,7 +15,6 @@ import threading
 from dataclasses import asdict
 
 from stresstest.errors import StressTestError
-
 from stresstest.snapshot.request import StageRequest
 
 

@@ -50,9 +50,7 @@ def dimension(session: Session, name: str, definition: Table, extra: str = "") -
     return rows.cast(pa.schema([*fields, *(rows.schema.field(name) for name in rows.column_names[len(fields) :])]))
 
 
-def write_dimensions(
-    session: Session, folder: Path, pool_account: Codes, positions_of_account: Codes, incomplete_owners: frozenset[str]
-) -> None:
+def write_dimensions(session: Session, folder: Path, pool_account: Codes, positions_of_account: Codes, incomplete_owners: frozenset[str]) -> None:
     """Write assets, instruments, owners, accounts, pools and locations into `folder`."""
     write_arrow(folder / "assets.arrow", dimension(session, "assets", ASSETS))
     write_arrow(folder / "instruments.arrow", dimension(session, "instruments", INSTRUMENTS, "underlying_code, quote_code, settle_code"))

@@ -43,7 +43,10 @@ def pin(session: Session, findings: list[Finding], left_out: LeftOut) -> tuple[L
         if not dropped or not session.has(kind):
             continue
         list_table(session, "dropped_items", dropped)
-        query = f"SELECT account_id, min({key}) FROM raw_{kind} WHERE account_id IS NOT NULL AND {key} IN (SELECT item FROM dropped_items) GROUP BY account_id"
+        query = (
+            f"SELECT account_id, min({key}) FROM raw_{kind} "
+            f"WHERE account_id IS NOT NULL AND {key} IN (SELECT item FROM dropped_items) GROUP BY account_id"
+        )
         with session.reading(kind):
             for account, item in session.connection.sql(query).fetchall():
                 accounts.setdefault(account, f"holds {item} ({dropped[item]})")
@@ -64,7 +67,10 @@ def excluded_accounts(session: Session, left_out: LeftOut) -> list[Excluded]:
     owners: dict[str, str] = {}
     if session.has("accounts"):
         list_table(session, "out_list", left_out.accounts)
-        query = "SELECT account_id, min(coalesce(owner_id, account_id)) FROM raw_accounts WHERE account_id IN (SELECT item FROM out_list) GROUP BY account_id"
+        query = (
+            "SELECT account_id, min(coalesce(owner_id, account_id)) FROM raw_accounts "
+            "WHERE account_id IN (SELECT item FROM out_list) GROUP BY account_id"
+        )
         owners = dict(session.connection.sql(query).fetchall())
     register_views(session, left_out)
     return [Excluded(account, owners.get(account, account), reason) for account, reason in sorted(left_out.accounts.items())]

@@ -19,7 +19,9 @@ def held_findings(session: Session, instruments: npt.NDArray[np.bool_], assets: 
     for name, flags in (("held_instruments", instruments), ("held_assets", assets)):
         codes = pa.table({"code": np.flatnonzero(flags).astype(np.int32)})
         session.connection.register(f"{name}_codes", codes)
-        session.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT t.* FROM {name.removeprefix('held_')} t JOIN {name}_codes USING (code)")
+        session.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT t.* FROM {name.removeprefix('held_')} t JOIN {name}_codes USING (code)"
+        )
         session.connection.unregister(f"{name}_codes")
     return [
         *_expired(session), *_collateral_schedules(session), *_settle_schedules(session), *_margin_schedules(session),
@@ -96,7 +98,9 @@ def _margin_schedules(session: Session) -> list[Finding]:
         rows = f"FROM {_WITH_ACCOUNT} WHERE i.covered AND coalesce(a.margin_model NOT IN ({models}), true)"
         with session.reading("positions"):
             findings += _fault(
-                session, "instruments", "margin_schedule", rule, "held, without a margin schedule, by accounts whose model does not net by underlying", hint,
+                session, "instruments", "margin_schedule", rule, "held, without a margin schedule,
+                by accounts whose model does not net by underlying",
+                hint,
                 f"SELECT DISTINCT i.instrument_id {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}",
             )  # fmt: skip
     return findings

@@ -90,8 +90,10 @@ def positions_stream(session: Session) -> Stream:
     checks += [unknown_instrument("instrument_code IS NOT NULL")]
     if inverse and has("positions", "entry_price"):
         checks.append(
-            Check("entry_price", "inverse entry above zero", "an inverse contract entered at or below zero", "An inverse contract is valued at 1 / price.",
-                  "coalesce(inverse AND entry_price <= 0, false)")
+            Check(
+                "entry_price", "inverse entry above zero", "an inverse contract entered at or below zero",
+                "An inverse contract is valued at 1 / price.", "coalesce(inverse AND entry_price <= 0, false)",
+            )
         )  # fmt: skip
     entry = "coalesce(entry_price, mark_price)"
     plain = f"quantity * {entry}"
@@ -134,7 +136,9 @@ def collateral_stream(session: Session) -> Stream:
     checks = table_checks(table("collateral"), session.types.get("collateral", {}))
     checks += [unknown_account("account_code IS NOT NULL")] if has("accounts") else []
     checks += [
-        Check("asset", "known asset", "an asset that the assets table does not have", "Add it to assets.", "(asset IS NOT NULL AND asset_code IS NULL)")
+        Check(
+            "asset", "known asset", "an asset that the assets table does not have", "Add it to assets.", "(asset IS NOT NULL AND asset_code IS NULL)"
+        )
     ]
     columns = {"account": "coalesce(account_code, -1)", "asset": "coalesce(asset_code, -1)", "amount": "quantity + 0.0"}
     if pools:

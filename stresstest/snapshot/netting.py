@@ -58,7 +58,9 @@ def _sums(values: Floats, order: Longs, starts: Longs) -> Floats:
     return in_order if len(starts) == len(order) else np.add.reduceat(in_order, starts)
 
 
-def net_positions(pool: Codes, instrument: Codes, rank: Codes, quantity: Floats, cost: Floats, funding: Floats | None, leverage: Floats | None) -> Positions:
+def net_positions(
+    pool: Codes, instrument: Codes, rank: Codes, quantity: Floats, cost: Floats, funding: Floats | None, leverage: Floats | None
+) -> Positions:
     """Lots netted per (pool, instrument): sums of quantity, cost and funding, the smallest leverage.
 
     Args:

@@ -11,7 +11,8 @@ from stresstest.snapshot.session import Session
 def asset_values(session: Session) -> Floats:
     """X of every asset code: price times X of its price currency; NaN where a chain is broken."""
     rows = session.connection.sql(
-        "SELECT a.price, coalesce(c.code, -1) AS parent, a.asset AS asset FROM assets a LEFT JOIN assets c ON a.price_currency = c.asset ORDER BY a.code"
+        "SELECT a.price, coalesce(c.code, -1) AS parent, a.asset AS asset "
+        "FROM assets a LEFT JOIN assets c ON a.price_currency = c.asset ORDER BY a.code"
     ).to_arrow_table()
     price = rows.column("price").to_numpy()
     parent = rows.column("parent").to_numpy()
@@ -41,7 +42,9 @@ def unit_notionals(session: Session) -> Floats:
     option = np.asarray(rows.column("kind").to_pylist()) == "option"
     payoff = np.asarray(rows.column("payoff").to_pylist())
     size, mark = (np.asarray(rows.column(name).to_numpy(), np.float64) for name in ("contract_size", "mark_price"))
-    by = {name: np.where(rows.column(name).to_numpy() >= 0, value[rows.column(name).to_numpy()], np.nan) for name in ("underlying", "quote", "settle")}
+    by = {
+        name: np.where(rows.column(name).to_numpy() >= 0, value[rows.column(name).to_numpy()], np.nan) for name in ("underlying", "quote", "settle")
+    }
     linear = np.abs(mark) * np.where(payoff == "quanto", by["settle"], by["quote"])
     unit: Floats = size * np.where(option, by["underlying"], np.where(payoff == "inverse", by["quote"], linear))
     return np.where(np.isfinite(unit), np.abs(unit), 0.0)

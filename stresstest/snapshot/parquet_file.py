@@ -9,6 +9,7 @@ request) every page must match its own. Format: https://parquet.apache.org/docs/
 from __future__ import annotations
 
 import hashlib
+import itertools
 import mmap
 import zlib
 from dataclasses import dataclass
@@ -132,11 +133,11 @@ def _walk(data: memoryview, footer: Struct, footer_start: int) -> tuple[int, boo
             pages += seen
             with_checksum += summed
     extents.sort()
-    if any(before[1] > after[0] for before, after in zip(extents, extents[1:], strict=False)):
+    if any(before[1] > after[0] for before, after in itertools.pairwise(extents)):
         raise DamagedFileError("column chunks overlap")
     if with_checksum not in (0, pages):
         raise DamagedFileError(f"{pages - with_checksum} of {pages} pages have lost their checksum")
-    return rows, pages == 0 or with_checksum == pages
+    return rows, with_checksum == pages
 
 
 def _walk_chunk(data: memoryview, footer_start: int, leaf: _Leaf, meta: dict[int, Any], rows: int) -> tuple[int, int, int, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from stresstest.errors import Fault
 from stresstest.snapshot.book import Floats
 from stresstest.snapshot.session import Session
 
@@ -48,7 +49,9 @@ def counted(count: int, noun: str) -> str:
 
 def row_note(table: str, read: int, used: int) -> Note:
     """Rows in = used + excluded."""
-    return Note(f"rows of {table}", table, read != used, read, f"{counted(read, 'row')} read: {used:,} used, {read - used:,} excluded.", float(read - used))
+    return Note(
+        f"rows of {table}", table, read != used, read, f"{counted(read, 'row')} read: {used:,} used, {read - used:,} excluded.", float(read - used)
+    )
 
 
 def integrity_note(files: int, by_checksum: int, by_digest: int, both: int) -> Note:
@@ -73,11 +76,13 @@ def price_time_notes(session: Session, gross: Floats) -> list[Note]:
     for table, key, held in (("assets", "asset", "underlying_code"), ("instruments", "instrument_id", "code")):
         if not session.has(table, "price_time"):
             continue
-        tests = [("price time", f"price_time > {as_of}", "after as_of", None)]
+        tests: list[tuple[str, str, str, float | None]] = [("price time", f"price_time > {as_of}", "after as_of", None)]
         if limit is not None:
             tests.insert(0, ("price age", f"epoch({as_of}) - epoch(price_time) > {limit!r}", f"older than {limit:g} seconds", limit))
         for check, condition, wording, tolerance in tests:
-            found = session.connection.sql(f"SELECT code, {key}, epoch({as_of}) - epoch(price_time) FROM {table} WHERE {condition} ORDER BY code").fetchall()
+            found = session.connection.sql(
+                f"SELECT code, {key}, epoch({as_of}) - epoch(price_time) FROM {table} WHERE {condition} ORDER BY code"
+            ).fetchall()
             codes = ", ".join(str(code) for code, _, _ in found) or "NULL"
             touched = session.connection.sql(f"SELECT code FROM instruments WHERE {held} IN ({codes}) ORDER BY code").fetchall()
             notional = float(gross[[code for (code,) in touched]].sum())
@@ -99,3 +104,14 @@ def content_notes(session: Session) -> list[Note]:
         rows = session.count("SELECT count(*) FROM raw_orders")
         notes.append(Note("orders", "orders", True, rows, f"{counted(rows, 'open order')} checked, and not used in this version."))
     return notes
+
+
+def exclusion_notes(accounts: int, of_accounts: float, of_notional: float, untold: int, limit: float, faults: list[Fault]) -> list[Note]:
+    """What `on_missing: exclude` left out, and why."""
+    untold_text = f"; the notional of {counted(untold, 'excluded lot')} cannot be told" if untold else ""
+    message = f"{counted(accounts, 'account')} excluded: {of_accounts:.4%} of accounts, {of_notional:.4%} of gross notional{untold_text}."
+    causes = {f"{fault.table}.{fault.column} ({fault.rule})": fault for fault in faults}
+    return [
+        Note("excluded accounts", "snapshot", True, accounts, message, of_accounts, limit),
+        *(Note("excluded for", subject, True, fault.rows or 0, fault.text()) for subject, fault in causes.items()),
+    ]

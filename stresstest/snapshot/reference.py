@@ -110,7 +110,13 @@ def _asset_relation(session: Session) -> str:
 
 def _named(column: str, names: frozenset[str], kind: str) -> Check:
     hint = f"The margin file has {', '.join(sorted(names)[:8])}." if names else f"The margin file has no {kind}s."
-    return Check(column, f"known {kind}", f"a {kind} that the margin file does not have", hint, f"coalesce({column} NOT IN ({quoted(names)}), {column} IS NOT NULL)")
+    return Check(
+        column,
+        f"known {kind}",
+        f"a {kind} that the margin file does not have",
+        hint,
+        f"coalesce({column} NOT IN ({quoted(names)}), {column} IS NOT NULL)",
+    )
 
 
 def _asset_checks(session: Session) -> list[Check]:
@@ -127,7 +133,8 @@ def currency_findings(session: Session) -> list[Finding]:
     currency = literal(session.currency)
     relation = f"(SELECT * FROM assets_in WHERE asset = {currency})"
     checks = [
-        Check("price", "reporting currency has price 1", "the reporting currency has another price than 1", "Every figure is stated in it.", "coalesce(price <> 1, false)"),
+        Check("price", "reporting currency has price 1", "the reporting currency has another price than 1",
+              "Every figure is stated in it.", "coalesce(price <> 1, false)"),
         Check("price_currency", "reporting currency is its own price currency", "the reporting currency is priced in something else",
               "Leave its price_currency null.", f"coalesce(price_currency <> {currency}, false)"),
     ]  # fmt: skip
@@ -184,7 +191,13 @@ _INSTRUMENT_RELATION = (
 
 def _instrument_checks(session: Session) -> list[Check]:
     checks = [
-        Check(column, "known asset", "an asset that the assets table does not have", "Add it to assets.", f"({column} IS NOT NULL AND NOT {column}_known)")
+        Check(
+            column,
+            "known asset",
+            "an asset that the assets table does not have",
+            "Add it to assets.",
+            f"({column} IS NOT NULL AND NOT {column}_known)",
+        )
         for column in ("underlying", "quote", "settle")
     ]
     return [
@@ -229,7 +242,8 @@ def _netting_groups(session: Session) -> list[Finding]:
         return []
     keys = session.connection.sql(f"SELECT netting_group AS key FROM {several} ORDER BY key LIMIT {SHOWN_KEYS}").fetchall()
     fault = Fault(
-        "a netting group with accounts of several owners", "Losses net inside one owner only: name the group per owner.", file=session.file("accounts"),
-        table="accounts", column="netting_group", rule="netting group of one owner", rows=rows, keys=tuple(str(key) for (key,) in keys),
+        "a netting group with accounts of several owners", "Losses net inside one owner only: name the group per owner.",
+        file=session.file("accounts"), table="accounts", column="netting_group", rule="netting group of one owner",
+        rows=rows, keys=tuple(str(key) for (key,) in keys),
     )  # fmt: skip
     return [Finding(fault, "account_id", f"SELECT DISTINCT account_id {within}")]

@@ -71,7 +71,9 @@ def parse_defaults(text: str, file: str) -> SnapshotDefaults:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise _refused([Fault(f"not valid JSON: {error}", 'Write {"as_of": "2026-01-14T13:23:30Z", "reporting_currency": "USD"}.', file=file)]) from None
+        raise _refused(
+            [Fault(f"not valid JSON: {error}", 'Write {"as_of": "2026-01-14T13:23:30Z", "reporting_currency": "USD"}.', file=file)]
+        ) from None
     if not isinstance(data, dict):
         raise _refused([Fault("not a JSON object", "Its keys are as_of, reporting_currency and sha256.", file=file)])
     faults = [

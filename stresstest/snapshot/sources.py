@@ -13,7 +13,7 @@ import duckdb
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.snapshot.book import InputFile
 from stresstest.snapshot.parquet_file import DamagedFileError, FileFacts, inspect
-from stresstest.snapshot.request import DEFAULTS_FILE, SnapshotDefaults, parse_defaults, read_snapshot_defaults
+from stresstest.snapshot.request import DEFAULTS_FILE, SnapshotDefaults, read_snapshot_defaults
 from stresstest.tables import INPUT_TABLES, Table
 
 
@@ -107,7 +107,12 @@ def _clashing_folders(source: Source) -> list[Fault]:
     if not source.hive_keys or not above:
         return []
     return [
-        Fault(f"a folder above the snapshot is named like the column {key}", "Rename it, or move the snapshot.", file=source.shown, table=source.table.name)
+        Fault(
+            f"a folder above the snapshot is named like the column {key}",
+            "Rename it, or move the snapshot.",
+            file=source.shown,
+            table=source.table.name,
+        )
         for key in sorted(above)
     ]
 
@@ -117,7 +122,7 @@ def _fetch(prefix: str, folder: Path) -> list[Fault]:
     connection = duckdb.connect()
     folder.mkdir(parents=True, exist_ok=True)
     faults: list[Fault] = []
-    wanted = [(f"{prefix}/{DEFAULTS_FILE}", None)]
+    wanted: list[tuple[str, Table | None]] = [(f"{prefix}/{DEFAULTS_FILE}", None)]
     wanted += [(f"{prefix}/{table.name}{pattern}", table) for table in INPUT_TABLES for pattern in (".parquet", "/**/*.parquet")]
     for url, table in wanted:
         try:
@@ -172,13 +177,18 @@ def walk(source: Source, number: int) -> FileFacts | Fault:
     )  # fmt: skip
 
 
+def file_key(source: Source, number: int) -> str:
+    """How `snapshot.json` names one of its files: the path below the snapshot, with forward slashes."""
+    return f"{source.table.name}/{source.relative[number]}" if source.partitioned else source.relative[number]
+
+
 def hash_faults(sources: dict[str, Source], digests: dict[str, list[str]], stated: Mapping[str, str]) -> list[Fault]:
     """Files that differ from the SHA-256 that `snapshot.json` states, or that it states and are not there."""
     faults: list[Fault] = []
     there: set[str] = set()
     for name, source in sources.items():
         for number, digest in enumerate(digests[name]):
-            key = f"{name}/{source.relative[number]}" if source.partitioned else source.relative[number]
+            key = file_key(source, number)
             there.add(key)
             if stated.get(key, digest) != digest:
                 what = f"the file is not the one that {DEFAULTS_FILE} describes: its SHA-256 is {digest}, stated is {stated[key]}"

@@ -18,14 +18,13 @@ from typing import IO, Any
 import polars as pl
 
 from stresstest.errors import Fault, Reason, StressTestError
-from stresstest.snapshot.blocks import block_path, read_block
+from stresstest.snapshot.blocks import BOOK_FILE, block_path, read_block
 from stresstest.snapshot.book import Block, Book, Dimensions, InputFile
 from stresstest.snapshot.request import StageRequest
 
 OnProgress = Callable[[str, float], None]
 
 READER = (sys.executable, "-m", "stresstest.snapshot.child")
-_BOOK_FILE = "book.json"
 _DIMENSIONS = ("assets", "instruments", "owners", "accounts", "pools", "locations")
 
 
@@ -56,7 +55,7 @@ def open_book(folder: Path) -> Book:
     Raises:
         FileNotFoundError: nothing was staged there, or not to the end.
     """
-    facts = json.loads((folder / _BOOK_FILE).read_text(encoding="utf-8"))
+    facts = json.loads((folder / BOOK_FILE).read_text(encoding="utf-8"))
     frames = {name: pl.read_ipc(folder / f"{name}.arrow") for name in (*_DIMENSIONS, "quality", "excluded")}
     inputs = tuple(InputFile(**each) for each in json.loads((folder / "inputs.json").read_text(encoding="utf-8")))
     dimensions = Dimensions(datetime.fromisoformat(facts["as_of"]), facts["reporting_currency"], **{name: frames[name] for name in _DIMENSIONS})
@@ -114,7 +113,9 @@ def _died(code: int, at: str, said: str) -> Exception:
     name = signal.Signals(-code).name
     if -code == signal.SIGKILL:
         hint = "Lower max_memory so that it spills to disk sooner, or stage on a machine with more memory."
-        return StressTestError(Reason.ENVIRONMENT, f"the reading process was killed ({name}) while reading {at}, most likely for lack of memory", hint=hint)
+        return StressTestError(
+            Reason.ENVIRONMENT, f"the reading process was killed ({name}) while reading {at}, most likely for lack of memory", hint=hint
+        )
     table = Path(at).name.removesuffix(".parquet")
     what = f"the file cannot be read: decoding it crashed the reader ({name})"
     fault = Fault(what, "It is damaged: export it again from its source.", file=at, table=table, rule="readable file")

@@ -134,8 +134,9 @@ def _write_range(folder: Path, layout: Layout, number: int, held: Positions, bal
         c = slice(*np.searchsorted(balances.pool, (first_pool, end_pool)))
         gross += np.bincount(held.instrument[p], weights=np.abs(held.quantity[p]), minlength=len(gross))
         write_block(block_path(folder, block), block, int(first_pool), layout.pool_account[first_pool:end_pool], {
-            "position_pool": held.pool[p] - np.int32(first_pool), "instrument": held.instrument[p], "quantity": held.quantity[p], "cost": held.cost[p],
-            "funding": held.funding[p], "leverage": held.leverage[p], "collateral_pool": balances.pool[c] - np.int32(first_pool),
+            "position_pool": held.pool[p] - np.int32(first_pool), "instrument": held.instrument[p], "quantity": held.quantity[p],
+            "cost": held.cost[p], "funding": held.funding[p], "leverage": held.leverage[p],
+            "collateral_pool": balances.pool[c] - np.int32(first_pool),
             "asset": balances.asset[c], "location": balances.location[c], "amount": balances.amount[c],
         })  # fmt: skip
     return gross

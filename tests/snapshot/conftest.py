@@ -19,7 +19,8 @@ def request_for(tmp_path: Path) -> Callable[..., StageRequest]:
         work = tmp_path / changes.pop("work", "work")
         work.mkdir(exist_ok=True)
         request = StageRequest(
-            str(snapshot), work, AS_OF, "USD", collateral_schedules=frozenset({"coins", "dollars"}), margin_schedules=frozenset({"majors"}), threads=2,
+            str(snapshot), work, AS_OF, "USD", collateral_schedules=frozenset({"coins", "dollars"}),
+            margin_schedules=frozenset({"majors"}), threads=2,
         )  # fmt: skip
         return replace(request, **changes)
 

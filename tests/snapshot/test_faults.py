@@ -83,9 +83,11 @@ CASES: dict[str, tuple[Change, tuple[Any, ...]]] = {
     "null account": (put("positions", 1, account_id=None), ("positions", "account_id", "not null", 1, ("null / BTC-PERP",))),
     "null quantity": (put("collateral", 3, quantity=None), ("collateral", "quantity", "not null", 1, ("A1 / ETH",))),
     "NaN": (put("positions", 0, quantity=math.nan), ("positions", "quantity", "finite", 1, ("A1 / BTC-PERP",))),
-    "infinity in an optional column": (put("positions", 1, accrued_funding=math.inf), ("positions", "accrued_funding", "finite", 1, ("A1 / BTC-PERP",))),
+    "infinity in an optional column": (put("positions", 1, accrued_funding=math.inf),
+        ("positions", "accrued_funding", "finite", 1, ("A1 / BTC-PERP",))),
     "NaN price": (put("assets", 1, price=math.nan), ("assets", "price", "finite", 1, ("ETH",))),
-    "integer beyond a double": (every("collateral", quantity=2**60 + 1), ("collateral", "quantity", "exact", 5, ("A1 / ETH", "A1 / USDC", "B1 / USD"))),
+    "integer beyond a double": (every("collateral", quantity=2**60 + 1),
+        ("collateral", "quantity", "exact", 5, ("A1 / ETH", "A1 / USDC", "B1 / USD"))),
     "choice": (put("instruments", 0, kind="swap"), ("instruments", "kind", "choices", 1, ("BTC-PERP",))),
     "margin mode": (put("positions", 3, margin_mode="portfolio"), ("positions", "margin_mode", "choices", 1, ("A2 / ETH-SPOT",))),
     "duplicate account": (add("accounts", account_id="A1", owner_id="O2"), ("accounts", "account_id", "unique key", 2, ("A1",))),
@@ -113,7 +115,8 @@ CASES: dict[str, tuple[Change, tuple[Any, ...]]] = {
     "unknown collateral schedule": (
         put("assets", 2, collateral_schedule="gold"), ("assets", "collateral_schedule", "known collateral schedule", 1, ("USDC",)),
     ),
-    "unknown margin schedule": (put("instruments", 3, margin_schedule="x"), ("instruments", "margin_schedule", "known margin schedule", 1, ("WTI-FUT",))),
+    "unknown margin schedule": (put("instruments", 3, margin_schedule="x"),
+        ("instruments", "margin_schedule", "known margin schedule", 1, ("WTI-FUT",))),
     "unknown model": (put("accounts", 2, margin_model="pm"), ("accounts", "margin_model", "known margin model", 1, ("B1",))),
     "option without strike": (put("instruments", 2, strike=None), ("instruments", "strike", "option has strike", 1, ("BTC-CALL",))),
     "option without expiry": (put("instruments", 2, expiry=None), ("instruments", "expiry", "option has expiry", 1, ("BTC-CALL",))),
@@ -129,14 +132,16 @@ CASES: dict[str, tuple[Change, tuple[Any, ...]]] = {
     "margin without isolated": (
         put("positions", 0, isolated_margin=5.0), ("positions", "isolated_margin", "isolated margin only when isolated", 1, ("A1 / BTC-PERP",)),
     ),
-    "isolated in the cross pool": (put("positions", 4, pool_id="cross"), ("positions", "pool_id", "isolated pool is not cross", 1, ("A2 / BTC-PERP",))),
+    "isolated in the cross pool": (put("positions", 4, pool_id="cross"),
+        ("positions", "pool_id", "isolated pool is not cross", 1, ("A2 / BTC-PERP",))),
     "leverage of zero": (put("positions", 1, leverage=0.0), ("positions", "leverage", "leverage above zero", 1, ("A1 / BTC-PERP",))),
     "multiplier of zero": (put("accounts", 0, margin_multiplier=0.0), ("accounts", "margin_multiplier", "multiplier above zero", 1, ("A1",))),
     "price of zero": (put("assets", 0, price=0.0), ("assets", "price", "price above zero", 1, ("BTC",))),
     "mark of zero": (put("instruments", 0, mark_price=0.0), ("instruments", "mark_price", "mark above zero", 1, ("BTC-PERP",))),
     "inverse mark below zero": (put("instruments", 1, mark_price=-1.0), ("instruments", "mark_price", "inverse mark above zero", 1, ("ETH-INV",))),
     "inverse entry of zero": (put("positions", 2, entry_price=0.0), ("positions", "entry_price", "inverse entry above zero", 1, ("A1 / ETH-INV",))),
-    "contract size of zero": (put("instruments", 0, contract_size=0.0), ("instruments", "contract_size", "contract size above zero", 1, ("BTC-PERP",))),
+    "contract size of zero": (put("instruments", 0, contract_size=0.0),
+        ("instruments", "contract_size", "contract size above zero", 1, ("BTC-PERP",))),
     "netting group across owners": (
         every("accounts", netting_group="G"), ("accounts", "netting_group", "netting group of one owner", 3, ("G",)),
     ),
@@ -212,6 +217,7 @@ def test_first_five_keys_in_order_and_all_rows_counted(tmp_path, request_for):
 
 def test_schedules_that_models_make_needless(tmp_path, request_for):
     """A future may take its underlying's schedule if the model nets by underlying; P&L added as a value needs no haircut."""
+
     def change(tables: Tables) -> None:
         tables["assets"][3]["margin_schedule"] = "majors"
         tables["instruments"][3] |= {"margin_schedule": None, "settle": "WTI"}

@@ -114,7 +114,9 @@ def test_types_that_say_the_same(tmp_path, request_for):
 def contents(folder: Path) -> dict[str, bytes]:
     """The bytes of everything that may not depend on how the input was cut up."""
     skipped = {"inputs.json", "quality.arrow"}
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in skipped}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in skipped
+    }
 
 
 def many_lots(seed: int, positions: int = 6_000, accounts: int = 5_000) -> dict[str, list[dict[str, object]]]:
@@ -122,7 +124,10 @@ def many_lots(seed: int, positions: int = 6_000, accounts: int = 5_000) -> dict[
     rng = random.Random(seed)
     tables = small_book()
     names = [f"acct{n}" for n in range(accounts)]
-    tables["accounts"] = [{"account_id": name, "owner_id": f"own{rng.randrange(900)}", "segment": rng.choice([None, "pro"]), "max_leverage": rng.choice([None, 5.0])} for name in names]
+    tables["accounts"] = [
+        {"account_id": name, "owner_id": f"own{rng.randrange(900)}", "segment": rng.choice([None, "pro"]), "max_leverage": rng.choice([None, 5.0])}
+        for name in names
+    ]
     tables["positions"] = [
         {
             "account_id": names[int(rng.random() ** 3 * accounts)], "instrument_id": rng.choice(["BTC-PERP", "ETH-INV", "WTI-FUT"]),
