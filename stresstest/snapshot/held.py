@@ -98,9 +98,8 @@ def _margin_schedules(session: Session) -> list[Finding]:
         rows = f"FROM {_WITH_ACCOUNT} WHERE i.covered AND coalesce(a.margin_model NOT IN ({models}), true)"
         with session.reading("positions"):
             findings += _fault(
-                session, "instruments", "margin_schedule", rule, "held, without a margin schedule,
-                by accounts whose model does not net by underlying",
-                hint,
+                session, "instruments", "margin_schedule", rule,
+                "held, without a margin schedule, by accounts whose model does not net by underlying", hint,
                 f"SELECT DISTINCT i.instrument_id {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}",
             )  # fmt: skip
     return findings
