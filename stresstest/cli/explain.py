@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -43,5 +44,9 @@ def explain(
 
     from stresstest.cli.explain_view import explain_view
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
-    console.print(explain_view(explained))
+    if sys.stdout.isatty():
+        Console(highlight=False).print(explain_view(explained))
+    else:
+        text = StringIO()
+        Console(file=text, width=WIDTH_OF_A_FILE, highlight=False).print(explain_view(explained))
+        print("\n".join(line.rstrip() for line in text.getvalue().splitlines()))

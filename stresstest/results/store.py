@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from stresstest.tables import SCHEMA_VERSION, Table, Type
 
 ROW_GROUP = 131_072
 """Rows a row group: fixed, so that bytes do not depend on how a frame was put together."""
+
+PART_ROWS = 4_096
+"""Rows from which a part of a table stays a file of its own."""
 
 _POLARS: Mapping[Type, pl.DataType | type[pl.DataType]] = {
     "string": pl.String,
@@ -97,10 +101,17 @@ def write_table(frame: pl.DataFrame, table: Table, path: Path, scenarios: Sequen
     The same rows give the same bytes whatever their order and however the frame was put together. See `conform` for
     the order of rows and for what is refused.
     """
-    fields = [pa.field(c.name, _ARROW[c.type], c.nullable, {"doc": c.doc, **({"unit": c.unit} if c.unit else {})}) for c in table.columns]
-    schema = pa.schema(fields, {"table": table.name, "schema_version": str(SCHEMA_VERSION)})
     # One chunk a column: the writer starts pages at chunk borders, which depend on how the frame came to be.
-    arrow = conform(frame, table, scenarios).rechunk().to_arrow().cast(schema).combine_chunks()
+    arrow = conform(frame, table, scenarios).rechunk().to_arrow().cast(_arrow_schema(table)).combine_chunks()
+    return _write(arrow, table, path)
+
+
+def _arrow_schema(table: Table) -> pa.Schema:
+    fields = [pa.field(c.name, _ARROW[c.type], c.nullable, {"doc": c.doc, **({"unit": c.unit} if c.unit else {})}) for c in table.columns]
+    return pa.schema(fields, {"table": table.name, "schema_version": str(SCHEMA_VERSION)})
+
+
+def _write(arrow: pa.Table, table: Table, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Dictionaries for text alone: figures hardly repeat, and looking for repeats takes half the time.
     text = [column.name for column in table.columns if column.type == "string"]
@@ -131,16 +142,47 @@ class PartWriter:
 
 
 def finish_parts(parts: Path, folder: Path, table: Table) -> None:
-    """Move the parts of a table into a result folder; none becomes an empty file, one becomes `NAME.parquet`."""
-    files = sorted((parts / table.name).glob("*.parquet"))
-    if not files:
+    """Make a table of a result folder from its parts, which stay; only one, or none, becomes `NAME.parquet`.
+
+    The parts are still there when the run is interrupted after this, and taken up again. Those of few rows are
+    joined with those after them, so that a table is never made of many tiny files.
+    """
+    waiting: list[Path] = []
+    joined = 0
+    for file in sorted((parts / table.name).glob("*.parquet")):
+        waiting.append(file)
+        joined += int(pq.read_metadata(file).num_rows)
+        if joined >= PART_ROWS:
+            _join(waiting, folder, table)
+            waiting, joined = [], 0
+    _join(waiting, folder, table)
+    written = files_of(folder, table.name)
+    if not written:
         write_table(empty(table), table, folder / f"{table.name}.parquet")
-    elif len(files) == 1:
-        files[0].rename(folder / f"{table.name}.parquet")
+    elif len(written) == 1:
+        written[0].rename(folder / f"{table.name}.parquet")
+        (folder / table.name).rmdir()
+
+
+def _join(files: Sequence[Path], folder: Path, table: Table) -> None:
+    """One part from consecutive ones, named after the first of them."""
+    if not files:
+        return
+    target = folder / table.name / files[0].name
+    target.parent.mkdir(exist_ok=True)
+    if len(files) == 1:
+        _link(files[0], target)
     else:
-        (folder / table.name).mkdir()
-        for file in files:
-            file.rename(folder / table.name / file.name)
+        whole = pa.concat_tables([pq.ParquetFile(file).read() for file in files])
+        _write(whole.cast(_arrow_schema(table)).combine_chunks(), table, target)
+
+
+def _link(file: Path, target: Path) -> None:
+    """A second name of a file; a copy where the file system has none."""
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, target)
 
 
 def files_of(folder: Path, name: str) -> tuple[Path, ...]:

@@ -6,7 +6,7 @@ import ctypes
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,7 @@ def locked_work_folder(target: Path, plan_hash: str) -> Iterator[Path]:
     Raises:
         StressTestError: locked, when another run writes to the same target; environment, when the place cannot be written.
     """
+    made = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(target.parent / f".{target.name}.lock", timeout=0)
@@ -73,6 +74,16 @@ def locked_work_folder(target: Path, plan_hash: str) -> Iterator[Path]:
         # Removed while held: whoever opened it meanwhile sees that its file is gone and asks again.
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+        _remove_empty(made)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Folders made for a target that did not come to be; innermost first, up to the first that holds something."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def cannot_write(place: Path, error: OSError) -> StressTestError:

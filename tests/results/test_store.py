@@ -101,7 +101,7 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path):
         store.read_table(tmp_path, "owner_scenario")
 
 
-def test_parts_of_an_interrupted_run_are_replaced_and_become_one_table(tmp_path: Path):
+def test_parts_of_an_interrupted_run_are_replaced_and_tiny_ones_joined(tmp_path: Path):
     write = store.PartWriter(tmp_path / "parts", ("s",))
     for number, owner in ((20_000, "cyd"), (0, "ann"), (10_000, "bob"), (0, "ann")):
         write(ACCOUNT_SCENARIO, number, figures((owner, "a", "s")))
@@ -110,15 +110,29 @@ def test_parts_of_an_interrupted_run_are_replaced_and_become_one_table(tmp_path:
     (tmp_path / "result").mkdir()
     store.finish_parts(tmp_path / "parts", tmp_path / "result", ACCOUNT_SCENARIO)
     store.finish_parts(tmp_path / "parts", tmp_path / "result", POOL_SCENARIO)
+    assert store.files_of(tmp_path / "result", "account_scenario") == (tmp_path / "result" / "account_scenario.parquet",)
     assert store.read_table(tmp_path / "result", "account_scenario", ["owner_id"])["owner_id"].to_list() == ["ann", "bob", "cyd"]
-    assert len(store.files_of(tmp_path / "result", "account_scenario")) == 3
     assert store.rows_of(tmp_path / "result", "pool_scenario") == 0
 
 
-def test_a_single_part_becomes_a_file(tmp_path: Path):
-    store.PartWriter(tmp_path / "parts", ("s",))(ACCOUNT_SCENARIO, 0, figures(("ann", "a", "s")))
+def test_joined_parts_have_the_bytes_of_one_that_was_never_cut(tmp_path: Path):
+    write = store.PartWriter(tmp_path / "parts", ("s",))
+    for number, owner in enumerate(("ann", "bob")):
+        write(ACCOUNT_SCENARIO, number, figures((owner, owner, "s")))
     store.finish_parts(tmp_path / "parts", tmp_path, ACCOUNT_SCENARIO)
-    assert store.files_of(tmp_path, "account_scenario") == (tmp_path / "account_scenario.parquet",)
+    whole = store.write_table(figures(("ann", "ann", "s"), ("bob", "bob", "s")), ACCOUNT_SCENARIO, tmp_path / "whole.parquet")
+    assert (tmp_path / "account_scenario.parquet").read_bytes() == whole.read_bytes()
+
+
+def test_large_parts_stay_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store, "PART_ROWS", 2)
+    write = store.PartWriter(tmp_path / "parts", ("s", "t"))
+    write(ACCOUNT_SCENARIO, 0, figures(("ann", "a", "s"), ("ann", "a", "t")))
+    for number, owner in ((1, "bob"), (2, "cyd"), (3, "dan")):
+        write(ACCOUNT_SCENARIO, number, figures((owner, "a", "s")))
+    store.finish_parts(tmp_path / "parts", tmp_path, ACCOUNT_SCENARIO)
+    assert [int(pq.read_metadata(file).num_rows) for file in store.files_of(tmp_path, "account_scenario")] == [2, 2, 1]
+    assert store.read_table(tmp_path, "account_scenario")["owner_id"].to_list() == ["ann", "ann", "bob", "cyd", "dan"]
 
 
 def test_a_missing_table_is_named(tmp_path: Path):

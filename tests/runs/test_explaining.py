@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+from generated.books import BookSpec
+
+from stresstest.config import load_run
+from stresstest.errors import ExitCode, StressTestError
+from stresstest.results.store import read_table, write_table
+from stresstest.runs.console import Silent
+from stresstest.runs.explaining import explain_run
+from stresstest.runs.pipeline import execute
+from stresstest.runs.planning import plan
+from stresstest.tables import ACCOUNT_SCENARIO, DETAIL, MEASURES
+
+
+class Listening(Silent):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@pytest.fixture(scope="module")
+def finished(book: BookSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return execute(plan(load_run(book.run_file), tmp_path_factory.mktemp("explained") / "out")).folder
+
+
+def test_the_explanation_agrees_with_every_row_of_the_run(finished: Path):
+    rows = read_table(finished, "account_scenario").to_dicts()
+    for row in (rows[0], rows[len(rows) // 2], rows[-1]):
+        console = Listening()
+        document = explain_run(finished, row["account_id"], row["scenario_id"], console=console)
+        assert console.warnings == []
+        assert document["account"]["status"] == row["status"]
+        scale = max(1.0, *(abs(row[measure.name]) for measure in MEASURES))
+        for measure in MEASURES:
+            assert document["account"][measure.name] == pytest.approx(row[measure.name], rel=1e-9, abs=1e-9 * scale)
+
+
+def test_a_figure_that_differs_is_warned_of(finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path / "run")
+    for table in (DETAIL, ACCOUNT_SCENARIO):
+        frame = read_table(tmp_path / "run", table.name).with_columns(pl.col("equity") + 1.0)
+        write_table(frame, table, tmp_path / "run" / f"{table.name}.parquet", ["base"])
+    console = Listening()
+    account = read_table(finished, "detail")["account_id"][0]
+    explain_run(tmp_path / "run", account, "base", console=console)
+    assert [text.partition(":")[0] for text in console.warnings] == ["equity"]
+
+
+@pytest.mark.parametrize(("account", "scenario", "words"), [("nobody", "base", "no account nobody"), (None, "nothing", "no scenario `nothing`")])
+def test_an_unknown_account_or_scenario_is_a_usage_error(finished: Path, account: str | None, scenario: str, words: str):
+    known = read_table(finished, "account_summary")["account_id"][0]
+    with pytest.raises(StressTestError, match=words) as caught:
+        explain_run(finished, account or known, scenario)
+    assert caught.value.exit_code == ExitCode.CONFIGURATION
+
+
+def test_a_snapshot_that_changed_names_the_table(book: BookSpec, finished: Path, tmp_path: Path):
+    shutil.copytree(book.snapshot, tmp_path / "snapshot")
+    collateral = tmp_path / "snapshot" / "collateral.parquet"
+    pl.read_parquet(collateral).with_columns(pl.col("quantity") * 2).write_parquet(collateral)
+    account = read_table(finished, "account_summary")["account_id"][0]
+    with pytest.raises(StressTestError, match="not the one of the run") as caught:
+        explain_run(finished, account, "base", str(tmp_path / "snapshot"))
+    assert [fault.table for fault in caught.value.faults] == ["collateral"]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path):
+    with pytest.raises(StressTestError, match="not the folder of a finished run"):
+        explain_run(tmp_path, "a", "base")

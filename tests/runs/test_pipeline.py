@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from generated.books import BookSpec, write_book
+
+from stresstest.config import load_run
+from stresstest.errors import ExitCode, Reason, StressTestError
+from stresstest.results.documents import read_document
+from stresstest.results.identity import Identity, recomputed_id
+from stresstest.results.manifest import Manifest
+from stresstest.results.store import read_table, sha256_of, table_sha256
+from stresstest.runs import pipeline
+from stresstest.runs.console import Advance, Silent
+from stresstest.runs.folders import locked_work_folder
+from stresstest.runs.pipeline import Outcome, execute
+from stresstest.runs.planning import plan
+from stresstest.tables import RESULT_TABLES
+
+
+def run(book: BookSpec, out: Path, *, force: bool = False, console: Silent | None = None, **overrides: Any) -> Outcome:
+    return execute(plan(load_run(book.run_file, overrides), out), console, force=force, command=("stresstest", "run", "run.yaml"))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {table.name: table_sha256(folder, table.name) for table in RESULT_TABLES}
+
+
+def manifest(folder: Path) -> Manifest:
+    return read_document(Manifest, folder / "manifest.json")
+
+
+@pytest.fixture(scope="module")
+def finished(book: BookSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(book, tmp_path_factory.mktemp("finished") / "out").folder
+
+
+def test_a_run_leaves_the_result_folder_and_nothing_else(finished: Path):
+    assert [path.name for path in finished.parent.iterdir()] == ["out"]
+    expected = {"summary.json", "result.json", "manifest.json", "inputs", *(f"{table.name}.parquet" for table in RESULT_TABLES)}
+    assert {path.name for path in finished.iterdir()} == expected
+
+
+def test_every_table_has_its_columns(finished: Path):
+    for table in RESULT_TABLES:
+        assert tuple(read_table(finished, table.name).columns) == table.names
+
+
+def test_the_manifest_has_what_the_folder_has(finished: Path):
+    stated = manifest(finished)
+    assert {name: record.sha256 for name, record in stated.tables.items()} == hashes(finished)
+    assert stated.reports == {"summary.json": sha256_of(finished / "summary.json")}
+    assert {each.table for each in stated.inputs} == {"accounts", "assets", "collateral", "instruments", "positions"}
+    assert [stage.name for stage in stated.stages] == ["snapshot", "scenarios", "valuation", "stress", "results"]
+    assert stated.command == ("stresstest", "run", "run.yaml")
+
+
+def test_the_identity_can_be_computed_again(finished: Path):
+    stated = read_document(Identity, finished / "result.json")
+    assert recomputed_id(stated) == stated.result_id == manifest(finished).result_id
+    text = (finished / "result.json").read_text()
+    assert "/" not in json.loads(text)["specification"]["scenarios"]
+    assert str(finished.parent) not in text
+
+
+def test_inputs_are_a_run_file_that_gives_the_same_result(finished: Path, out: Path):
+    again = execute(plan(load_run(finished / "inputs" / "run.json"), out)).folder
+    assert read_document(Identity, again / "result.json") == read_document(Identity, finished / "result.json")
+
+
+@pytest.mark.parametrize("overrides", [{"threads": 1}, {"threads": 7}, {"executor": "processes", "threads": 2}], ids=str)
+def test_tables_are_the_same_bytes_whoever_computes_them(book: BookSpec, finished: Path, out: Path, overrides: dict[str, Any]):
+    folder = run(book, out, **overrides).folder
+    assert hashes(folder) == hashes(finished)
+    assert manifest(folder).result_id == manifest(finished).result_id
+
+
+def test_what_is_kept_is_part_of_the_question(book: BookSpec, finished: Path, out: Path):
+    folder = run(book, out, keep="worst").folder
+    assert manifest(folder).result_id != manifest(finished).result_id
+    assert hashes(folder)["account_summary"] == hashes(finished)["account_summary"]
+    assert read_table(folder, "account_scenario").height < read_table(finished, "account_scenario").height
+
+
+def test_html_is_written_when_asked_for(book: BookSpec, out: Path):
+    folder = run(book, out, **{"output.formats": ["html"]}).folder
+    assert manifest(folder).result_id[:12] in (folder / "report.html").read_text()
+    assert set(manifest(folder).reports) == {"report.html", "summary.json"}
+
+
+def test_a_machine_without_pango_keeps_the_html_and_says_so(book: BookSpec, out: Path, monkeypatch: pytest.MonkeyPatch):
+    def no_pango(html: str, target: Path) -> Path:
+        raise StressTestError(Reason.ENVIRONMENT, "Pango is missing")
+
+    monkeypatch.setattr(pipeline, "render_pdf", no_pango)
+    outcome = run(book, out, **{"output.formats": ["pdf"]})
+    assert outcome.lacking is not None
+    assert outcome.lacking.exit_code == ExitCode.ENVIRONMENT
+    assert (outcome.folder / "report.html").is_file()
+    assert (outcome.folder / "manifest.json").is_file()
+
+
+# ---------------------------------------------------------------- interruption
+
+
+class Interrupting(Silent):
+    """Presses Ctrl-C at the end of a stage, or after its first unit."""
+
+    def __init__(self, at: str, inside: bool = False) -> None:
+        self.at = at
+        self.inside = inside
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Advance]:
+        def advance(units: int) -> None:
+            if name == self.at and self.inside:
+                raise KeyboardInterrupt
+
+        yield advance
+        if name == self.at and not self.inside:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", ["snapshot", "stress", "results"])
+def test_an_interrupted_run_leaves_only_its_work_and_is_taken_up_again(book: BookSpec, finished: Path, out: Path, at: str):
+    with pytest.raises(KeyboardInterrupt):
+        run(book, out, console=Interrupting(at))
+    (work,) = out.parent.iterdir()
+    assert work.name.startswith(".out.work-")
+    staged = (work / "book" / "book.json").stat().st_mtime_ns
+    with pytest.raises(KeyboardInterrupt):
+        run(book, out, console=Interrupting("scenarios"))
+    assert (work / "book" / "book.json").stat().st_mtime_ns == staged
+    folder = run(book, out).folder
+    assert manifest(folder).reused_blocks == (0 if at == "snapshot" else 1)
+    assert hashes(folder) == hashes(finished)
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_a_run_of_several_blocks_resumes_between_them(tmp_path: Path):
+    large = write_book(tmp_path / "large", seed=3, accounts=2_500)
+    whole = run(large, tmp_path / "whole" / "out").folder
+    with pytest.raises(KeyboardInterrupt):
+        run(large, tmp_path / "cut" / "out", console=Interrupting("stress", inside=True), threads=1)
+    resumed = run(large, tmp_path / "cut" / "out").folder
+    assert manifest(resumed).reused_blocks >= 1
+    assert hashes(resumed) == hashes(whole)
+    assert read_table(whole, "account_summary").height == 2_500
+
+
+def test_other_data_under_the_same_name_is_not_taken_for_the_interrupted(book: BookSpec, tmp_path: Path):
+    shutil.copytree(book.folder, tmp_path / "book")
+    moved = BookSpec(tmp_path / "book", book.seed, book.reporting, book.tables, book.margin, book.scenarios)
+    with pytest.raises(KeyboardInterrupt):
+        run(moved, tmp_path / "out", console=Interrupting("stress"))
+    collateral = moved.snapshot / "collateral.parquet"
+    pl.read_parquet(collateral).with_columns(pl.col("quantity") * 2).write_parquet(collateral)
+    folder = run(moved, tmp_path / "out").folder
+    assert manifest(folder).reused_blocks == 0
+    fresh = run(moved, tmp_path / "fresh").folder
+    assert hashes(folder) == hashes(fresh)
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_a_refused_snapshot_leaves_nothing(book: BookSpec, tmp_path: Path):
+    shutil.copytree(book.folder, tmp_path / "book")
+    (tmp_path / "book" / "snapshot" / "positions.parquet").write_bytes(b"PAR1 not really")
+    moved = BookSpec(tmp_path / "book", book.seed, book.reporting, book.tables, book.margin, book.scenarios)
+    with pytest.raises(StressTestError) as caught:
+        run(moved, tmp_path / "results" / "deep" / "out")
+    assert caught.value.exit_code == ExitCode.INPUT_REFUSED
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_locked_target_is_refused_at_once(book: BookSpec, out: Path):
+    with locked_work_folder(out, "0" * 64), pytest.raises(StressTestError) as caught:
+        run(book, out)
+    assert caught.value.exit_code == ExitCode.LOCKED
+
+
+def test_a_finished_run_is_replaced_only_by_force(book: BookSpec, out: Path):
+    first = run(book, out).folder
+    with pytest.raises(StressTestError, match="cannot be written there"):
+        run(book, out)
+    run(book, out, force=True, keep="worst")
+    assert read_document(Identity, first / "result.json").specification["keep"] == "worst"
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
