@@ -6,6 +6,7 @@ from stresstest.errors import Fault
 from stresstest.snapshot.checks import SHOWN_KEYS, Check, Finding, duplicates, find, table_checks
 from stresstest.snapshot.session import Session, list_table, quoted
 from stresstest.snapshot.sources import literal
+from stresstest.snapshot.typing_sql import default_value, inexact_name, large_integers
 from stresstest.tables import table
 
 
@@ -33,17 +34,19 @@ def load_accounts(session: Session) -> list[Finding]:
     Without an accounts table the accounts are those that positions and collateral name.
     """
     derived = not session.has("accounts")
+    given = [name for name in table("accounts").names if session.has("accounts", name) and name not in ("account_id", "owner_id")]
     if derived:
         names = "SELECT account_id FROM raw_positions UNION SELECT account_id FROM raw_collateral"
-        source = f"SELECT n.account_id, r.* EXCLUDE (account_id) FROM ({names}) n LEFT JOIN raw_accounts r ON false WHERE n.account_id IS NOT NULL"
-        source = f"SELECT * REPLACE ('default' AS margin_model, 1.0 AS margin_multiplier) FROM ({source})"
+        source = f"SELECT account_id, account_id AS owner_id FROM ({names}) WHERE account_id IS NOT NULL"
     else:
-        source = "SELECT * FROM raw_accounts"
+        wide = [*given, *(inexact_name(name) for name in large_integers(table("accounts"), session.types["accounts"]))]
+        source = f"SELECT {', '.join(['account_id', 'coalesce(owner_id, account_id) AS owner_id', *wide])} FROM raw_accounts"
+    # Columns that the file lacks join after the sort: a million constants need no ordering.
+    defaults = [f", {default_value(column)} AS {column.name}" for column in table("accounts").columns[2:] if column.name not in given]
     with session.reading("positions" if derived else "accounts"):
         session.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE accounts AS "
-            "SELECT CAST(row_number() OVER (ORDER BY owner_id, account_id) - 1 AS INTEGER) AS code, * "
-            f"FROM (SELECT * REPLACE (coalesce(owner_id, account_id) AS owner_id) FROM ({source}))"
+            f"CREATE OR REPLACE TEMP TABLE accounts AS SELECT *{''.join(defaults)} FROM "
+            f"(SELECT CAST(row_number() OVER (ORDER BY owner_id, account_id) - 1 AS INTEGER) AS code, * FROM ({source}))"
         )
     findings: list[Finding] = []
     if not derived:

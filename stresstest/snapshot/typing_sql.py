@@ -95,10 +95,14 @@ def _inexact(name: str) -> str:
     return f"coalesce({column} NOT BETWEEN -{_EXACT_INTEGERS} AND {_EXACT_INTEGERS} AND {there_and_back}, false)"
 
 
+def default_value(column: Column) -> str:
+    """SQL for the default of a column, null where it has none."""
+    value = "NULL" if column.default is None else literal(column.default) if isinstance(column.default, str) else repr(column.default)
+    return f"CAST({value} AS {_SQL[column.type]})"
+
+
 def _expression(column: Column, types: dict[str, str]) -> str:
-    kind = _SQL[column.type]
-    default = "NULL" if column.default is None else literal(column.default) if isinstance(column.default, str) else repr(column.default)
     if column.name not in types:
-        return f"CAST({default} AS {kind})"
-    value = f'CAST("{column.name}" AS {kind})'
-    return value if column.default is None else f"coalesce({value}, CAST({default} AS {kind}))"
+        return default_value(column)
+    value = f'CAST("{column.name}" AS {_SQL[column.type]})'
+    return value if column.default is None else f"coalesce({value}, {default_value(column)})"
