@@ -16,11 +16,15 @@ import numpy as np
 import polars as pl
 from venue import calls, cushion
 from venue import trades as trading
-from venue.market import Listing, assets, instruments, listings
+from venue.holdings import Market, market, net_positions
+from venue.listings import Listing, listings
 from venue.members import Members, members
-from venue.official_margin import INITIAL, MAINTENANCE, Margins, Market, margins, market, net_positions
+from venue.official_margin import INITIAL, MAINTENANCE, Margins, margins
 from venue.planted import BY_ACCOUNT, with_styles
-from venue.shocks import deltas
+from venue.prices import instruments
+from venue.shocks import deltas, shocked_markets
+from venue.trading_day import trade_one_day
+from venue.underlyings import assets
 
 SEED = 20261113
 DAYS = (datetime(2026, 11, 12, 21, tzinfo=UTC), datetime(2026, 11, 13, 21, tzinfo=UTC))
@@ -74,10 +78,8 @@ def _closed(
     expected[list(weak.call)] = 1
     expected[list(weak.liquidation)] = 2
     if not np.array_equal(figures.status, expected):
-        wrong = np.flatnonzero(figures.status != expected)
-        raise ValueError(
-            f"{len(wrong)} accounts have another status than planned: {[(who.accounts['account_id'][int(w)], int(figures.status[w]), int(expected[w])) for w in wrong[:8]]}"
-        )
+        wrong = who.accounts["account_id"].filter(pl.Series(figures.status != expected))
+        raise ValueError(f"{len(wrong)} accounts have another status than planned: {', '.join(wrong.head(5))}")
     return Day(as_of, i, a, m, trades, table, collateral, figures)
 
 
@@ -88,11 +90,12 @@ def make_days() -> tuple[Members, Day, Day]:
     a = assets(0, DAYS[0], rng)
     i = instruments(listed, a, 0, DAYS[0], rng)
     m = market(i, a)
+    shocks = shocked_markets(m, i, a, DAYS[0])
     who = with_styles(members(rng))
     trades = trading.open_trades(who, listed, m, deltas(m, i, DAYS[0]), rng)
     h = net_positions(trading.positions(trades, who, listed), who.accounts, m)
     mixes = cushion.pool_mixes(cushion.token_mixes(who, m, rng), h, m)
-    dollars = cushion.posted_dollars(h, m, i, a, who, mixes, _thin(who, rng), DAYS[0], rng)
+    dollars = cushion.posted_dollars(h, m, who, mixes, _thin(who, rng), shocks, rng)
     collateral = cushion.collateral(h, m, who, mixes, dollars, rng)
     margin = trades.isolated_margin.copy()
     rows = _isolated_rows(trades, who, listed)
@@ -103,18 +106,18 @@ def make_days() -> tuple[Members, Day, Day]:
             margin[row] = round(float(dollars[pool] / m.value[m.settle[trades.instrument[row]]]), 6)
     trades = replace(trades, isolated_margin=margin)
     table = trading.positions(trades, who, listed)
-    weak = calls.choose_weak(table, collateral, who, m, *EARLIER_WEAK, calls.Weak({}, {}), rng)
+    weak = calls.choose_weak(table, collateral, who, m, *EARLIER_WEAK, calls.Weak({}, {}), shocks, rng)
     first = _closed(DAYS[0], i, a, trades, collateral, who, listed, weak)
 
     a = assets(1, DAYS[1], rng)
     i = instruments(listed, a, 1, DAYS[1], rng)
     m = market(i, a)
     planted = {k for k, name in enumerate(names) if name in BY_ACCOUNT}
-    trades, flows = trading.trade_one_day(first.trades, listed, m, weak.accounts | planted, rng)
+    trades, flows = trade_one_day(first.trades, listed, m, weak.accounts | planted, rng)
     collateral = calls.booked(first.collateral, who, m, flows)
     movers = rng.choice(who.accounts.height, size=90, replace=False)
     collateral = cushion.scaled(collateral, {names[k]: float(f) for k, f in zip(movers, rng.uniform(0.97, 1.08, len(movers)), strict=True)})
-    weak = calls.choose_weak(trading.positions(trades, who, listed), collateral, who, m, *LATER_WEAK, weak, rng)
+    weak = calls.choose_weak(trading.positions(trades, who, listed), collateral, who, m, *LATER_WEAK, weak, shocked_markets(m, i, a, DAYS[1]), rng)
     second = _closed(DAYS[1], i, a, trades, collateral, who, listed, weak)
     return who, first, second
 

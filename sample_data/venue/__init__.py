@@ -1,0 +1,1 @@
+"""The sample venue: what is listed, who trades, and the venue's own margin system."""

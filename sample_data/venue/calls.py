@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from venue import cushion
-from venue.market import COLLATERAL_ASSETS
+from venue.holdings import Holdings, Market, net_positions, position_values, posted_tokens
 from venue.members import Members
-from venue.official_margin import (
-    INITIAL,
-    MAINTENANCE,
-    Floats,
-    Holdings,
-    Margins,
-    Market,
-    margin_balances,
-    margins,
-    net_positions,
-    position_share,
-    posted_tokens,
-    requirements,
-)
+from venue.official_margin import INITIAL, MAINTENANCE, margin_balances, margins, position_share, requirements
+from venue.underlyings import COLLATERAL_ASSETS, Floats
 
 _FIRST_PLACE = {asset: places[0][0] for asset, places in cushion.PLACES.items()}
 
@@ -105,11 +94,13 @@ def choose_weak(
     calls: int,
     liquidations: int,
     before: Weak,
+    shocks: Sequence[Market],
     rng: np.random.Generator,
 ) -> Weak:
-    """Accounts that can be put into a call, or into liquidation, and still have equity; of all segments but market makers.
+    """Accounts that can be put into a call, or into liquidation, and keep their equity, also after most `shocks`; no market makers.
 
-    Most of those that were weak the day `before` still are; the others have paid.
+    (Else their owners would default in every scenario, and hide what the scenarios are about.) Most of those that were weak the day
+    `before` still are; the others have paid.
     """
     accounts = members.accounts
     h = net_positions(positions, accounts, m)
@@ -120,27 +111,33 @@ def choose_weak(
     loans = accounts["account_id"].is_in(collateral.filter(pl.col("quantity") < 0)["account_id"].unique().to_list()).to_numpy()
     candidates = np.flatnonzero((pools == 1) & client & ~loans & (size > 400.0))
     shares = dict(zip(candidates.tolist(), rng.uniform(0.86, 0.97, len(candidates)).round(3).tolist(), strict=True))
-    in_call = margins(accounts, positions, _withdrawn(positions, collateral, members, m, shares, INITIAL), m)
     lower = dict.fromkeys(shares, 0.9)
-    in_liquidation = margins(accounts, positions, _withdrawn(positions, collateral, members, m, lower, MAINTENANCE), m)
 
-    def alive(figures: Margins, status: int) -> list[int]:
-        return [a for a in candidates.tolist() if figures.status[a] == status and figures.equity[a] > 0.3 * size[a]]
+    def able(share: dict[int, float], version: int, status: int) -> list[int]:
+        """Candidates that get that status with collateral for that share of the requirement, and mostly survive."""
+        withdrawn = _withdrawn(positions, collateral, members, m, share, version)
+        figures = margins(accounts, positions, withdrawn, m)
+        survived = np.zeros(accounts.height, dtype=np.int64)
+        tokens = posted_tokens(h, m, accounts, withdrawn)
+        for after in shocks:
+            equity = (tokens * after.value).sum(axis=1) + np.bincount(h.pool, position_values(h, after), len(h.pool_account))
+            survived += np.bincount(h.pool_account, equity, accounts.height) > 0.0
+        return [a for a in candidates.tolist() if figures.status[a] == status and figures.equity[a] > 0.0 and survived[a] >= len(shocks) - 1]
 
     segments, owner = accounts["segment"].to_list(), accounts["owner_id"].to_list()
     turn = ["retail", "hedge_fund", "clearing_client", "prop", "corporate", "clearing_client", "hedge_fund", "prop"]
 
-    def spread(able: list[int], count: int, still: list[int], taken: set[int]) -> list[int]:
+    def spread(fit: list[int], count: int, still: list[int], taken: set[int]) -> list[int]:
         """Those that still are, then one account an owner, the segments in turn."""
-        chosen = [a for a in still if a in able][:count]
-        order = rng.permutation(able).tolist()
+        chosen = [a for a in still if a in fit][:count]
+        order = rng.permutation(fit).tolist()
         while len(chosen) < count:
             owners = {owner[a] for a in (*chosen, *taken)}
             chosen.append(next(a for a in order if segments[a] == turn[len(chosen) % len(turn)] and owner[a] not in owners))
         return chosen
 
-    liquidation = spread(alive(in_liquidation, 2), liquidations, list(before.liquidation), set(before.call))
-    call = spread(alive(in_call, 1), calls, list(before.call)[: calls // 2], set(liquidation))
+    liquidation = spread(able(lower, MAINTENANCE, 2), liquidations, list(before.liquidation), set(before.call))
+    call = spread(able(shares, INITIAL, 1), calls, list(before.call)[: calls // 2], set(liquidation))
     return Weak({a: shares[a] for a in call}, {a: lower[a] for a in liquidation})
 
 

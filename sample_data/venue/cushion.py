@@ -6,18 +6,18 @@ most, survives the coarse shocks of `shocks.py`. A few owners keep less: they ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from venue.market import COLLATERAL_ASSETS
+from venue.holdings import Holdings, Market, position_values
 from venue.members import Members
-from venue.official_margin import INITIAL, Floats, Holdings, Market, margin_balances, position_share, position_values, requirements
+from venue.official_margin import INITIAL, margin_balances, position_share, requirements
 from venue.planted import BY_ACCOUNT
-from venue.shocks import SHOCKS, shocked
+from venue.underlyings import COLLATERAL_ASSETS, Floats
 
 # style -> tokens with weights; an account draws a few of them
 _MIXES: dict[str, dict[str, float]] = {
@@ -138,15 +138,7 @@ def dollars_for_balance(h: Holdings, m: Market, accounts: pl.DataFrame, mixes: F
 
 
 def posted_dollars(
-    h: Holdings,
-    m: Market,
-    instruments: pl.DataFrame,
-    assets: pl.DataFrame,
-    members: Members,
-    mixes: Floats,
-    thin: npt.NDArray[np.bool_],
-    as_of: datetime,
-    rng: np.random.Generator,
+    h: Holdings, m: Market, members: Members, mixes: Floats, thin: npt.NDArray[np.bool_], shocks: Sequence[Market], rng: np.random.Generator
 ) -> Floats:
     """Dollars posted per pool: above the initial requirement, and (cross pools) enough for the coarse shocks times a cushion of the account's own."""
     needs = requirements(h, m, members.accounts)
@@ -154,7 +146,6 @@ def posted_dollars(
     isolated = np.array([name != "cross" for name in h.pool_names])
     spare = 1.06 + rng.gamma(1.6, 0.35, pools)
     dollars = dollars_for_balance(h, m, members.accounts, mixes, needs[INITIAL] * spare, INITIAL)
-    currency = dict(zip(assets["asset"], assets["price_currency"], strict=True))
     cushion = np.where(rng.random(pools) < 0.78, rng.uniform(1.25, 2.6, pools), rng.uniform(1.02, 1.25, pools))
     # Brokers let their clients keep more: a client in default is a broker in default.
     retail = (members.accounts["segment"] == "retail").to_numpy()[h.pool_account]
@@ -163,8 +154,7 @@ def posted_dollars(
     for pool in np.flatnonzero(~isolated):
         case = BY_ACCOUNT.get(members.accounts["account_id"][int(h.pool_account[pool])])
         cushion[pool] = case.cushion if case else cushion[pool]
-    for shock in SHOCKS:
-        after = shocked(m, instruments, as_of, shock, currency)
+    for after in shocks:
         loss = -np.bincount(h.pool, position_values(h, after), pools)
         kept = (mixes * (after.value / m.value)).sum(axis=1)
         wanted = cushion * (loss + 0.6 * needs[0]) / np.maximum(kept, 0.2)

@@ -11,8 +11,10 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from venue.market import BY_ASSET, YEAR_SECONDS, bachelier, black
-from venue.official_margin import Floats, Market
+from venue.holdings import Market
+from venue.listings import YEAR_SECONDS
+from venue.prices import bachelier, black
+from venue.underlyings import BY_ASSET, Floats
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ SHOCKS = (
     Shock((("JPY", -0.05), ("EUR", -0.04), ("fx", -0.05), ("metal", -0.04)), (("crypto", 1.8), ("equity", 1.8), ("commodity", 1.6))),
     Shock((("JPY", 0.06), ("equity", -0.04), ("crypto", -0.08)), (("crypto", 0.65), ("equity", 0.75), ("commodity", 0.75))),
 )
+
+
+def shocked_markets(market: Market, instruments: pl.DataFrame, assets: pl.DataFrame, as_of: datetime) -> list[Market]:
+    """The market of a day after each of `SHOCKS`."""
+    currency = dict(zip(assets["asset"], assets["price_currency"], strict=True))
+    return [shocked(market, instruments, as_of, shock, currency) for shock in SHOCKS]
 
 
 def shocked(market: Market, instruments: pl.DataFrame, as_of: datetime, shock: Shock, price_currency: dict[str, str]) -> Market:
