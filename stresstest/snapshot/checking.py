@@ -120,8 +120,7 @@ def _read_holdings(session: Session, files: Files, scratch: Path, complete: bool
     used = {name: _used_rows(session, files, name) for name in files.facts}
     held: list[npt.NDArray[np.bool_]] = []
     for stream, spool, held_by, number in zip(streams, spools, ("instrument", "asset"), (layout.rank.size, layout.assets), strict=True):
-        session.tell(f"reading {stream.table}", "0")
-        collected = collect(session, stream, spool, held_by, number)
+        collected = collect(session, stream, spool, files.rows(stream.table), held_by, number)
         used[stream.table] = collected.rows
         if not collected.clean:
             findings += stream_findings(session, stream)

@@ -86,8 +86,8 @@ def positions_stream(session: Session) -> Stream:
         + ")"
     )
     checks = table_checks(table("positions"), session.types["positions"])
-    checks += [unknown_account("account_code IS NOT NULL")] if has("accounts") else []
-    checks += [unknown_instrument("instrument_code IS NOT NULL")]
+    checks += [unknown_account("account_code IS NOT NULL"), unknown_instrument("instrument_code IS NOT NULL")]
+    checks += [_pool_found("pool")] if pools else []
     if inverse and has("positions", "entry_price"):
         checks.append(
             Check(
@@ -97,6 +97,12 @@ def positions_stream(session: Session) -> Stream:
         )  # fmt: skip
     entry = "coalesce(entry_price, mark_price)"
     plain = f"quantity * {entry}"
+    checks.append(
+        Check(
+            "quantity", "finite value", "quantity times price is beyond the range of a double", "Correct the quantity or the price.",
+            f"coalesce(isfinite(quantity) AND isfinite({entry}) AND NOT isfinite({plain}), false)",
+        )
+    )  # fmt: skip
     columns = {
         "account": "coalesce(account_code, -1)",
         "instrument": "coalesce(instrument_code, -1)",
@@ -134,7 +140,8 @@ def collateral_stream(session: Session) -> Stream:
         + ")"
     )
     checks = table_checks(table("collateral"), session.types.get("collateral", {}))
-    checks += [unknown_account("account_code IS NOT NULL")] if has("accounts") else []
+    checks += [unknown_account("account_code IS NOT NULL")]
+    checks += [_pool_found("pool_id")] if pools else []
     checks += [
         Check(
             "asset", "known asset", "an asset that the assets table does not have", "Add it to assets.", "(asset IS NOT NULL AND asset_code IS NULL)"
@@ -148,10 +155,19 @@ def collateral_stream(session: Session) -> Stream:
     return Stream("collateral", relation, checks, columns)
 
 
-def collect(session: Session, stream: Stream, spool: Spool, held_by: str, held_count: int) -> Collected:
+def _pool_found(pool: str) -> Check:
+    """Pools were collected with a filter, which a reader may answer from a file's statistics: wrong ones must not hide a pool."""
+    return Check(
+        "pool_id", "statistics agree with rows", "a pool that the file's own statistics deny", "Export the file again with another writer.",
+        f"(account_code IS NOT NULL AND pool_code IS NULL AND coalesce({pool} <> 'cross', false))",
+    )  # fmt: skip
+
+
+def collect(session: Session, stream: Stream, spool: Spool, rows: int, held_by: str, held_count: int) -> Collected:
     """Read a stream once into the spool, testing every row on the way.
 
     Args:
+        rows: how many are expected, for progress.
         held_by: the collected column (`instrument` or `asset`) whose codes count as held, out of `held_count`.
     """
     collected = Collected(held=np.zeros(held_count, np.bool_))
@@ -160,6 +176,7 @@ def collect(session: Session, stream: Stream, spool: Spool, held_by: str, held_c
         reader = session.connection.sql(f"SELECT {select}, {mask(stream.checks)} AS broken FROM {stream.relation}").to_arrow_reader(_BATCH_ROWS)
         for batch in reader:
             collected.rows += batch.num_rows
+            session.tell(f"reading {stream.table}", f"{min(1.0, collected.rows / max(rows, 1)):.3f}")
             if collected.clean and batch.column("broken").to_numpy().any():
                 collected.clean = False
             if collected.clean:  # after a fault nothing is staged, the rows are only counted
