@@ -10,7 +10,7 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
-from stresstest.report.formats import MINUS, MISSING, money
+from stresstest.report.formats import MINUS, MISSING, money, shown
 from stresstest.report.resources import FONT_FAMILIES
 from stresstest.report.view import HeatMap, SeverityBar
 
@@ -72,9 +72,10 @@ def heat_text(ratio: float | None) -> str:
 
 
 def _data(rows: list[dict[str, Any]]) -> alt.InlineData:
+    """Rows of a chart, text made safe once more: one character that XML does not allow aborts the process inside the drawing library."""
     import altair as alt
 
-    return alt.InlineData(values=rows)
+    return alt.InlineData(values=[{key: shown(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows])
 
 
 def _finished(layers: list[Any], width: int, height: int, padding: dict[str, int]) -> alt.LayerChart:

@@ -18,8 +18,9 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 _STEPS = ((Decimal(1), ""), (Decimal(10) ** 3, "k"), (Decimal(10) ** 6, "m"), (Decimal(10) ** 9, "bn"), (Decimal(10) ** 12, "tn"))
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-"""Characters that would move or hide their neighbours: controls and the explicit marks of writing direction."""
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
+"""Characters that would move or hide their neighbours (controls, explicit marks of writing direction), and those that XML does not allow: one
+of these in a chart would end the whole process, since the drawing library aborts on them."""
 
 
 @dataclass(frozen=True)

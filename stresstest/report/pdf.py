@@ -12,9 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, NoReturn
 
 from stresstest.errors import ExitCode, Fault, Reason, StressTestError
 
@@ -56,7 +54,7 @@ def render_pdf(html: str, target: Path, timeout: float = 120.0) -> Path:
             drawn.replace(target)
             return target
         if done.returncode == ExitCode.ENVIRONMENT:
-            raise _refused(f"WeasyPrint cannot load its system libraries ({done.stderr.strip()})", f"On Debian or Ubuntu: {APT_LINE}")
+            raise _refused(f"WeasyPrint cannot load its system libraries ({done.stderr.splitlines()[-1]})", f"On Debian or Ubuntu: {APT_LINE}")
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             raise _refused(f"the PDF's process was ended by {name}", "The machine may be short of memory; leave pdf out of the formats.")
@@ -67,25 +65,12 @@ def _refused(what: str, hint: str) -> StressTestError:
     return StressTestError(Reason.ENVIRONMENT, "the PDF was not written; report.html was", [Fault(what, hint)])
 
 
-def _weasyprint() -> Any:
-    """WeasyPrint; where its libraries are missing it prints a banner and raises OSError, which becomes exit code 4."""
-    try:
-        with redirect_stdout(sys.stderr):
-            import weasyprint
-    except OSError as error:
-        lines = str(error).strip().splitlines() or ["no reason given"]
-        _leave(lines[0])
-    return weasyprint
-
-
-def _leave(why: str) -> NoReturn:
-    sys.stderr.seek(0) if sys.stderr.seekable() else None
-    sys.stderr.write(why)
-    raise SystemExit(int(ExitCode.ENVIRONMENT))
-
-
 def _child(source: Path, target: Path) -> None:
-    weasyprint = _weasyprint()
+    try:
+        import weasyprint
+    except OSError as error:  # not ImportError: a library of the system is missing. The banner it prints goes to our own, unread, stdout.
+        sys.stderr.write(f"\n{str(error).splitlines()[0]}\n")
+        raise SystemExit(int(ExitCode.ENVIRONMENT)) from None
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("data",))
     document = weasyprint.HTML(string=source.read_text(encoding="utf-8"), url_fetcher=fetcher, media_type="print")
     document.write_pdf(target)

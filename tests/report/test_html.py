@@ -1,0 +1,110 @@
+"""The HTML report: complete, self-contained, and safe against the names in it."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from generated.finished_runs import AUDIT, HOSTILE, generated_run
+from stresstest.report.facts import facts
+from stresstest.report.html import heads, render_html
+from stresstest.report.view import Column, ReportFacts
+
+VOID = {"meta", "col", "br", "link", "img", "input"}
+
+
+class Page(HTMLParser):
+    """Collects tags and attributes, and checks that elements nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_it_loads_nothing(venue_html: str) -> None:
+    page = Page(venue_html)
+    assert not page.open
+    assert not {tag for tag, _ in page.tags} & {"link", "img", "iframe", "object", "embed", "base", "form"}
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "srcset", "action", "data", "poster", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
+        assert not any(name.startswith("on") for name in attributes)
+    assert set(re.findall(r"url\(([a-z]*:[a-z/0-9]*)", venue_html)) == {"data:font/woff2"}
+    assert "http" not in venue_html
+    assert "@import" not in venue_html
+
+
+def test_it_has_every_section_with_as_of_and_units(venue_html: str) -> None:
+    page = Page(venue_html)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert ids == ["scenarios", "owners", "accounts", "heat-map", "quality", "audit"]
+    anchors = {(attributes.get("href") or "")[1:] for tag, attributes in page.tags if tag == "a"}
+    assert anchors == set(ids)
+    assert len(re.findall(r"<figcaption>.*?as of 2026-11-19 16:00 UTC.*?</figcaption>", venue_html, re.DOTALL)) == 3
+    assert "USD k" in venue_html
+
+
+def test_same_facts_same_text(venue_facts: ReportFacts, venue_html: str) -> None:
+    assert render_html(venue_facts) == venue_html
+
+
+def test_hostile_names_are_text(hostile_facts: ReportFacts) -> None:
+    text = render_html(hostile_facts)
+    page = Page(text)
+    assert not page.open
+    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    assert not {tag for tag, _ in page.tags} & {"img", "iframe", "link"}
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "{{ 7 * 7 }}" in text
+    assert "\u202e" not in text
+    assert "\\u202e" in text
+    assert "\x00" not in text
+    shown = "".join(page.text)
+    assert "Emoji 🚀🔥 & Söhne Łódź Ωμέγα" in shown
+    assert HOSTILE[3] in shown
+    # 200 signs without a break are shortened where they are shown and whole in the title
+    assert any(attributes.get("title") == "X" * 200 for _, attributes in page.tags)
+    assert all("X" * 70 not in re.sub(r"<[^>]*>", "", name) for name in re.findall(r'class="text name[^>]*>(.*?)</td>', text))
+
+
+def test_text_of_data_takes_its_own_direction(hostile_facts: ReportFacts) -> None:
+    assert re.search(r'<td class="text[^"]*" dir="auto">شركة', render_html(hostile_facts))
+
+
+def test_runs_without_anything_to_show_still_render(tmp_path: Path) -> None:
+    calm = render_html(facts(generated_run(tmp_path / "calm", accounts=30, calm=True, resources=None), AUDIT))
+    assert "Nothing to report: no account falls below its maintenance margin in any of 24 headline scenarios; 30 accounts checked." in calm
+    none = render_html(facts(generated_run(tmp_path / "none", accounts=30, headline=False, others=0), AUDIT))
+    assert "No headline scenario was run: only the base is judged." in none
+
+
+def test_a_folder_of_the_user_takes_the_place_of_shipped_files(venue_facts: ReportFacts, tmp_path: Path) -> None:
+    (tmp_path / "report.css").write_text("body { color: teal }")
+    own = render_html(venue_facts, tmp_path)
+    assert "body { color: teal }" in own
+    assert "tabular-nums" not in own
+    assert "Worst accounts" in own
+
+
+def test_neighbours_of_a_group_share_a_head() -> None:
+    columns = [Column("a", "text", 1), Column("b", "number", 1, "", "G"), Column("c", "number", 1, "", "G"), Column("d", "number", 1, "", "H")]
+    assert [(head.index, head.group, head.span) for head in heads(columns)] == [(0, "", 1), (1, "G", 2), (3, "H", 1)]
