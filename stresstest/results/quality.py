@@ -187,19 +187,27 @@ def extended_tiers(extended: pl.DataFrame) -> list[Check]:
 
 
 def from_notices(notices: Iterable[Notice]) -> list[Check]:
-    """What resolving the scenarios found: factors that match nothing are warnings, values brought into their range are counted."""
+    """What resolving the scenarios found: factors that match nothing are warnings, values brought into their range are counted.
+
+    Several shocks of one scenario on one factor (with different filters) are one check.
+    """
+    found: dict[tuple[str, str], tuple[Notice, int]] = {}
+    for notice in notices:
+        key = (notice.kind, f"{notice.factor} in {notice.scenario_id}")
+        first, count = found.get(key, (notice, 0))
+        found[key] = (first, count + notice.count)
     return [
         Check(
-            f"scenario factors: {notice.kind}",
-            "info" if notice.kind == "clamped" else "warning",
-            "pass" if notice.kind == "clamped" else "warn",
-            f"{notice.factor} in {notice.scenario_id}",
+            f"scenario factors: {kind}",
+            "info" if kind == "clamped" else "warning",
+            "pass" if kind == "clamped" else "warn",
+            subject,
             notice.message,
-            notice.count,
+            count,
             None,
-            float(notice.count),
+            float(count),
         )
-        for notice in notices
+        for (kind, subject), (notice, count) in found.items()
     ]
 
 

@@ -187,7 +187,7 @@ def _requirement(
         constant = pieces[k, INITIAL_CONSTANT]
         begin = max(start, low)
         cross = constant / (least - slope) if slope != least else end
-        if not begin < cross < end or cross > high:
+        if not begin < cross < end:
             cross = end
         edge = begin
         while True:
@@ -212,7 +212,7 @@ def _requirement(
             m_constant = pieces[k, MAINTENANCE_CONSTANT]
             i_slope = new_slope
             i_constant = new_constant
-            if right >= end:
+            if right >= end or right > high:
                 break
             edge = right
 

@@ -335,7 +335,7 @@ def walk(
                 _clear(acc[TOKEN_PNL], width)
                 _add_row(acc[TOKEN_HELD], row, amount, width)
                 measured = False
-                _token_end(acc, rows, assets[count : count + 1], bands, x, shocked, measured, width)
+                _token_end(acc, rows, assets[count : count + 1], bands, 0.0, shocked, measured, width)
             else:
                 kept = KEPT if amount >= 0.0 else INITIAL
                 _add_row(acc[HELD], row, amount, width)
