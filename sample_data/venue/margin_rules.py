@@ -59,27 +59,23 @@ def _plain(*tiers: tuple[float, float, float]) -> tuple[tuple[float, float, floa
 
 HAIRCUTS: dict[str, HaircutSchedule] = {
     "cash_usd": HaircutSchedule(((0, 0.0, 0.0),)),
-    "cash_eur": HaircutSchedule(((0, 0.015, 0.02), (25_000_000, 0.03, 0.04)), currency="EUR", liability=(1.02, 1.03)),
-    "cash_jpy": HaircutSchedule(((0, 0.025, 0.035), (2_000_000_000, 0.05, 0.06)), basis="quantity", liability=(1.03, 1.04)),
-    "stable_prime": HaircutSchedule(((0, 0.0, 0.0), (50_000_000, 0.01, 0.02), (150_000_000, 0.05, 0.08)), liability=(1.0, 1.01)),
-    "stable_second": HaircutSchedule(((0, 0.005, 0.01), (25_000_000, 0.02, 0.03), (100_000_000, 0.06, 0.10)), liability=(1.0, 1.01)),
+    "cash_eur": HaircutSchedule(((0, 0.015, 0.02), (1_000_000, 0.03, 0.04)), currency="EUR", liability=(1.02, 1.03)),
+    "cash_jpy": HaircutSchedule(((0, 0.025, 0.035), (250_000_000, 0.05, 0.06)), basis="quantity", liability=(1.03, 1.04)),
+    "stable_prime": HaircutSchedule(((0, 0.0, 0.0), (5_000_000, 0.01, 0.02), (15_000_000, 0.05, 0.08)), liability=(1.0, 1.01)),
+    "stable_second": HaircutSchedule(((0, 0.005, 0.01), (3_000_000, 0.02, 0.03), (10_000_000, 0.06, 0.10)), liability=(1.0, 1.01)),
     "stable_synthetic": HaircutSchedule(
-        ((0, 0.08, 0.10), (2_000_000, 0.15, 0.20), (10_000_000, 0.40, 0.50), (25_000_000, 1.0, 1.0)), liability=(1.05, 1.10)
+        ((0, 0.08, 0.10), (500_000, 0.15, 0.20), (2_500_000, 0.40, 0.50), (10_000_000, 1.0, 1.0)), liability=(1.05, 1.10)
     ),
-    "btc": HaircutSchedule(((0, 0.05, 0.08), (100, 0.10, 0.13), (500, 0.18, 0.22), (2_000, 0.40, 0.45)), basis="quantity", liability=(1.05, 1.10)),
-    "eth": HaircutSchedule(((0, 0.07, 0.10), (10_000_000, 0.12, 0.16), (50_000_000, 0.25, 0.30)), liability=(1.05, 1.10)),
-    "large_coin": HaircutSchedule(
-        ((0, 0.12, 0.16), (1_000_000, 0.20, 0.25), (5_000_000, 0.35, 0.40), (20_000_000, 1.0, 1.0)), liability=(1.10, 1.20)
-    ),
-    "staked_coin": HaircutSchedule(
-        ((0, 0.10, 0.14), (2_000_000, 0.18, 0.24), (15_000_000, 0.40, 0.50), (40_000_000, 1.0, 1.0)), liability=(1.10, 1.20)
-    ),
-    "bill": HaircutSchedule(((0, 0.005, 0.01), (100_000_000, 0.02, 0.03)), liability=(1.02, 1.03)),
-    "note": HaircutSchedule(((0, 0.02, 0.03), (50_000_000, 0.04, 0.06)), liability=(1.04, 1.06)),
+    "btc": HaircutSchedule(((0, 0.05, 0.08), (20, 0.10, 0.13), (100, 0.18, 0.22), (1_000, 0.40, 0.45)), basis="quantity", liability=(1.05, 1.10)),
+    "eth": HaircutSchedule(((0, 0.07, 0.10), (1_000_000, 0.12, 0.16), (10_000_000, 0.25, 0.30)), liability=(1.05, 1.10)),
+    "large_coin": HaircutSchedule(((0, 0.12, 0.16), (200_000, 0.20, 0.25), (1_500_000, 0.35, 0.40), (10_000_000, 1.0, 1.0)), liability=(1.10, 1.20)),
+    "staked_coin": HaircutSchedule(((0, 0.10, 0.14), (400_000, 0.18, 0.24), (3_000_000, 0.40, 0.50), (15_000_000, 1.0, 1.0)), liability=(1.10, 1.20)),
+    "bill": HaircutSchedule(((0, 0.005, 0.01), (3_000_000, 0.02, 0.03)), liability=(1.02, 1.03)),
+    "note": HaircutSchedule(((0, 0.02, 0.03), (1_000_000, 0.04, 0.06)), liability=(1.04, 1.06)),
 }
 
 TIERS: dict[str, TierSchedule] = {
-    "majors": TierSchedule(_plain((0, 0.005, 0.01), (1_000_000, 0.01, 0.02), (10_000_000, 0.02, 0.04), (50_000_000, 0.05, 0.10))),
+    "majors": TierSchedule(_plain((0, 0.005, 0.01), (500_000, 0.01, 0.02), (3_000_000, 0.02, 0.04), (10_000_000, 0.05, 0.10))),
     "large_coins": TierSchedule(
         (
             (0, 0.01, 0.02, 0, 0),
@@ -91,10 +87,10 @@ TIERS: dict[str, TierSchedule] = {
     ),
     "alt_coins": TierSchedule(_plain((0, 0.02, 0.04), (100_000, 0.03, 0.06), (1_000_000, 0.06, 0.12), (5_000_000, 0.125, 0.25)), convention="whole"),
     "coin_margined": TierSchedule(_plain((0, 0.005, 0.01), (20_000, 0.0125, 0.025), (200_000, 0.03, 0.06)), basis="contracts"),
-    "quanto": TierSchedule(_plain((0, 0.02, 0.04), (500_000, 0.05, 0.10))),
-    "index_us": TierSchedule(_plain((0, 0.05, 0.055), (200, 0.06, 0.066), (2_000, 0.08, 0.088)), basis="contracts"),
-    "index_eu": TierSchedule(_plain((0, 0.06, 0.072), (5_000_000, 0.075, 0.09)), currency="EUR"),
-    "index_jp": TierSchedule(_plain((0, 0.06, 0.07), (1_000_000_000, 0.08, 0.095)), convention="whole", currency="JPY"),
+    "quanto": TierSchedule(_plain((0, 0.02, 0.04), (50_000, 0.05, 0.10))),
+    "index_us": TierSchedule(_plain((0, 0.05, 0.055), (20, 0.06, 0.066), (100, 0.08, 0.088)), basis="contracts"),
+    "index_eu": TierSchedule(_plain((0, 0.06, 0.072), (1_000_000, 0.075, 0.09)), currency="EUR"),
+    "index_jp": TierSchedule(_plain((0, 0.06, 0.07), (100_000_000, 0.08, 0.095)), convention="whole", currency="JPY"),
     "tradfi_perpetual": TierSchedule(_plain((0, 0.025, 0.05), (2_000_000, 0.05, 0.10))),
     "wti": TierSchedule(amount=(6_200, 6_820)),
     "brent": TierSchedule(amount=(5_900, 6_490)),
@@ -103,18 +99,18 @@ TIERS: dict[str, TierSchedule] = {
     "silver": TierSchedule(amount=(24_000, 26_400)),
     "platinum": TierSchedule(amount=(5_500, 6_050)),
     "copper": TierSchedule(amount=(8_500, 9_350)),
-    "grains": TierSchedule(_plain((0, 0.05, 0.055), (500, 0.065, 0.0715)), convention="whole", basis="contracts"),
+    "grains": TierSchedule(_plain((0, 0.05, 0.055), (40, 0.065, 0.0715)), convention="whole", basis="contracts"),
     "fx_standard": TierSchedule(amount=(2_600, 2_860)),
     "fx_small": TierSchedule(amount=(1_750, 1_925)),
     "fx_yen": TierSchedule(amount=(480_000, 528_000), currency="JPY"),
-    "fx_peso": TierSchedule(_plain((0, 0.05, 0.055), (200, 0.06, 0.066)), convention="whole", basis="contracts"),
+    "fx_peso": TierSchedule(_plain((0, 0.05, 0.055), (25, 0.06, 0.066)), convention="whole", basis="contracts"),
     "coin_options": TierSchedule(_plain((0, 0.10, 0.15)), short_option=ShortOption((0.075, 0.11), (0.04, 0.06))),
     "index_options": TierSchedule(_plain((0, 0.10, 0.12)), short_option=ShortOption((0.10, 0.12), (0.045, 0.06), base="strike")),
-    "commodity_options": TierSchedule(_plain((0, 0.06, 0.08), (10_000_000, 0.09, 0.12))),
+    "commodity_options": TierSchedule(_plain((0, 0.06, 0.08), (1_000_000, 0.09, 0.12))),
     "spot_margin": TierSchedule(_plain((0, 0.03, 0.05))),
-    "net_index": TierSchedule(_plain((0, 0.05, 0.055), (50_000_000, 0.07, 0.077))),
-    "net_commodity": TierSchedule(_plain((0, 0.07, 0.08), (25_000_000, 0.10, 0.115))),
-    "net_fx": TierSchedule(_plain((0, 0.02, 0.022), (50_000_000, 0.03, 0.033))),
+    "net_index": TierSchedule(_plain((0, 0.05, 0.055), (5_000_000, 0.07, 0.077))),
+    "net_commodity": TierSchedule(_plain((0, 0.07, 0.08), (2_000_000, 0.10, 0.115))),
+    "net_fx": TierSchedule(_plain((0, 0.02, 0.022), (5_000_000, 0.03, 0.033))),
 }
 
 MODELS: dict[str, MarginModel] = {

@@ -27,7 +27,7 @@ class Shock:
 
 SHOCKS = (
     Shock(
-        (("major", -0.42), ("crypto", -0.50), ("USDE", -0.05), ("equity", -0.09), ("energy", -0.10), ("metal", -0.03)),
+        (("major", -0.46), ("crypto", -0.52), ("USDE", -0.05), ("equity", -0.09), ("energy", -0.10), ("metal", -0.03)),
         (("crypto", 1.7), ("equity", 1.5), ("commodity", 1.2)),
     ),
     Shock((("major", 0.22), ("crypto", 0.34), ("equity", 0.02)), (("crypto", 1.15),)),
