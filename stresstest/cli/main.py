@@ -77,9 +77,8 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("\ninterrupted: nothing half-written was left; the same command takes up where it stopped", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (as `head` does): that is no error. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # Typer's way out when the reader of our output went away (as `head` does): that is no error.
         return ExitCode.DONE
     except Exception as error:
         if debug:

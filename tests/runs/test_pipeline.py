@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
-from generated.books import BookSpec, write_book
+from generated.books import BookSpec
+from runs.plain_book import write_plain_book
 
 from stresstest.config import load_run
 from stresstest.errors import ExitCode, Reason, StressTestError
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity, recomputed_id
 from stresstest.results.manifest import Manifest
-from stresstest.results.store import read_table, sha256_of, table_sha256
+from stresstest.results.store import files_of, read_table, sha256_of, table_sha256
+from stresstest.results.summary import Summary
 from stresstest.runs import pipeline
 from stresstest.runs.console import Advance, Silent
 from stresstest.runs.folders import locked_work_folder
@@ -35,6 +38,10 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def manifest(folder: Path) -> Manifest:
     return read_document(Manifest, folder / "manifest.json")
+
+
+def rows_of_file(file: Path) -> int:
+    return int(pq.read_metadata(file).num_rows)
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +152,37 @@ def test_an_interrupted_run_leaves_only_its_work_and_is_taken_up_again(book: Boo
 
 
 def test_a_run_of_several_blocks_resumes_between_them(tmp_path: Path):
-    large = write_book(tmp_path / "large", seed=3, accounts=2_500)
-    whole = run(large, tmp_path / "whole" / "out").folder
+    # 9,000 accounts of one pool each: blocks of 4,096, 4,096 and 808.
+    settings = load_run(write_plain_book(tmp_path / "plain", 9_000), {"threads": 1})
+    whole = execute(plan(settings, tmp_path / "whole" / "out")).folder
     with pytest.raises(KeyboardInterrupt):
-        run(large, tmp_path / "cut" / "out", console=Interrupting("stress", inside=True), threads=1)
-    resumed = run(large, tmp_path / "cut" / "out").folder
-    assert manifest(resumed).reused_blocks >= 1
+        execute(plan(settings, tmp_path / "cut" / "out"), Interrupting("stress", inside=True))
+    resumed = execute(plan(settings, tmp_path / "cut" / "out")).folder
+    assert 1 <= manifest(resumed).reused_blocks < 3
     assert hashes(resumed) == hashes(whole)
-    assert read_table(whole, "account_summary").height == 2_500
+    assert [rows_of_file(file) for file in files_of(whole, "account_summary")] == [4_096, 4_096, 808]
+
+
+def test_figures_of_a_book_small_enough_to_check_by_hand(tmp_path: Path):
+    folder = execute(plan(load_run(write_plain_book(tmp_path / "plain", 2)), tmp_path / "out")).folder
+    rows = read_table(folder, "account_scenario").select("account_id", "scenario_id", "equity", "maintenance_margin", "status").rows()
+    # Account k at a price p: equity 10k - (100 - p)k, maintenance margin 5 % of pk, initial margin twice that.
+    assert rows == [
+        ("a000001", "base", 10.0, 5.0, "ok"),
+        ("a000001", "dip", 5.0, 4.75, "call"),
+        ("a000001", "crash", -40.0, 2.5, "default"),
+        ("a000002", "base", 20.0, 10.0, "ok"),
+        ("a000002", "dip", 10.0, 9.5, "call"),
+        ("a000002", "crash", -80.0, 5.0, "default"),
+    ]
+    summary = read_document(Summary, folder / "summary.json")
+    assert summary.status.light == "red"
+    assert summary.base.accounts == {"ok": 2, "call": 0, "liquidation": 0, "default": 0}
+    assert summary.worst is not None
+    assert (summary.worst.scenario_id, summary.worst.margin_shortfall, summary.worst.owners_in_default) == ("crash", 127.5, 2)
+    # Loss of the position less initial margin at base: 50k - 10k.
+    assert summary.cover["stress_loss_over_margin"].cover_2.amount == 120.0
+    assert summary.cover["uncollateralised_loss"].cover_1.owners == ("a000002",)
 
 
 def test_other_data_under_the_same_name_is_not_taken_for_the_interrupted(book: BookSpec, tmp_path: Path):

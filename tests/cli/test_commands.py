@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stresstest.errors import ExitCode
+from stresstest.tables import INPUT_TABLES, RESULT_TABLES
+
+DOCUMENTS = ("run", "scenarios", "margin", "summary", "result", "manifest")
+
+
+# ---------------------------------------------------------------- validate
+
+
+def test_a_good_run_is_valid(stresstest, run_file: Path, tmp_path: Path):
+    done = stresstest("validate", run_file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("valid: as of 2026-11-19T16:00:00+00:00, 3 accounts with 3 positions, 2 scenarios and base\n")
+    assert json.loads(stresstest("validate", run_file, "--json").stdout)["valid"] is True
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_fault_of_every_file_is_told_at_once(stresstest, run_file: Path, tmp_path: Path):
+    shutil.copytree(run_file.parent, tmp_path / "book")
+    (tmp_path / "book" / "snapshot" / "collateral.parquet").write_bytes(b"not parquet at all")
+    (tmp_path / "book" / "scenarios.yaml").write_text("version: 1\nscenarios: [{id: crash, shocks: [{factor: 'spot:BTC'}]}]\n")
+    done = stresstest("validate", "book/run.yaml")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "scenarios.yaml:2" in done.stderr
+    assert "collateral.parquet" in done.stderr
+    content = json.loads(stresstest("validate", "book/run.yaml", "--json").stdout)
+    assert (content["valid"], content["exit_code"]) == (False, ExitCode.CONFIGURATION)
+    assert len(content["faults"]) >= 2
+
+
+# ---------------------------------------------------------------- explain
+
+
+def test_explain_shows_the_steps_to_the_figures(stresstest, finished: Path):
+    done = stresstest("explain", finished, "--account", "a000002", "--scenario", "crash")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(text in done.stdout for text in ("DEFAULT", "BTC-PERP", "100.00", "-80.00"))
+
+
+def test_explain_as_json_has_the_runs_own_figures(stresstest, finished: Path):
+    content = json.loads(stresstest("explain", finished, "--account", "a000002", "--scenario", "crash", "--json").stdout)
+    assert content["schema_version"] == 1
+    assert (content["account"]["equity"], content["account"]["maintenance_margin"], content["account"]["status"]) == (-80.0, 5.0, "default")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [(["--account", "nobody", "--scenario", "crash"], "no account nobody"), (["--account", "a000001", "--scenario", "crush"], "crash")],
+)
+def test_explain_of_what_is_not_there_is_usage(stresstest, finished: Path, flags: list[str], words: str):
+    done = stresstest("explain", finished, *flags)
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert words in done.stderr
+
+
+# ---------------------------------------------------------------- scenarios
+
+
+def test_scenarios_are_listed_in_order(stresstest, run_file: Path):
+    file = run_file.parent / "scenarios.yaml"
+    lines = stresstest("scenarios", "list", file).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["id", "base", "dip", "crash"]
+    content = json.loads(stresstest("scenarios", "list", file, "--json").stdout)
+    assert [each["id"] for each in content["scenarios"]] == ["base", "dip", "crash"]
+
+
+def test_a_scenario_is_shown_with_its_shocks_and_source(stresstest, run_file: Path):
+    file = run_file.parent / "scenarios.yaml"
+    text = stresstest("scenarios", "show", file, "--id", "crash").stdout
+    assert text.splitlines() == [
+        "crash: Half gone",
+        "historical, headline, horizon 1 day",
+        "source: made up",
+        "  spot:BTC                relative -0.5",
+    ]
+    content = json.loads(stresstest("scenarios", "show", file, "--id", "crash", "--json").stdout)
+    assert content["scenarios"][0]["shocks"] == [{"factor": "spot:BTC", "relative": -0.5}]
+
+
+def test_an_unknown_scenario_names_the_nearest(stresstest, run_file: Path):
+    done = stresstest("scenarios", "show", run_file.parent / "scenarios.yaml", "--id", "crush")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "crash" in done.stderr
+
+
+# ---------------------------------------------------------------- schema
+
+
+def test_schema_lists_everything_that_has_one(stresstest):
+    content = json.loads(stresstest("schema", "--json").stdout)
+    names = {each["name"] for each in content["schemas"]}
+    assert names == {table.name for table in (*INPUT_TABLES, *RESULT_TABLES)} | {*DOCUMENTS, "exit-codes"}
+
+
+@pytest.mark.parametrize("table", ["positions", "scenario_summary"])
+def test_schema_of_a_table_names_every_column(stresstest, table: str):
+    from stresstest.tables import table as table_of
+
+    text = stresstest("schema", table).stdout
+    content = json.loads(stresstest("schema", table, "--json").stdout)
+    assert [column["name"] for column in content["columns"]] == list(table_of(table).names)
+    assert all(name in text for name in table_of(table).names)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_schema_of_a_document_is_json_schema(stresstest, name: str):
+    content = json.loads(stresstest("schema", name, "--json").stdout)
+    assert content["schema"]["type"] == "object"
+    text = stresstest("schema", name).stdout
+    assert all(f"{key}: " in text for key in content["schema"]["properties"])
+
+
+def test_schema_of_exit_codes(stresstest):
+    assert [line.split()[0] for line in stresstest("schema", "exit-codes").stdout.splitlines()] == ["0", "1", "2", "3", "4", "5", "75", "130"]
+
+
+# ---------------------------------------------------------------- doctor
+
+
+def test_doctor_finds_this_installation_sound(stresstest):
+    done = stresstest("doctor", "--json")
+    content = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert {check["name"] for check in content["checks"]} >= {"Python", "packages", "PDF (Pango)", "templates", "memory", "temporary space"}
+    assert "Python" in stresstest("doctor").stdout

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stresstest import __version__
+from stresstest.cli import main as entry
+from stresstest.errors import ExitCode
+
+COMMANDS = ["run", "demo", "validate", "explain", "scenarios list", "scenarios show", "schema", "doctor"]
+HEAVY = ("altair", "duckdb", "jinja2", "numba", "numpy", "polars", "pyarrow", "pydantic", "rich", "ruamel", "scipy", "weasyprint")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(stresstest, command: str):
+    done = stresstest(*command.split(), "--help")
+    assert done.returncode == 0
+    assert f"Example: stresstest {command}" in " ".join(done.stdout.split())
+    assert done.stderr == ""
+
+
+def test_help_imports_nothing_heavy():
+    code = f"""
+import sys
+from stresstest.cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+print(",".join(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
+
+
+def test_the_version_is_the_packages(stresstest):
+    assert stresstest("--version").stdout == f"stresstest {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["run"], ["run", "x.yaml", "--nope"], ["schema", "nope"], ["run", "x.yaml", "--fail-on", "blue"], []]
+)
+def test_wrong_words_are_usage_and_say_where_help_is(stresstest, words: list[str]):
+    done = stresstest(*words)
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert done.stdout == ""
+    assert "--help" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bug_is_one_line_and_a_traceback_only_with_debug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def broken(*words: object, **options: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(entry, "app", broken)
+    with pytest.raises(SystemExit) as ended:
+        entry.main(["run", "x.yaml"])
+    assert ended.value.code == ExitCode.INTERNAL
+    assert "internal error: ZeroDivisionError: division by zero" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        entry.main(["run", "x.yaml", "--debug"])
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def interrupted(*words: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        entry.main(["run", "x.yaml"])
+    assert ended.value.code == ExitCode.INTERRUPTED
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_terminated_run_leaves_no_result_and_the_next_one_finishes(run_file: Path, tmp_path: Path, number: signal.Signals, stresstest):
+    command = [sys.executable, "-c", "from stresstest.cli.main import main; main()", "run", str(run_file), "--out", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.glob(".out.work-*/book")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED, told
+    assert "Traceback" not in told
+    assert not (tmp_path / "out").exists()
+    assert stresstest("run", run_file, "--out", "out").returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = f"{sys.executable} -c 'from stresstest.cli.main import main; main()' schema summary | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stresstest.errors import ExitCode
+from stresstest.runs.folders import locked_work_folder
+
+
+def test_a_run_prints_its_folder_on_stdout_and_the_answer_on_stderr(stresstest, run_file: Path, tmp_path: Path):
+    done = stresstest("run", run_file, "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'out'}\n"
+    assert done.stderr.startswith("RED  An owner defaults in 1 of 2 headline scenarios.\n")
+    assert "Worst scenario   Half gone: margin shortfall" in done.stderr
+    assert "a000003" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_quiet_says_nothing(stresstest, run_file: Path):
+    done = stresstest("run", run_file, "--out", "out", "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_verbose_says_what_takes_how_long(stresstest, run_file: Path):
+    told = stresstest("run", run_file, "--out", "out", "-v").stderr
+    assert all(f"{stage}: " in told for stage in ("snapshot", "scenarios", "valuation", "stress", "results"))
+
+
+def test_json_is_one_versioned_document(stresstest, run_file: Path, tmp_path: Path):
+    done = stresstest("run", run_file, "--out", "out", "--json")
+    content = json.loads(done.stdout)
+    assert (content["schema_version"], content["kind"], content["exit_code"]) == (1, "run", 0)
+    assert content["folder"] == str(tmp_path / "out")
+    assert content["summary"] == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("red", ExitCode.LIMIT_BREACHED), ("amber", ExitCode.LIMIT_BREACHED), (None, ExitCode.DONE)])
+def test_a_red_light_fails_only_when_asked_to(stresstest, run_file: Path, tmp_path: Path, fail_on: str | None, code: ExitCode):
+    flags = [] if fail_on is None else ["--fail-on", fail_on]
+    assert stresstest("run", run_file, "--out", "out", *flags).returncode == code
+    assert (tmp_path / "out" / "manifest.json").is_file()
+
+
+def test_an_amber_light_does_not_fail_on_red(stresstest, run_file: Path, tmp_path: Path):
+    # Equity 5 k against 8 % of 95 k: everybody is newly short of maintenance margin, and nobody in default.
+    (tmp_path / "margin.yaml").write_text((run_file.parent / "margin.yaml").read_text().replace("maintenance_rate: 0.05", "maintenance_rate: 0.08"))
+    (tmp_path / "scenarios.yaml").write_text("version: 1\nscenarios: [{id: dip, shocks: [{factor: 'spot:BTC', relative: -0.05}]}]\n")
+    flags = ["--margin", "margin.yaml", "--scenarios", "scenarios.yaml", "--force", "--out", "out"]
+    assert stresstest("run", run_file, *flags, "--fail-on", "red").returncode == ExitCode.DONE
+    amber = stresstest("run", run_file, *flags, "--fail-on", "amber")
+    assert amber.returncode == ExitCode.LIMIT_BREACHED
+    assert amber.stderr.startswith("AMBER")
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(stresstest, run_file: Path, tmp_path: Path):
+    def keep_of(name: str) -> str:
+        return str(json.loads((tmp_path / name / "result.json").read_text())["specification"]["keep"])
+
+    assert stresstest("run", run_file, "--out", "a", STRESSTEST_KEEP="worst").returncode == 0
+    assert stresstest("run", run_file, "--out", "b", "--keep", "all", STRESSTEST_KEEP="worst").returncode == 0
+    assert stresstest("run", run_file, "--set", "keep=all", STRESSTEST_OUT="c").returncode == 0
+    assert [keep_of(name) for name in "abc"] == ["worst", "all", "all"]
+
+
+def test_relative_paths_of_flags_start_where_the_user_is(stresstest, run_file: Path, tmp_path: Path):
+    shutil.copytree(run_file.parent / "snapshot", tmp_path / "here")
+    done = stresstest("run", run_file, "--snapshot", "here", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["snapshot"] == str(tmp_path / "here")
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(stresstest, run_file: Path, tmp_path: Path):
+    done = stresstest("run", run_file, "--out", "out", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "accounts    3 rows" in done.stdout
+    assert str(tmp_path / "out") in done.stdout
+    plan = json.loads(stresstest("run", run_file, "--out", "out", "--dry-run", "--json").stdout)
+    assert (plan["kind"], plan["scenarios"], plan["folder"]) == ("plan", 3, str(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_result_needs_force(stresstest, run_file: Path):
+    assert stresstest("run", run_file, "--out", "out").returncode == 0
+    again = stresstest("run", run_file, "--out", "out")
+    assert again.returncode == ExitCode.CONFIGURATION
+    assert "--force" in again.stderr
+    assert stresstest("run", run_file, "--out", "out", "--force").returncode == 0
+
+
+def test_a_locked_target_is_75(stresstest, run_file: Path, tmp_path: Path):
+    with locked_work_folder(tmp_path / "out", "0" * 64):
+        done = stresstest("run", run_file, "--out", "out")
+    assert done.returncode == ExitCode.LOCKED
+    assert "another run is writing it" in done.stderr
+
+
+def test_a_refused_snapshot_is_3_names_table_column_and_key_and_leaves_nothing(stresstest, run_file: Path, tmp_path: Path):
+    import polars as pl
+
+    shutil.copytree(run_file.parent, tmp_path / "book")
+    positions = tmp_path / "book" / "snapshot" / "positions.parquet"
+    pl.read_parquet(positions).with_columns(instrument_id=pl.lit("DOGE-PERP")).write_parquet(positions)
+    done = stresstest("run", "book/run.yaml", "--out", "results/out")
+    assert done.returncode == ExitCode.INPUT_REFUSED
+    assert "positions.instrument_id" in done.stderr
+    assert "DOGE-PERP" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["book"]
+
+
+def test_faults_of_the_run_file_are_2_with_file_and_line(stresstest, run_file: Path, tmp_path: Path):
+    (tmp_path / "run.yaml").write_text(run_file.read_text().replace("version: 1\n", "version: 1\nkeap: all\n"))
+    done = stresstest("run", "run.yaml")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "run.yaml:2" in done.stderr
+    assert "keep" in done.stderr
+
+
+def test_a_feature_to_come_is_refused_as_such(stresstest, run_file: Path):
+    done = stresstest("run", run_file, "--set", "cascade={rounds: 3}")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "not in this version" in done.stderr
+
+
+def test_control_characters_of_data_do_not_reach_the_terminal(stresstest, run_file: Path, tmp_path: Path):
+    import polars as pl
+
+    shutil.copytree(run_file.parent, tmp_path / "book")
+    positions = tmp_path / "book" / "snapshot" / "positions.parquet"
+    pl.read_parquet(positions).with_columns(instrument_id=pl.lit("\x1b[31mred")).write_parquet(positions)
+    done = stresstest("run", "book/run.yaml", "--out", "out")
+    assert done.returncode == ExitCode.INPUT_REFUSED
+    assert "\x1b" not in done.stderr

@@ -1,0 +1,74 @@
+"""Every command in README's code blocks is run, in order, in an empty folder that looks like a fresh clone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ELSEWHERE = {
+    "make demo": "stresstest demo",
+    "make test": "stresstest --help",
+    "make setup": "stresstest --version",
+    "make check": "stresstest --version",
+    "make bench": "stresstest --version",
+}
+"""Targets of the Makefile would set up an environment inside the test (and run this very test): what they lead to is run instead."""
+OF_THE_SHELL = re.compile(r"^(git clone|cd |pip install|python3? -m (venv|pip)|sudo |apt-get |source |\. )")
+"""Steps that need a network, another machine or another shell; a packaging test of its own covers them."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command as written, and the exit code its comment promises (`# exits 5`)."""
+
+    command: str
+    exit_code: int
+
+
+def steps(text: str) -> list[Step]:
+    """The commands of all console blocks: lines behind `$ `, or all lines of a block without any; `\\` continues a line."""
+    found = []
+    for block in BLOCK.findall(text):
+        lines = block.replace("\\\n", " ").splitlines()
+        prompted = [line[2:] for line in lines if line.startswith("$ ")]
+        for line in prompted or lines:
+            command, _, comment = line.partition(" # ")
+            promise = re.search(r"exits (\d+)", comment)
+            if command.strip() and not command.startswith("#"):
+                found.append(Step(command.strip(), int(promise[1]) if promise else 0))
+    return found
+
+
+README = [step for step in steps((ROOT / "README.md").read_text(encoding="utf-8")) if not OF_THE_SHELL.match(step.command)]
+
+
+def test_blocks_are_read_as_a_reader_would():
+    text = "```console\n$ one --a \\\n  b\noutput of one\n$ two  # exits 3\n```\n\n```sh\nthree\n# a remark\n```\n```python\nfour\n```\n"
+    assert steps(text) == [Step("one --a    b", 0), Step("two", 3), Step("three", 0)]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what a reader's clone has, without environment and results."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "sample_data", folder / "sample_data")
+    return folder
+
+
+def test_every_command_of_the_readme_works(clone: Path):
+    scripts = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}", "PYTHONPATH": str(ROOT)}
+    assert README, "README has no commands"
+    for step in README:
+        command = ELSEWHERE.get(step.command, step.command).replace(".venv/bin/", "")
+        done = subprocess.run(["bash", "-c", command], cwd=clone, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == step.exit_code, f"{step.command}\n{done.stdout}\n{done.stderr}"
