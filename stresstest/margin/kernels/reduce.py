@@ -169,12 +169,13 @@ def _finish_pool(
         for s in range(width):
             figures[LOSS, s] = max(0.0, -(positions[s] + collateral[s]))
     if count > 0 or equality:
-        edge = -tolerance if equality else tolerance
         for s in range(width):
             code = OK
-            if figures[INITIAL_MARGIN, s] - figures[INITIAL_BALANCE, s] > edge and not (equality and figures[INITIAL_MARGIN, s] <= 0.0):
+            gap = figures[INITIAL_MARGIN, s] - figures[INITIAL_BALANCE, s]
+            if gap > tolerance or (equality and gap >= -tolerance and figures[INITIAL_MARGIN, s] > 0.0):
                 code = CALL
-            if figures[MAINTENANCE_MARGIN, s] - figures[BALANCE, s] > edge and not (equality and figures[MAINTENANCE_MARGIN, s] <= 0.0):
+            gap = figures[MAINTENANCE_MARGIN, s] - figures[BALANCE, s]
+            if gap > tolerance or (equality and gap >= -tolerance and figures[MAINTENANCE_MARGIN, s] > 0.0):
                 code = LIQUIDATION
             if figures[LOSS, s] > tolerance:
                 code = DEFAULT
