@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stresstest.cli.output import text_table
 from stresstest.results.summary import Summary
 
 WORDS = {"green": "GREEN", "amber": "AMBER", "red": "RED"}
+REPORTS = ("report.html", "report.pdf")
 SHOWN_ACCOUNTS = 5
 
 
@@ -16,16 +18,20 @@ def answer_text(summary: Summary, folder: Path) -> str:
     currency = summary.run.reporting_currency
     lines = [f"{WORDS[summary.status.light]}  {summary.status.sentence}", *(f"  - {reason}" for reason in summary.status.reasons), ""]
     scope = f"{summary.counts.accounts:,} accounts, {summary.counts.positions:,} positions, {summary.scenarios - 1:,} scenarios"
-    lines.append(f"As of {summary.run.as_of}, in {currency}: {scope}")
+    lines.append(f"As of {_moment(summary.run.as_of)}, in {currency}: {scope}")
     if summary.worst is not None:
         lines += ["", *_worst_scenario(summary)]
     if summary.worst_accounts:
         lines += ["", _worst_accounts(summary)]
-    reports = [name for name in ("report.html", "report.pdf") if (folder / name).is_file()]
+    reports = [name for name in REPORTS if (folder / name).is_file()]
     lines += ["", *(f"{name}: {folder / name}" for name in reports)]
     if not reports:
         lines.append(f"results: {folder}")
     return "\n".join(lines) + "\n"
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _worst_scenario(summary: Summary) -> list[str]:

@@ -73,8 +73,8 @@ def _reconciled(both: pl.DataFrame, column: str, figure: str, absolute: float, r
         return [Check(name, "info", "pass", "accounts", message, 0, absolute, largest, 0.0)]
     worst = beyond.row(0, named=True)
     message = (
-        f"{beyond.height:,} of {given.height:,} reported figures differ by more than {tolerance} in reporting currency; "
-        f"most for {worst['account_id']}: {worst[figure]:,.2f} computed, {worst[column]:,.2f} reported."
+        f"{beyond.height:,} of {given.height:,} reported figures {'differs' if beyond.height == 1 else 'differ'} by more than {tolerance} in "
+        f"reporting currency; most for {worst['account_id']}: {worst[figure]:,.2f} computed, {worst[column]:,.2f} reported."
     )
     notional = float(sum(beyond["gross_notional"].to_list()))
     return [Check(name, "warning", "warn", "accounts", message, beyond.height, absolute, float(worst["difference"]), notional)]
@@ -132,8 +132,8 @@ OFFSET_SHARE = 0.01
 """Share of gross notional in options without a vol above which data quality warns: a handful of stale far options is normal, more is bad marks."""
 
 TREATMENTS = {
-    "constant offset": "whose mark no vol explains: valued at the given vol plus a constant offset, inside the no-arbitrage bounds",
-    "intrinsic": "at or past expiry: valued at intrinsic value",
+    "constant offset": "a mark that no vol explains: valued at the given vol plus a constant offset, inside the no-arbitrage bounds",
+    "intrinsic": "no time left: valued at intrinsic value",
 }
 
 
@@ -146,7 +146,9 @@ def options(units: UnitValues, gross: Floats) -> list[Check]:
     for treatment, words in TREATMENTS.items():
         found = [number for number in codes if units.treatment[number] == treatment]
         notional = float(sum(gross[found].tolist()))
-        message = f"{len(found):,} of {len(codes):,} options {words}." if found else f"No option of {len(codes):,} is {words.partition(':')[0]}."
+        message = (
+            f"{len(found):,} of {len(codes):,} options with {words}." if found else f"None of {len(codes):,} options with {words.partition(':')[0]}."
+        )
         if treatment == "constant offset" and notional > OFFSET_SHARE * sum(gross.tolist()):
             checks.append(Check("option vols", "warning", "warn", treatment, message, len(found), OFFSET_SHARE, float(len(found)), notional))
         else:
