@@ -9,8 +9,8 @@ from typing import Any
 
 
 def print_document(kind: str, content: dict[str, Any]) -> None:
-    """One versioned JSON document on stdout."""
-    json.dump({"schema_version": 1, "document": kind, **content}, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    """One versioned JSON document on stdout; a `schema_version` of the content's own wins."""
+    json.dump({"schema_version": 1, "kind": kind, **content}, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False, default=str)
     sys.stdout.write("\n")
 
 

@@ -10,9 +10,10 @@ import typer
 from stresstest.cli.options import Debug, Json
 
 if TYPE_CHECKING:
-    from stresstest.scenarios import Scenario
+    from stresstest.scenarios.scenario_set import Scenario, ScenarioSet
 
 Files = Annotated[list[Path], typer.Argument(help="Scenario files.", metavar="FILE...")]
+Wanted = Annotated[list[str], typer.Option("--id", help="Scenario; may be given several times.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,45 +27,56 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(files: Files, as_json: Json = False, debug: Debug = False) -> None:
-    """One line per scenario: id, name, family, horizon, number of shocks."""
+    """One line per scenario: id, family, horizon, shocks, name."""
     del debug
     from stresstest.cli.output import print_document, text_table
-    from stresstest.scenarios import load_scenarios
+    from stresstest.scenarios.files import load_scenarios
 
-    found = load_scenarios([str(file) for file in files]).scenarios
+    found = load_scenarios(files)
     if as_json:
         print_document("scenarios", {"scenarios": [_content(scenario) for scenario in found]})
         return
-    rows = [(s.id, s.name, s.family, "yes" if s.headline else "no", f"{s.horizon_days:g}", str(len(s.shocks))) for s in found]
-    print(text_table(("id", "name", "family", "headline", "days", "shocks"), rows, right=frozenset({4, 5})))
+    rows = [(s.id, s.family, "yes" if s.headline else "no", f"{s.horizon_days:g}", str(s.last - s.first), s.name) for s in found]
+    print(text_table(("id", "family", "headline", "days", "shocks", "name"), rows, right=frozenset({3, 4})))
 
 
-def show(
-    files: Files,
-    wanted: Annotated[list[str], typer.Option("--id", help="Scenario; may be given several times.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
+def show(files: Files, wanted: Wanted, as_json: Json = False, debug: Debug = False) -> None:
     """The shocks of scenarios, in the order in which the first match is looked for."""
     del debug
     from stresstest.cli.output import print_document
-    from stresstest.errors import Fault, Reason, StressTestError
-    from stresstest.scenarios import load_scenarios
+    from stresstest.scenarios.files import load_scenarios
 
-    found = {scenario.id: scenario for scenario in load_scenarios([str(file) for file in files]).scenarios}
-    unknown = [name for name in wanted if name not in found]
-    if unknown:
-        faults = [Fault(f"no scenario {name}", f"There are: {', '.join(list(found)[:20])}{', ...' if len(found) > 20 else ''}.") for name in unknown]
-        raise StressTestError(Reason.USAGE, "there is no such scenario", faults)
+    found = load_scenarios(files)
+    chosen = [found.scenario(each) for each in wanted]
     if as_json:
-        print_document("scenarios", {"scenarios": [_content(found[name]) for name in wanted]})
+        print_document("scenarios", {"scenarios": [_content(each) | {"shocks": _shocks(found, each)} for each in chosen]})
         return
-    print("\n\n".join(_text(found[name]) for name in wanted))
+    print("\n\n".join(_text(found, each) for each in chosen))
 
 
 def _content(scenario: Scenario) -> dict[str, Any]:
-    raise NotImplementedError
+    about = ("id", "name", "family", "headline", "horizon_days", "decay", "source", "weight")
+    return {name: getattr(scenario, name) for name in about} | {"number_of_shocks": scenario.last - scenario.first}
 
 
-def _text(scenario: Scenario) -> str:
-    raise NotImplementedError
+def _shocks(found: ScenarioSet, scenario: Scenario) -> list[dict[str, Any]]:
+    return [shock.model_dump(mode="json", exclude_defaults=True) for shock in found.shocks_of(scenario.id)]
+
+
+def _text(found: ScenarioSet, scenario: Scenario) -> str:
+    horizon = f"{scenario.horizon_days:g} day{'' if scenario.horizon_days == 1 else 's'}"
+    lines = [f"{scenario.id}: {scenario.name}", f"{scenario.family}, {'headline' if scenario.headline else 'not headline'}, horizon {horizon}"]
+    lines += ["time passes: times to expiry shorten by the horizon"] if scenario.decay else []
+    lines += [f"source: {scenario.source}"] if scenario.source else []
+    for shock in _shocks(found, scenario):
+        factor = shock.pop("factor")
+        lines.append(f"  {factor:24}" + ", ".join(f"{key} {_plain(value)}" for key, value in shock.items()))
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {_plain(each)}" for key, each in value.items()) + ")"
+    if isinstance(value, list):
+        return " | ".join(_plain(each) for each in value)
+    return f"{value:+g}" if isinstance(value, float) else str(value)

@@ -92,7 +92,7 @@ def _model(name: str) -> type[BaseModel]:
 
         return RunFile
     if name == "scenarios":
-        from stresstest.scenarios.files import ScenarioFile
+        from stresstest.scenarios.model import ScenarioFile
 
         return ScenarioFile
     if name == "margin":
