@@ -35,7 +35,7 @@ def detail(summary: Summary, names: Names, others: int) -> str:
         found = f"{count(short)} of {checked} below maintenance margin at base" if short else f"Nothing to report at base, {checked} checked"
         return f"{found}{listed}."
     worst, currency = summary.worst, summary.run.reporting_currency
-    name = _called(names, worst.scenario_id, 60)
+    name = _called(names, worst.scenario_id, 80)
     parts = []
     if worst.margin_shortfall > 0:
         across = plural_count(worst.accounts["liquidation"] + worst.accounts["default"], "account")
@@ -69,7 +69,7 @@ def _cover_figure(cover: Cover, label: str, currency: str, names: Names) -> Figu
     if cover.amount <= 0:
         return Figure(label, money(0.0), currency, "no owner has such a loss")
     owners = " + ".join(shortened(shown(owner), 24) for owner in cover.owners)
-    note = f"{owners}; {_called(names, cover.scenario_id, 40)}"
+    note = f"{owners}; {_called(names, cover.scenario_id, 64)}"
     return Figure(label, money(cover.amount), currency, f"at least, as accounts are excluded; {note}" if cover.lower_bound else note)
 
 
@@ -111,16 +111,29 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
     most_short = max(headline, key=short_accounts)
     most_defaults = max(headline, key=lambda row: row["owners_in_default"])
     loss = max(headline, key=lambda row: row["uncollateralised_loss"])
-    most_called = _called(names, most_short["scenario_id"], 44)
+    most_called = _called(names, most_short["scenario_id"], 64)
     worst, defaults = summary.worst, int(most_defaults["owners_in_default"])
-    lost, called = float(loss["uncollateralised_loss"]), _called(names, loss["scenario_id"], 44)
+    lost, called = float(loss["uncollateralised_loss"]), _called(names, loss["scenario_id"], 64)
     return (
-        Figure("Margin shortfall", money(worst.margin_shortfall), currency,
-               _called(names, worst.scenario_id, 44) if worst.margin_shortfall > 0 else everywhere),
-        Figure("Accounts below maintenance", count(short_accounts(most_short)), "",
-               f"of {accounts}; {count(short_accounts(base))} at base" + (f"; {most_called}" if short_accounts(most_short) else "")),
-        Figure("Owners in default", count(defaults), "", _called(names, most_defaults["scenario_id"], 44) if defaults else everywhere,
-               "fail" if defaults else ""),
+        Figure(
+            "Margin shortfall",
+            money(worst.margin_shortfall),
+            currency,
+            _called(names, worst.scenario_id, 64) if worst.margin_shortfall > 0 else everywhere,
+        ),
+        Figure(
+            "Accounts below maintenance",
+            count(short_accounts(most_short)),
+            "",
+            f"of {accounts}; {count(short_accounts(base))} at base" + (f"; {most_called}" if short_accounts(most_short) else ""),
+        ),
+        Figure(
+            "Owners in default",
+            count(defaults),
+            "",
+            _called(names, most_defaults["scenario_id"], 64) if defaults else everywhere,
+            "fail" if defaults else "",
+        ),
         Figure("Uncollateralised loss", money(lost), currency, called if lost > 0 else "no equity falls below zero"),
         _cover_figure(summary.cover[SIZING_BASIS].cover_2, "Cover-2, stress loss over margin", currency, names),
         _cover_figure(summary.cover["uncollateralised_loss"].cover_2, "Cover-2, uncollateralised loss", currency, names),

@@ -11,6 +11,8 @@ from stresstest.report.formats import MISSING, count, shown
 from stresstest.report.view import Audit, Cell, Column, Row, TableView
 from stresstest.results.identity import Identity
 
+_HASHED = (("scenarios", "Scenarios"), ("margin", "Margin rules"))
+
 _PATH_END = re.compile(r"[^/\\]+(?=[/\\]*$)")
 
 
@@ -41,22 +43,37 @@ def printable_command(command: str | Sequence[str] | None) -> str:
 
 def audit_view(identity: Identity, audit: Mapping[str, Any]) -> Audit:
     """The audit page of a run; `audit` holds `inputs` (table, rows, bytes, sha256), `versions`, `command` and `seed`, as the manifest does."""
-    columns = (Column("#", "number", 4), Column("Input", "text", 20), Column("Rows", "number", 12), Column("Size", "number", 14, "bytes"),
-               Column("SHA-256", "text", 50))
+    columns = (
+        Column("#", "number", 4),
+        Column("Input", "text", 20),
+        Column("Rows", "number", 12),
+        Column("Size", "number", 14, "bytes"),
+        Column("SHA-256", "text", 50),
+    )
     rows = tuple(
-        Row((Cell(count(place), float(place)), _name(entry.get("table")), _whole(entry.get("rows")), _whole(entry.get("bytes")),
-             _name(entry.get("sha256"))))
+        Row(
+            (
+                Cell(count(place), float(place)),
+                _name(entry.get("table")),
+                _whole(entry.get("rows")),
+                _whole(entry.get("bytes")),
+                _name(entry.get("sha256")),
+            )
+        )
         for place, entry in enumerate(audit.get("inputs") or (), 1)
     )
     seed = audit.get("seed")
     versions = tuple((shown(str(name)), shown(str(version))) for name, version in sorted((audit.get("versions") or {}).items()))
     return Audit(
-        result_id=shown(identity.result_id), command=printable_command(audit.get("command")),
+        result_id=shown(identity.result_id),
+        command=printable_command(audit.get("command")),
         details=(
             ("Code", f"{shown(identity.code_version)}, SHA-256 {shown(identity.code)}"),
+            *((label, f"SHA-256 {shown(str(identity.specification[key]))}") for key, label in _HASHED if key in identity.specification),
             ("Seed", "none: nothing is drawn at random" if seed is None else shown(str(seed))),
         ),
-        inputs=TableView("inputs", "Inputs", columns, rows, "No input was recorded."), versions=versions,
+        inputs=TableView("inputs", "Inputs", columns, rows, "No input was recorded."),
+        versions=versions,
     )
 
 

@@ -45,7 +45,7 @@ _IN_TAG = r"(?=[^<>]*>)"  # names are escaped, so only tags end in >
 _NOISE = re.compile(rf' (role|aria-[a-z]+|font-family)="[^"]*"{_IN_TAG}')
 _MORE_DECIMALS = re.compile(rf"(\d\.\d\d)\d+{_IN_TAG}")
 
-BAR_LABEL, ACCOUNT_LABEL, SCENARIO_LABEL = 20.5, 14.2, 15.8
+BAR_LABEL, ACCOUNT_LABEL, SCENARIO_LABEL = 24.0, 20.0, 17.4
 """Room for names beside bars, heat map rows and above its columns, in ems."""
 
 _ROW = 21
@@ -86,7 +86,7 @@ def _finished(layers: list[Any], width: int, height: int, padding: dict[str, int
     return finished
 
 
-def shortfall_chart(bars: tuple[SeverityBar, ...], width: int = 260) -> alt.LayerChart:
+def shortfall_chart(bars: tuple[SeverityBar, ...], width: int = 240) -> alt.LayerChart:
     """Margin shortfall by headline scenario, worst on top, the amount printed at the end of each bar (reporting currency)."""
     import altair as alt
 
@@ -104,17 +104,23 @@ def shortfall_chart(bars: tuple[SeverityBar, ...], width: int = 260) -> alt.Laye
             base.mark_text(align="left", baseline="middle", dx=6, fontSize=11.5, color=INK).encode(x=x, y=y, text="text:N"),
             base.mark_rule(color=RULE).encode(x=alt.value(0), y=alt.value(0), y2=alt.value(_ROW * len(bars))),
         ],
-        width, _ROW * len(bars), {"left": 252, "right": 72, "top": 26, "bottom": 4},
+        width,
+        _ROW * len(bars),
+        {"left": 290, "right": 72, "top": 26, "bottom": 4},
     )
 
 
-def cover_chart(bars: tuple[SeverityBar, ...], resources: float | None, width: int = 260) -> alt.LayerChart:
+def cover_chart(bars: tuple[SeverityBar, ...], resources: float | None, width: int = 240) -> alt.LayerChart:
     """Cover-2 (stress loss over margin) by headline scenario: the largest owner dark, the second light, resources as a line (reporting currency)."""
     import altair as alt
 
     rows = [
         {
-            "place": place, "name": bar.scenario, "first": bar.cover_1, "both": bar.cover_2, "text": money(bar.cover_2),
+            "place": place,
+            "name": bar.scenario,
+            "first": bar.cover_1,
+            "both": bar.cover_2,
+            "text": money(bar.cover_2),
             "colour": ALARM if resources is not None and bar.cover_2 > resources else INK,
         }
         for place, bar in enumerate(bars)
@@ -130,7 +136,7 @@ def cover_chart(bars: tuple[SeverityBar, ...], resources: float | None, width: i
         base.mark_rule(color=RULE).encode(x=alt.value(0), y=alt.value(0), y2=alt.value(height)),
         base.mark_text(align="right", baseline="middle", fontSize=11.5, color=INK).encode(x=alt.value(-10), y=y, text="name:N"),
         base.mark_text(align="left", baseline="middle", dx=6, fontSize=11.5).encode(
-            x=alt.X("both:Q", axis=None, scale=scale), y=y, text="text:N", color=alt.Color("colour:N", scale=None, legend=None),
+            x=alt.X("both:Q", axis=None, scale=scale), y=y, text="text:N", color=alt.Color("colour:N", scale=None, legend=None)
         ),
     ]
     if resources is not None:
@@ -140,7 +146,7 @@ def cover_chart(bars: tuple[SeverityBar, ...], resources: float | None, width: i
         layers.append(
             line.mark_text(align="center", baseline="bottom", fontSize=11.5, fontWeight=600, color=ALARM).encode(x=x, y=alt.value(-8), text="text:N")
         )
-    return _finished(layers, width, height, {"left": 252, "right": 72, "top": 26, "bottom": 4})
+    return _finished(layers, width, height, {"left": 290, "right": 72, "top": 26, "bottom": 4})
 
 
 def heat_map_chart(heat_map: HeatMap) -> alt.LayerChart:
@@ -166,17 +172,19 @@ def heat_map_chart(heat_map: HeatMap) -> alt.LayerChart:
             grid.mark_rect().encode(x=x, y=y, color=fill_colour),
             grid.transform_filter("datum.default").mark_rect(filled=False, stroke=INK, strokeWidth=1.4).encode(x=x, y=y),
             grid.transform_filter("!datum.default").mark_text(baseline="middle", fontSize=10.5).encode(x=x, y=y, text="text:N", color=ink_colour),
-            grid.transform_filter("datum.default").mark_text(baseline="middle", fontSize=10.5, fontWeight=600).encode(
-                x=x, y=y, text="text:N", color=ink_colour,
-            ),
-            alt.Chart(_data(accounts)).mark_text(align="right", baseline="middle", fontSize=11, color=INK).encode(
-                x=alt.value(-8), y=y, text="text:N",
-            ),
-            alt.Chart(_data(scenarios)).mark_text(align="left", baseline="middle", angle=315, fontSize=11, color=INK).encode(
-                x=x, y=alt.value(-8), text="text:N",
-            ),
+            grid.transform_filter("datum.default")
+            .mark_text(baseline="middle", fontSize=10.5, fontWeight=600)
+            .encode(x=x, y=y, text="text:N", color=ink_colour),
+            alt.Chart(_data(accounts))
+            .mark_text(align="right", baseline="middle", fontSize=11, color=INK)
+            .encode(x=alt.value(-8), y=y, text="text:N"),
+            alt.Chart(_data(scenarios))
+            .mark_text(align="left", baseline="middle", angle=315, fontSize=11, color=INK)
+            .encode(x=x, y=alt.value(-8), text="text:N"),
         ],
-        width, height, {"left": 170, "right": 128, "top": 138, "bottom": 4},
+        width,
+        height,
+        {"left": 234, "right": 140, "top": 148, "bottom": 4},
     )
 
 

@@ -26,15 +26,18 @@ BASE = "base"
 
 DEFINITIONS = (
     Definition(
-        "Margin shortfall", "max(0, maintenance margin \N{MINUS SIGN} margin balance)",
+        "Margin shortfall",
+        "max(0, maintenance margin \N{MINUS SIGN} margin balance)",
         "Where a liquidation starts: the headline number, by which accounts and scenarios are ranked.",
     ),
     Definition(
-        "Uncollateralised loss", "max(0, \N{MINUS SIGN}equity)",
+        "Uncollateralised loss",
+        "max(0, \N{MINUS SIGN}equity)",
         "What others pay once everything the account holds is gone. An owner in default turns the light red.",
     ),
     Definition(
-        "Stress loss over margin", "max(0, \N{MINUS SIGN}P&L of positions \N{MINUS SIGN} k \N{MULTIPLICATION SIGN} initial margin at base)",
+        "Stress loss over margin",
+        "max(0, \N{MINUS SIGN}P&L of positions \N{MINUS SIGN} k \N{MULTIPLICATION SIGN} initial margin at base)",
         "What the margin held did not cover, with k = stressed over base collateral after haircuts, at most 1. "
         "Cover-2 in this measure is held against resources.",
     ),
@@ -67,10 +70,16 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
     resources = summary.resources.total if summary.resources else None
     return ReportFacts(
         title=shortened(shown(summary.run.name or summary.run.snapshot_label or "Stress test"), 120),
-        as_of=moment(summary.run.as_of), created=summary.run.as_of, currency=currency, short_id=shown(summary.result_id[:12]),
+        as_of=moment(summary.run.as_of),
+        created=summary.run.as_of,
+        currency=currency,
+        short_id=shown(summary.result_id[:12]),
         scope=_scope(summary, len(headline), len(others)),
         light=Light(
-            summary.status.light, shown(summary.status.sentence), shown(answer.detail(summary, names, len(others))), summary.status.rule,
+            summary.status.light,
+            shown(summary.status.sentence),
+            shown(answer.detail(summary, names, len(others))),
+            summary.status.rule,
             tuple(shown(reason[:1].upper() + reason[1:]) for reason in summary.status.reasons),
         ),
         figures=answer.figures(summary, base, headline, names),
@@ -102,8 +111,11 @@ def moment(value: str) -> str:
 def _scope(summary: Summary, headline: int, others: int) -> str:
     counts = summary.counts
     parts = [
-        plural_count(counts.accounts, "account"), plural_count(counts.owners, "owner"), plural_count(counts.positions, "position"),
-        plural_count(counts.instruments, "instrument"), f"gross notional {summary.run.reporting_currency} {money(counts.gross_notional)}",
+        plural_count(counts.accounts, "account"),
+        plural_count(counts.owners, "owner"),
+        plural_count(counts.positions, "position"),
+        plural_count(counts.instruments, "instrument"),
+        f"gross notional {summary.run.reporting_currency} {money(counts.gross_notional)}",
         plural_count(headline, "headline scenario"),
     ]
     parts += [plural_count(others, "other scenario")] if others else []
@@ -117,13 +129,13 @@ def _quality_summary(summary: Summary) -> str:
     excluded, owners = summary.counts.excluded_accounts, summary.counts.incomplete_owners
     if not excluded:
         return f"Checks: {checks}. No account was excluded."
-    return (f"Checks: {checks}. Excluded: {plural_count(excluded, 'account')}, which leaves {plural_count(owners, 'owner')} incomplete, "
-            "so totals and Cover-N are lower bounds.")
+    return (
+        f"Checks: {checks}. Excluded: {plural_count(excluded, 'account')}, which leaves {plural_count(owners, 'owner')} incomplete, "
+        "so totals and Cover-N are lower bounds."
+    )
 
 
-def _charts(
-    headline: Sequence[answer.Record], covered: str | None, resources: float | None, heat_map: HeatMap | None,
-) -> ChartData:
+def _charts(headline: Sequence[answer.Record], covered: str | None, resources: float | None, heat_map: HeatMap | None) -> ChartData:
     """The most severe headline scenarios, with the one of the largest Cover-2 always among them."""
     chosen = list(headline[:CHARTED_SCENARIOS])
     scope = plural_count(len(chosen), "headline scenario") if len(headline) <= len(chosen) else f"{len(chosen)} most severe headline scenarios"
@@ -132,9 +144,8 @@ def _charts(
         scope = f"{len(chosen) - 1} most severe headline scenarios and the largest Cover-2"
     first, both = f"cover_1_{answer.SIZING_BASIS}", f"cover_2_{answer.SIZING_BASIS}"
     bars = tuple(
-        SeverityBar(
-            chart_label(row["name"], row["scenario_id"], BAR_LABEL), float(row["margin_shortfall"]), float(row[first]), float(row[both]),
-        ) for row in chosen
+        SeverityBar(chart_label(row["name"], row["scenario_id"], BAR_LABEL), float(row["margin_shortfall"]), float(row[first]), float(row[both]))
+        for row in chosen
     )
     return ChartData(bars, scope, resources, heat_map)
 

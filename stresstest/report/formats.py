@@ -44,6 +44,10 @@ def _signed(value: Decimal, decimals: int) -> str:
     return f"{MINUS}{text}" if value < 0 else text
 
 
+HALF_A_CENT = 0.005
+"""Money closer to zero than this is zero: sums that cancel leave such rests."""
+
+
 def _absent(value: float | None) -> bool:
     return value is None or math.isnan(value)
 
@@ -78,7 +82,7 @@ def money(value: float | None) -> str:
     ('41.2m', '−1.0m', '512', '0')
     """
     if value is None or _absent(value) or math.isinf(value) or abs(value) < 999.5:
-        return number(value)
+        return number(0.0 if value is not None and abs(value) < HALF_A_CENT else value)
     exact = Decimal(repr(float(value)))
     steps = [(_rounded(exact / divisor, 1), suffix) for divisor, suffix in _STEPS[1:]]
     # Chosen after rounding: 999,960 is 1.0m, never 1,000.0k.
@@ -95,6 +99,8 @@ def scale_for(values: list[float]) -> Scale:
 
 def scaled(value: float | None, scale: Scale) -> str:
     """An amount in the unit of its table, whole."""
+    if value is not None and abs(value) < HALF_A_CENT:
+        return number(0.0)
     if value is None or _absent(value) or math.isinf(value):
         return number(value)
     return number(float(Decimal(repr(float(value))) / scale.divisor))
@@ -144,7 +150,7 @@ def shortened(text: str, limit: int) -> str:
         return text
     head = limit // 2
     tail = limit - 1 - head
-    return f"{text[:head]}{ELLIPSIS}{text[len(text) - tail:]}"
+    return f"{text[:head]}{ELLIPSIS}{text[len(text) - tail :]}"
 
 
 def named(name: str | None, key: str) -> str:

@@ -55,6 +55,11 @@ def _gap(columns: Sequence[Column], index: int) -> str:
     return " gap" if index and columns[index].kind != "number" and columns[index - 1].kind == "number" else ""
 
 
+def _breakable(text: str) -> Markup:
+    """Text that may break after underscores, as identifiers are wont to be longer than their column."""
+    return Markup("_<wbr>").join(text.split("_"))
+
+
 def _order(value: float | str) -> str:
     """A sort key as JavaScript reads it; the infinities stand for missing figures."""
     if isinstance(value, float) and math.isinf(value):
@@ -71,11 +76,14 @@ def _drawn(facts: ReportFacts) -> dict[str, Markup | None]:
 
     return {
         "shortfall": drawn(charts.shortfall_chart(data.bars), "Margin shortfall by headline scenario; figures in the scenario table")
-        if any(bar.margin_shortfall > 0 for bar in data.bars) else None,
+        if any(bar.margin_shortfall > 0 for bar in data.bars)
+        else None,
         "cover": drawn(charts.cover_chart(data.bars, data.resources), "Cover-2 by headline scenario; figures in the scenario table")
-        if any(bar.cover_2 > 0 for bar in data.bars) else None,
+        if any(bar.cover_2 > 0 for bar in data.bars)
+        else None,
         "heat_map": drawn(charts.heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios")
-        if data.heat_map is not None else None,
+        if data.heat_map is not None
+        else None,
     }
 
 
@@ -93,10 +101,14 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
     """
     folders = [templates_folder()] if templates is None else [templates, templates_folder()]
     environment = Environment(
-        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap)
+    environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap, breakable=_breakable)
 
     def source(name: str) -> Markup:
         assert environment.loader is not None
@@ -104,8 +116,13 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
 
     heat_map = facts.charts.heat_map
     return environment.get_template("report.html.j2").render(
-        facts=facts, charts=_drawn(facts), fonts=Markup(font_faces()), style=source("report.css"), script=source("report.js"),  # noqa: S704
+        facts=facts,
+        charts=_drawn(facts),
+        fonts=Markup(font_faces()),  # noqa: S704  (our own)
+        style=source("report.css"),
+        script=source("report.js"),
         palette={"first": charts.ACCENT, "second": charts.ACCENT_LIGHT, "steps": charts.HEAT_STEPS},
-        heat_scope="" if heat_map is None else
-        f"{plural_count(len(heat_map.accounts), 'worst account')}, base and {plural_count(len(heat_map.scenarios) - 1, 'scenario')} by severity",
+        heat_scope=""
+        if heat_map is None
+        else f"{plural_count(len(heat_map.accounts), 'worst account')}, base and {plural_count(len(heat_map.scenarios) - 1, 'scenario')} by severity",
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stresstest.report.answer import Record
-from stresstest.report.formats import Scale, count, number, plural_count, scale_for, scaled, shortened, shown, significant
+from stresstest.report.formats import HALF_A_CENT, Scale, count, number, plural_count, scale_for, scaled, shortened, shown, significant
 from stresstest.report.view import Cell, Column, Row, TableView, Tone
 
 PRINTED_SCENARIOS = 60
@@ -15,10 +15,14 @@ LISTED_SCENARIOS = 400
 PRINTED_ACCOUNTS = 30
 LISTED_ACCOUNTS = 200
 PRINTED_CHECKS = 60
+PRINTED_SUBJECTS = 3
 LISTED_OWNERS = 5
 
 STATUS_WORDS: dict[str, tuple[str, Tone]] = {
-    "ok": ("OK", "ok"), "call": ("Call", "call"), "liquidation": ("Liquidation", "liquidation"), "default": ("Default", "default"),
+    "ok": ("OK", "ok"),
+    "call": ("Call", "call"),
+    "liquidation": ("Liquidation", "liquidation"),
+    "default": ("Default", "default"),
 }
 _RESULT_WORDS: dict[str, tuple[str, Tone]] = {"pass": ("Pass", "pass"), "warn": ("Warn", "warn"), "fail": ("Fail", "fail")}
 _RESULT_ORDER = {"fail": 0, "warn": 1, "pass": 2}
@@ -46,7 +50,7 @@ def _named(name: str | None, key: str, limit: int = 48) -> Cell:
 
 def _amount(value: float | None, scale: Scale) -> Cell:
     order = float("-inf") if value is None else value
-    tone: Tone = "zero" if value == 0 else "negative" if value is not None and value < 0 else ""
+    tone: Tone = "zero" if value is not None and abs(value) < HALF_A_CENT else "negative" if value is not None and value < 0 else ""
     return Cell(scaled(value, scale), order, tone)
 
 
@@ -64,8 +68,12 @@ def _status(value: str | None) -> Cell:
 # ---------------------------------------------------------------- scenarios
 
 _SCENARIO_MONEY = (
-    "pnl", "initial_shortfall", "margin_shortfall", "uncollateralised_loss",
-    "cover_2_stress_loss_over_margin", "cover_2_uncollateralised_loss",
+    "pnl",
+    "initial_shortfall",
+    "margin_shortfall",
+    "uncollateralised_loss",
+    "cover_2_stress_loss_over_margin",
+    "cover_2_uncollateralised_loss",
 )
 
 
@@ -76,19 +84,26 @@ def scenario_table(base: Record, headline: Sequence[Record], others: Sequence[Re
     unit = scale.unit(currency)
     totals, statuses, covers = "All accounts", "Accounts", "Cover-2"
     columns = (
-        Column("Rank", "number", 4), Column("Scenario", "text", 23), Column("Family", "text", 9.5),
-        Column("P&L", "number", 8, unit, totals), Column("Initial shortfall", "number", 8, unit, totals),
-        Column("Margin shortfall", "number", 8, unit, totals), Column("Uncollat. loss", "number", 8, unit, totals),
-        Column("Call", "number", 4, "", statuses), Column("Liquidation", "number", 7, "", statuses),
-        Column("Default", "number", 5, "", statuses), Column("Newly below", "number", 4.8, "", statuses),
+        Column("Rank", "number", 4),
+        Column("Scenario", "text", 23),
+        Column("Family", "text", 9.5),
+        Column("P&L", "number", 8, unit, totals),
+        Column("Initial shortfall", "number", 8, unit, totals),
+        Column("Margin shortfall", "number", 8, unit, totals),
+        Column("Uncollat. loss", "number", 8, unit, totals),
+        Column("Call", "number", 4, "", statuses),
+        Column("Liquidation", "number", 7, "", statuses),
+        Column("Default", "number", 5, "", statuses),
+        Column("Newly below", "number", 4.8, "", statuses),
         Column("Owners in default", "number", 5.5),
-        Column("Loss over margin", "number", 8, unit, covers), Column("Uncollat. loss", "number", 8, unit, covers),
+        Column("Loss over margin", "number", 8, unit, covers),
+        Column("Uncollat. loss", "number", 8, unit, covers),
     )
 
     def cells(row: Record, rank: int | None) -> tuple[Cell, ...]:
         return (
             Cell(shown(None) if rank is None else number(rank), float("inf") if rank is None else float(rank)),
-            _named(row["name"], row["scenario_id"]),
+            _named(row["name"], row["scenario_id"], 90),
             Cell(shown(row["family"]), row["family"], below="" if row["headline"] else "not headline"),
             *(_amount(row[name], scale) for name in _SCENARIO_MONEY[:4]),
             *(_whole(row[name]) for name in ("accounts_call", "accounts_liquidation", "accounts_default", "accounts_newly_breached")),
@@ -102,7 +117,11 @@ def scenario_table(base: Record, headline: Sequence[Record], others: Sequence[Re
         rows.append(Row(cells(row, place + 1 if row["headline"] else None), printed=place < PRINTED_SCENARIOS))
     total = len(headline) + len(others)
     return TableView(
-        "scenarios", "Scenarios by severity", columns, tuple(rows), "",
+        "scenarios",
+        "Scenarios by severity",
+        columns,
+        tuple(rows),
+        "",
         _left_out(total, len(ordered), PRINTED_SCENARIOS, "scenario", "scenario_summary"),
     )
 
@@ -120,7 +139,13 @@ def _left_out(total: int, listed: int, printed: int, noun: str, table: str) -> t
 # ---------------------------------------------------------------- accounts
 
 _ACCOUNT_MONEY = (
-    "equity", "equity_after", "margin_balance", "maintenance_margin", "margin_shortfall", "uncollateralised_loss", "stress_loss_over_margin",
+    "equity",
+    "equity_after",
+    "margin_balance",
+    "maintenance_margin",
+    "margin_shortfall",
+    "uncollateralised_loss",
+    "stress_loss_over_margin",
 )
 
 
@@ -129,19 +154,25 @@ def worst_accounts(accounts: pl.DataFrame, headline: bool) -> pl.DataFrame:
     prefix = "worst_headline" if headline else "worst"
     figures = [pl.col(f"{prefix}_{name}").alias(name) for name in _ACCOUNT_MONEY[2:]]
     chosen = accounts.select(
-        "owner_id", "account_id", "name", "segment", "gross_notional", "equity", pl.col("status").alias("status_base"),
-        pl.col(f"{prefix}_scenario_id").alias("scenario_id"), pl.col(f"{prefix}_status").alias("status"),
-        pl.col(f"{prefix}_equity").alias("equity_after"), *figures,
+        "owner_id",
+        "account_id",
+        "name",
+        "segment",
+        "gross_notional",
+        "equity",
+        pl.col("status").alias("status_base"),
+        pl.col(f"{prefix}_scenario_id").alias("scenario_id"),
+        pl.col(f"{prefix}_status").alias("status"),
+        pl.col(f"{prefix}_equity").alias("equity_after"),
+        *figures,
     )
     thinness = pl.col("margin_balance") - pl.col("maintenance_margin")
     return chosen.with_columns(thinness.alias("headroom")).sort(
-        "margin_shortfall", "uncollateralised_loss", "headroom", "account_id", descending=[True, True, False, False], nulls_last=True,
+        "margin_shortfall", "uncollateralised_loss", "headroom", "account_id", descending=[True, True, False, False], nulls_last=True
     )
 
 
-def account_table(
-    accounts: pl.DataFrame, headline: bool, scenario_names: dict[str, str], checked: int, in_scope: str, currency: str,
-) -> TableView:
+def account_table(accounts: pl.DataFrame, headline: bool, scenario_names: dict[str, str], checked: int, in_scope: str, currency: str) -> TableView:
     """The accounts that fall short, each in its own worst scenario, with the three loss measures side by side.
 
     `accounts` is what `worst_accounts` gave; `in_scope` names the scenarios that were looked at.
@@ -152,20 +183,33 @@ def account_table(
     unit = scale.unit(currency)
     before, after, losses = "At base", "In its worst scenario", "Loss measures"
     columns = (
-        Column("Rank", "number", 4), Column("Account", "text", 13), Column("Owner", "text", 9), Column("Segment", "text", 8),
-        Column("Equity", "number", 7, unit, before), Column("Status", "status", 8, "", before),
-        Column("Scenario", "text", 14, "", after), Column("Status", "status", 8, "", after),
-        Column("Equity", "number", 7, unit, after), Column("Margin balance", "number", 7.5, unit, after),
+        Column("Rank", "number", 4),
+        Column("Account", "text", 14),
+        Column("Owner", "text", 7.5),
+        Column("Segment", "text", 9.5),
+        Column("Equity", "number", 7, unit, before),
+        Column("Status", "status", 8, "", before),
+        Column("Scenario", "text", 14, "", after),
+        Column("Status", "status", 8, "", after),
+        Column("Equity", "number", 7, unit, after),
+        Column("Margin balance", "number", 7.5, unit, after),
         Column("Maintenance margin", "number", 8, unit, after),
-        Column("Margin shortfall", "number", 7.5, unit, losses), Column("Uncollat. loss", "number", 7.5, unit, losses),
+        Column("Margin shortfall", "number", 7.5, unit, losses),
+        Column("Uncollat. loss", "number", 7.5, unit, losses),
         Column("Loss over margin", "number", 7.5, unit, losses),
     )
     rows = tuple(
         Row(
             (
-                Cell(number(place + 1), float(place + 1)), _named(row["name"], row["account_id"], 40), _text(row["owner_id"], 32),
-                _text(row["segment"], 24), _amount(row["equity"], scale), _status(row["status_base"]),
-                _text(scenario_names.get(row["scenario_id"], row["scenario_id"]), 44), _status(row["status"]), _amount(row["equity_after"], scale),
+                Cell(number(place + 1), float(place + 1)),
+                _named(row["name"], row["account_id"], 64),
+                _text(row["owner_id"], 32),
+                _text(row["segment"], 24),
+                _amount(row["equity"], scale),
+                _status(row["status_base"]),
+                _text(scenario_names.get(row["scenario_id"], row["scenario_id"]), 70),
+                _status(row["status"]),
+                _amount(row["equity_after"], scale),
                 *(_amount(row[name], scale) for name in _ACCOUNT_MONEY[2:]),
             ),
             printed=place < PRINTED_ACCOUNTS,
@@ -181,6 +225,7 @@ def account_table(
 
 # ---------------------------------------------------------------- owners
 
+
 def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dict[str, str], currency: str) -> TableView:
     """The largest owner losses of one scenario, in both bases beside each other."""
     empty = "Nothing to report: no owner has a loss beyond its margin in any headline scenario."
@@ -193,8 +238,10 @@ def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dic
     unit = scale.unit(currency)
     columns = (
         Column("Rank", "number", 6),
-        Column("Owner", "text", 29, "", "Stress loss over margin"), Column("Loss", "number", 18, unit, "Stress loss over margin"),
-        Column("Owner", "text", 29, "", "Uncollateralised loss"), Column("Loss", "number", 18, unit, "Uncollateralised loss"),
+        Column("Owner", "text", 29, "", "Stress loss over margin"),
+        Column("Loss", "number", 18, unit, "Stress loss over margin"),
+        Column("Owner", "text", 29, "", "Uncollateralised loss"),
+        Column("Loss", "number", 18, unit, "Uncollateralised loss"),
     )
 
     def pair(rows: Sequence[Record], place: int) -> tuple[Cell, Cell]:
@@ -211,25 +258,45 @@ def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dic
 
 # ---------------------------------------------------------------- data quality
 
+
 def quality_table(checks: pl.DataFrame, currency: str) -> TableView:
-    """Every check with its result, failures first; values and tolerances are in the unit that the message names."""
-    records = sorted(checks.to_dicts(), key=lambda row: _RESULT_ORDER[row["result"]])
+    """Every check with its result: failures, warnings, then what passed, by check and largest value.
+
+    Values and tolerances are in the unit that the message names.
+    """
+    records = sorted(checks.to_dicts(), key=lambda row: (_RESULT_ORDER[row["result"]], row["check"], -(row["value"] or 0.0)))
     scale = scale_for([float(row["notional"]) for row in records if row["notional"] is not None])
     columns = (
-        Column("Result", "status", 7), Column("Check", "text", 17), Column("Subject", "text", 14), Column("Finding", "text", 33),
-        Column("Value", "number", 8), Column("Tolerance", "number", 8), Column("Rows", "number", 6),
-        Column("Notional", "number", 8, scale.unit(currency)),
+        Column("Result", "status", 6.5),
+        Column("Check", "text", 16),
+        Column("Subject", "text", 16.5),
+        Column("Finding", "text", 33),
+        Column("Value", "number", 7.5),
+        Column("Tolerance", "number", 7.5),
+        Column("Rows", "number", 6),
+        Column("Notional", "number", 7, scale.unit(currency)),
     )
-    rows = []
-    for place, row in enumerate(records):
+    rows: list[Row] = []
+    subjects: dict[str, int] = {}
+    for row in records:
         word, tone = _RESULT_WORDS[row["result"]]
         cells = (
-            Cell(word, float(_RESULT_ORDER[row["result"]]), tone), _text(row["check"]), _text(row["subject"], 40), _text(row["message"], 400),
-            _plain(row["value"]), _plain(row["tolerance"]), _whole(row["rows"]), _amount(row["notional"], scale),
+            Cell(word, float(_RESULT_ORDER[row["result"]]), tone),
+            _text(row["check"]),
+            _text(row["subject"], 40),
+            _text(row["message"], 400),
+            _plain(row["value"]),
+            _plain(row["tolerance"]),
+            _whole(row["rows"]),
+            _amount(row["notional"], scale),
         )
-        rows.append(Row(cells, printed=place < PRINTED_CHECKS))
-    notes = (f"The printed version lists the first {count(PRINTED_CHECKS)}.",) if len(rows) > PRINTED_CHECKS else ()
-    return TableView("quality", "Data quality", columns, tuple(rows), "No check was recorded.", notes)
+        if row["result"] == "pass":
+            subjects[row["check"]] = subjects.get(row["check"], 0) + 1
+        wanted = row["result"] != "pass" or subjects[row["check"]] <= PRINTED_SUBJECTS
+        rows.append(Row(cells, printed=wanted and len(rows) < PRINTED_CHECKS))
+    left_out = sum(not row.printed for row in rows)
+    note = f"The printed version leaves out {plural_count(left_out, 'row')}: of a check that passed it shows the {PRINTED_SUBJECTS} largest values."
+    return TableView("quality", "Data quality", columns, tuple(rows), "No check was recorded.", (note,) if left_out else ())
 
 
 def _plain(value: float | None) -> Cell:

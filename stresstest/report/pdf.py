@@ -45,8 +45,15 @@ def render_pdf(html: str, target: Path, timeout: float = 120.0) -> Path:
         command = [sys.executable, "-m", "stresstest.report.pdf", str(source), str(drawn)]
         try:
             done = subprocess.run(  # noqa: S603  (our own interpreter and module)
-                command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, encoding="utf-8", errors="replace", timeout=timeout, check=False,
+                command,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout,
+                check=False,
             )
         except subprocess.TimeoutExpired as expired:
             raise _refused(f"the PDF was not finished in {timeout:g} seconds", "Raise the time limit, or leave pdf out of the formats.") from expired

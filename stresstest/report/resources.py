@@ -33,7 +33,8 @@ def templates_folder() -> Path:
         if (folder / "report.html.j2").is_file():
             return folder
     raise StressTestError(
-        Reason.ENVIRONMENT, "the report's templates are missing",
+        Reason.ENVIRONMENT,
+        "the report's templates are missing",
         [Fault("no report.html.j2 beside or inside the package", "Install the package again: pip install --force-reinstall stresstest.")],
     )
 

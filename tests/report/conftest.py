@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from generated import finished_runs
 from generated.finished_runs import HOSTILE, generated_run
+
 from stresstest.report.facts import facts
 from stresstest.report.html import render_html
 from stresstest.report.view import ReportFacts
-
-from generated import finished_runs
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import pytest
 from generated.finished_runs import AUDIT
+
 from stresstest.report.audit import printable_command, without_path
 from stresstest.report.view import ReportFacts
 
 
-@pytest.mark.parametrize(("token", "shown"), [
-    ("run.yaml", "run.yaml"), ("/home/jo/run.yaml", "run.yaml"), ("--out=/home/jo/out", "--out=out"), ("~/runs/", "runs"), ("C:\\Users\\jo\\run.yaml", "run.yaml"),
-    ("s3://bucket/day/run.yaml?token=secret", "run.yaml"), ("snapshot=/home/jo/day", "snapshot=day"), ("resources.default_fund=3e6", "resources.default_fund=3e6"),
-    ("--as-of=2026-11-19T16:00:00Z", "--as-of=2026-11-19T16:00:00Z"), ("/", "."),
-])
+@pytest.mark.parametrize(
+    ("token", "shown"),
+    [
+        ("run.yaml", "run.yaml"),
+        ("/home/jo/run.yaml", "run.yaml"),
+        ("--out=/home/jo/out", "--out=out"),
+        ("~/runs/", "runs"),
+        ("C:\\Users\\jo\\run.yaml", "run.yaml"),
+        ("s3://bucket/day/run.yaml?token=secret", "run.yaml"),
+        ("snapshot=/home/jo/day", "snapshot=day"),
+        ("resources.default_fund=3e6", "resources.default_fund=3e6"),
+        ("--as-of=2026-11-19T16:00:00Z", "--as-of=2026-11-19T16:00:00Z"),
+        ("/", "."),
+    ],
+)
 def test_paths_are_reduced_to_their_last_part(token: str, shown: str) -> None:
     assert without_path(token) == shown
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from generated.finished_runs import HOSTILE
+
 from stresstest.report.charts import cover_chart, heat_colours, heat_map_chart, heat_text, shortfall_chart, svg
 from stresstest.report.view import HeatMap, SeverityBar
 
@@ -13,9 +14,10 @@ BARS = tuple(SeverityBar(f"{name[:30]} {place}", 3e6 / (place + 1), 1e6, 1.5e6) 
 HEAT = HeatMap(("A<b>", "B&"), ("Base", "Crash"), ((1.5, -0.25), (None, 12.0)), ((False, True), (False, False)))
 
 
-@pytest.mark.parametrize(("ratio", "text"), [
-    (1.0, "100"), (0.999, "99"), (1.004, "100"), (0.0, "0"), (-2.3, "−230"), (9.99, "999"), (10.0, ">999"), (-11.0, "<−999"), (None, "—"),
-])
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(1.0, "100"), (0.999, "99"), (1.004, "100"), (0.0, "0"), (-2.3, "−230"), (9.99, "999"), (10.0, ">999"), (-11.0, "<−999"), (None, "—")],
+)
 def test_a_ratio_below_one_never_reads_as_covered(ratio: float | None, text: str) -> None:
     assert heat_text(ratio) == text
 

@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generated.finished_runs import AUDIT, CHECKS, MEASURE_NAMES, generated_run, write_run
+
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.report.facts import facts, moment
 from stresstest.report.view import ReportFacts, TableView
 
 SCENARIOS = (
-    ("base", "Base", "base", False), ("mild", "Mild", "hypothetical", True), ("crash", "Crash", "historical", True), ("grid", "Grid cell", "sensitivity", False),
+    ("base", "Base", "base", False),
+    ("mild", "Mild", "hypothetical", True),
+    ("crash", "Crash", "historical", True),
+    ("grid", "Grid cell", "sensitivity", False),
 )
 ACCOUNTS = (
     {"owner_id": "north", "account_id": "a1", "name": "Alpha", "segment": "fund", "positions": 3, "pools": 1, "gross_notional": 9_000_000.0},
@@ -22,7 +26,11 @@ ACCOUNTS = (
 )
 # accounts down, scenarios across: base, mild, crash, grid
 EQUITY = ((2_000_000.0, 900_000.0, -1_500_000.0, 2_000_000.0), (400_000.0, 300_000.0, 250_000.0, 400_000.0), (90_000.0, 90_000.0, 80_000.0, -5_000.0))
-BALANCE = ((1_900_000.0, 800_000.0, -1_600_000.0, 1_900_000.0), (380_000.0, 280_000.0, 230_000.0, 380_000.0), (80_000.0, 80_000.0, 70_000.0, -6_000.0))
+BALANCE = (
+    (1_900_000.0, 800_000.0, -1_600_000.0, 1_900_000.0),
+    (380_000.0, 280_000.0, 230_000.0, 380_000.0),
+    (80_000.0, 80_000.0, 70_000.0, -6_000.0),
+)
 MAINTENANCE = ((450_000.0,) * 4, (240_000.0,) * 4, (0.0,) * 4)
 STATUS = ((0, 0, 3, 0), (0, 0, 2, 0), (0, 0, 0, 3))
 
@@ -31,9 +39,17 @@ def small_run(folder: Path, resources: float | None = 1_000_000.0, excluded: int
     equity, balance, maintenance = np.array(EQUITY), np.array(BALANCE), np.array(MAINTENANCE)
     pnl = equity - equity[:, :1]
     given = {
-        "equity": equity, "pnl": pnl, "position_pnl": pnl, "margin_balance": balance, "margin_balance_initial": balance,
-        "maintenance_margin": maintenance, "initial_margin": maintenance, "margin_shortfall": np.maximum(0.0, maintenance - balance),
-        "uncollateralised_loss": np.maximum(0.0, -equity), "stress_loss_over_margin": np.maximum(0.0, -pnl - maintenance), "status": np.array(STATUS),
+        "equity": equity,
+        "pnl": pnl,
+        "position_pnl": pnl,
+        "margin_balance": balance,
+        "margin_balance_initial": balance,
+        "maintenance_margin": maintenance,
+        "initial_margin": maintenance,
+        "margin_shortfall": np.maximum(0.0, maintenance - balance),
+        "uncollateralised_loss": np.maximum(0.0, -equity),
+        "stress_loss_over_margin": np.maximum(0.0, -pnl - maintenance),
+        "status": np.array(STATUS),
     }
     measures = {name: given.get(name, np.zeros_like(equity)) for name in (*MEASURE_NAMES, "status")}
     return write_run(folder, measures, SCENARIOS, ACCOUNTS, CHECKS, resources, excluded)
@@ -74,7 +90,13 @@ def test_headline_figures(small: ReportFacts) -> None:
 
 def test_scenarios_by_severity_headline_first_base_on_top(small: ReportFacts) -> None:
     assert [column.label for column in small.scenarios.columns][:7] == [
-        "Rank", "Scenario", "Family", "P&L", "Initial shortfall", "Margin shortfall", "Uncollat. loss",
+        "Rank",
+        "Scenario",
+        "Family",
+        "P&L",
+        "Initial shortfall",
+        "Margin shortfall",
+        "Uncollat. loss",
     ]
     assert {column.unit for column in small.scenarios.columns} == {"", "USD k"}
     assert [(row.fixed, row.cells[1].below) for row in small.scenarios.rows] == [(True, "base"), (False, "crash"), (False, "mild"), (False, "grid")]
@@ -89,7 +111,9 @@ def test_worst_accounts_with_the_three_loss_measures(small: ReportFacts) -> None
     ]
     assert small.accounts.rows[0].cells[1].below == "a1"
     assert [definition.formula for definition in small.definitions] == [
-        "max(0, maintenance margin − margin balance)", "max(0, −equity)", "max(0, −P&L of positions − k × initial margin at base)",
+        "max(0, maintenance margin − margin balance)",
+        "max(0, −equity)",
+        "max(0, −P&L of positions − k × initial margin at base)",
     ]
 
 
@@ -162,10 +186,15 @@ def test_a_folder_that_is_no_finished_run_is_refused(tmp_path: Path) -> None:
     assert refused.value.exit_code == ExitCode.INPUT_REFUSED
 
 
-@pytest.mark.parametrize(("given", "text"), [
-    ("2026-11-19T16:00:00Z", "2026-11-19 16:00 UTC"), ("2026-11-19T17:30:00+02:00", "2026-11-19 15:30 UTC"), ("2026-11-19", "2026-11-19 00:00 UTC"),
-    ("Q4 close", "Q4 close"),
-])
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("2026-11-19T16:00:00Z", "2026-11-19 16:00 UTC"),
+        ("2026-11-19T17:30:00+02:00", "2026-11-19 15:30 UTC"),
+        ("2026-11-19", "2026-11-19 00:00 UTC"),
+        ("Q4 close", "Q4 close"),
+    ],
+)
 def test_moments(given: str, text: str) -> None:
     assert moment(given) == text
 

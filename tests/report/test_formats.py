@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stresstest.report.formats import (
     chart_label,
     count,
@@ -23,51 +24,101 @@ from stresstest.report.formats import (
 )
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (0.0, "0"), (-0.0, "0"), (0.4, "<1"), (-0.4, ">−1"), (0.5, "1"), (-0.5, "−1"), (999.4, "999"), (999.5, "1.0k"), (1_049.0, "1.0k"), (1_050.0, "1.1k"),
-    (41_249_000.0, "41.2m"), (-41_250_000.0, "−41.3m"), (999_949.0, "999.9k"), (999_950.0, "1.0m"), (1.25e9, "1.3bn"), (7.0e12, "7.0tn"),
-    (4.2e15, "4,200.0tn"), (None, "—"), (math.nan, "—"), (math.inf, "∞"), (-math.inf, "−∞"),
-])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (3e-8, "0"),
+        (0.4, "<1"),
+        (-0.4, ">−1"),
+        (0.5, "1"),
+        (-0.5, "−1"),
+        (999.4, "999"),
+        (999.5, "1.0k"),
+        (1_049.0, "1.0k"),
+        (1_050.0, "1.1k"),
+        (41_249_000.0, "41.2m"),
+        (-41_250_000.0, "−41.3m"),
+        (999_949.0, "999.9k"),
+        (999_950.0, "1.0m"),
+        (1.25e9, "1.3bn"),
+        (7.0e12, "7.0tn"),
+        (4.2e15, "4,200.0tn"),
+        (None, "—"),
+        (math.nan, "—"),
+        (math.inf, "∞"),
+        (-math.inf, "−∞"),
+    ],
+)
 def test_money_in_a_sentence(value: float | None, text: str) -> None:
     assert money(value) == text
 
 
-@pytest.mark.parametrize(("value", "decimals", "text"), [
-    (1234567.5, 0, "1,234,568"), (2.675, 2, "2.68"), (-2.675, 2, "−2.68"), (0.004, 2, "<0.01"), (-0.004, 2, ">−0.01"), (0.0, 2, "0"), (None, 2, "—"),
-])
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (1234567.5, 0, "1,234,568"),
+        (2.675, 2, "2.68"),
+        (-2.675, 2, "−2.68"),
+        (0.004, 2, "<0.01"),
+        (-0.004, 2, ">−0.01"),
+        (0.0, 2, "0"),
+        (None, 2, "—"),
+    ],
+)
 def test_numbers_round_half_away_from_zero_as_written(value: float | None, decimals: int, text: str) -> None:
     assert number(value, decimals) == text
 
 
-@pytest.mark.parametrize(("values", "unit", "texts"), [
-    ([41_203_117.0, 812.0, 0.0], "USD k", ["41,203", "1", "0"]),
-    ([3.2e9, -5.0e5], "USD m", ["3,200", "−1"]),
-    ([950.0, 12.4], "USD", ["950", "12"]),
-    ([999_999.0], "USD", ["999,999"]),
-    ([2.5e13, 1.0], "USD bn", ["25,000", "<1"]),
-    ([], "USD", []),
-])
+@pytest.mark.parametrize(
+    ("values", "unit", "texts"),
+    [
+        ([41_203_117.0, 812.0, 0.0], "USD k", ["41,203", "1", "0"]),
+        ([3.2e9, -5.0e5], "USD m", ["3,200", "−1"]),
+        ([950.0, 12.4], "USD", ["950", "12"]),
+        ([999_999.0], "USD", ["999,999"]),
+        ([2.5e13, 1.0], "USD bn", ["25,000", "<1"]),
+        ([], "USD", []),
+    ],
+)
 def test_one_unit_for_all_money_of_a_table(values: list[float], unit: str, texts: list[str]) -> None:
     scale = scale_for(values)
     assert scale.unit("USD") == unit
     assert [scaled(value, scale) for value in values] == texts
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.634, "63\N{NO-BREAK SPACE}%"), (1.625, "163\N{NO-BREAK SPACE}%"), (0.001, "<1\N{NO-BREAK SPACE}%"), (None, "—")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.634, "63\N{NO-BREAK SPACE}%"), (1.625, "163\N{NO-BREAK SPACE}%"), (0.001, "<1\N{NO-BREAK SPACE}%"), (None, "—")]
+)
 def test_percent(value: float | None, text: str) -> None:
     assert percent(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (0.0012345, "0.001235"), (0.0000213, "0.0000213"), (2.50, "2.5"), (93712.0, "93,712"), (-1.0, "−1"), (0.0, "0"), (1.5e-12, "1.500e−12"), (None, "—"),
-])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0012345, "0.001235"),
+        (0.0000213, "0.0000213"),
+        (2.50, "2.5"),
+        (93712.0, "93,712"),
+        (-1.0, "−1"),
+        (0.0, "0"),
+        (1.5e-12, "1.500e−12"),
+        (None, "—"),
+    ],
+)
 def test_significant(value: float | None, text: str) -> None:
     assert significant(value) == text
 
 
 def test_counts() -> None:
     assert (count(1234), count(None), plural_count(1, "account"), plural_count(0, "account"), plural_count(2, "box", "boxes")) == (
-        "1,234", "—", "1 account", "0 accounts", "2 boxes",
+        "1,234",
+        "—",
+        "1 account",
+        "0 accounts",
+        "2 boxes",
     )
 
 
@@ -89,7 +140,7 @@ def test_chart_labels_fit_and_fall_back_to_the_key_in_scripts_that_svg_text_woul
 def test_money_is_within_half_of_its_last_digit(value: float) -> None:
     text = money(value).replace("−", "-").replace(",", "")
     digits = text.rstrip("kmbtn")
-    unit = {"k": 1e3, "m": 1e6, "bn": 1e9, "tn": 1e12}[text[len(digits):]]
+    unit = {"k": 1e3, "m": 1e6, "bn": 1e9, "tn": 1e12}[text[len(digits) :]]
     assert abs(float(digits) * unit - value) <= 0.05 * unit * (1 + 1e-9)
     assert abs(float(digits)) >= 1.0
 

@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from generated.finished_runs import AUDIT, HOSTILE, generated_run
+
 from stresstest.report.facts import facts
 from stresstest.report.html import heads, render_html
 from stresstest.report.view import Column, ReportFacts
 
-VOID = {"meta", "col", "br", "link", "img", "input"}
+VOID = {"meta", "col", "br", "wbr", "link", "img", "input"}
 
 
 class Page(HTMLParser):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.report import resources
 
