@@ -147,8 +147,8 @@ def write(day: Day, who: Members, reported: Margins, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     quantity = day.positions.filter(pl.col("quantity") > 0).group_by("instrument_id").agg(pl.col("quantity").sum().round(6).alias("open_interest"))
     posted = day.collateral.group_by("asset").agg(
-        pl.col("quantity").clip(lower_bound=0.0).sum().round(2).alias("pool_deposits"),
-        (-pl.col("quantity").clip(upper_bound=0.0)).sum().round(2).alias("pool_borrows"),
+        pl.col("quantity").clip(lower_bound=0.0).sum().round(4).alias("pool_deposits"),
+        (-pl.col("quantity").clip(upper_bound=0.0)).sum().round(4).alias("pool_borrows"),
     )
     tables = {
         "accounts": who.accounts.with_columns(

@@ -129,7 +129,7 @@ def dollars_for_balance(h: Holdings, m: Market, accounts: pl.DataFrame, mixes: F
     for _ in range(44):
         high = np.where(enough(high), high, high * 2.0)
     low = np.where(high > 1e-3, high * 0.5, 0.0)
-    for _ in range(44):
+    for _ in range(40):
         middle = 0.5 * (low + high)
         reached = enough(middle)
         high = np.where(reached, middle, high)

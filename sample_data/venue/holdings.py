@@ -12,6 +12,7 @@ from venue.underlyings import Floats, reporting_values
 
 Codes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Names = npt.NDArray[np.str_]
 
 
 def _codes(values: pl.Series, names: dict[str, int]) -> Codes:
@@ -25,10 +26,11 @@ class Market:
     assets: tuple[str, ...]
     value: Floats
     haircut: tuple[str | None, ...]
-    net_schedule: tuple[str | None, ...]
+    net_schedule: Names
+    """Margin schedule of each asset for netting by underlying; empty = none."""
     instruments: tuple[str, ...]
-    kind: npt.NDArray[np.str_]
-    payoff: npt.NDArray[np.str_]
+    kind: Names
+    payoff: Names
     margined: Flags
     underlying: Codes
     quote: Codes
@@ -39,7 +41,8 @@ class Market:
     strike: Floats
     sign: Floats
     expiry: Codes
-    schedule: tuple[str | None, ...]
+    schedule: Names
+    """Margin schedule of each instrument; empty = none."""
 
     @property
     def is_option(self) -> Flags:
@@ -72,7 +75,7 @@ def market(instruments: pl.DataFrame, assets: pl.DataFrame) -> Market:
         tuple(assets["asset"]),
         np.array([values[a] for a in assets["asset"]]),
         tuple(assets["collateral_schedule"]),
-        tuple(assets["margin_schedule"]),
+        assets["margin_schedule"].fill_null("").to_numpy().astype(np.str_),
         tuple(instruments["instrument_id"]),
         instruments["kind"].to_numpy().astype(np.str_),
         instruments["payoff"].to_numpy().astype(np.str_),
@@ -86,7 +89,7 @@ def market(instruments: pl.DataFrame, assets: pl.DataFrame) -> Market:
         instruments["strike"].fill_null(0.0).to_numpy(),
         np.where((instruments["option_type"].fill_null("call") == "put").to_numpy(), -1.0, 1.0),
         instruments["expiry"].dt.epoch("s").fill_null(0).to_numpy().astype(np.int64),
-        tuple(instruments["margin_schedule"]),
+        instruments["margin_schedule"].fill_null("").to_numpy().astype(np.str_),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from venue.holdings import Codes, Flags, Holdings, Market, net_positions, position_values, posted_tokens
+from venue.holdings import Codes, Flags, Holdings, Market, Names, net_positions, position_values, posted_tokens
 from venue.margin_rules import HAIRCUTS, MODELS, TIERS, HaircutSchedule, MarginModel, TierSchedule
 from venue.underlyings import Floats
 
@@ -99,12 +99,11 @@ def _tiered(schedule: TierSchedule, notional: Floats, contracts: Floats, version
     return np.maximum(0.0, rates[reached] * notional - deductions[reached])
 
 
-def _scheduled(names: list[str | None], notional: Floats, contracts: Floats, m: Market, version: int) -> Floats:
+def _scheduled(names: Names, notional: Floats, contracts: Floats, m: Market, version: int) -> Floats:
     """Dollar requirement of dollar notionals, each by its own schedule; nothing without one."""
     result = np.zeros(len(notional))
-    which = np.array([name or "" for name in names])
-    for name in sorted(set(which) - {""}):
-        rows = which == name
+    for name in np.unique(names[names != ""]).tolist():
+        rows = names == name
         rate = float(m.value[m.assets.index(TIERS[name].currency)])
         result[rows] = _tiered(TIERS[name], notional[rows] / rate, contracts[rows], version) * rate
     return result
@@ -114,11 +113,11 @@ def _option_requirements(h: Holdings, m: Market, credit: Floats, version: int) -
     """Dollar requirement of option rows: formula or tiers where short; a margined one held long needs what it is worth, less the credit."""
     i = h.instrument
     spot = m.value[m.underlying[i]] / m.value[m.strike_currency[i]]
-    result = _scheduled([m.schedule[k] for k in i], np.abs(h.quantity) * m.notional[i], np.abs(h.quantity), m, version)
-    for name in sorted({m.schedule[k] or "" for k in i[m.is_option[i]]} - {""}):
+    result = _scheduled(m.schedule[i], np.abs(h.quantity) * m.notional[i], np.abs(h.quantity), m, version)
+    for name in np.unique(m.schedule[i[m.is_option[i]]]).tolist():
         rule = TIERS[name].short_option
         if rule is not None:
-            rows = np.array([m.schedule[k] == name for k in i])
+            rows = m.schedule[i] == name
             out_of_the_money = np.maximum(0.0, m.sign[i] * (m.strike[i] - spot))
             base = spot if rule.base == "underlying" else m.strike[i]
             per_unit = np.maximum(rule.rate[version] * spot - out_of_the_money, rule.minimum[version] * base)
@@ -155,12 +154,11 @@ def requirements(h: Holdings, m: Market, accounts: pl.DataFrame) -> Floats:
     group_pool, group_asset = keys // len(m.assets), keys % len(m.assets)
     for version in (MAINTENANCE, INITIAL):
         options = np.where(option, _option_requirements(h, m, credit[h.pool], version), 0.0)
-        charged = _scheduled([m.schedule[k] for k in i], notional, np.abs(h.quantity), m, version)
-        net = _scheduled([m.net_schedule[k] for k in group_asset], np.abs(long - short), np.zeros(len(keys)), m, version)
+        charged = _scheduled(m.schedule[i], notional, np.abs(h.quantity), m, version)
+        net = _scheduled(m.net_schedule[group_asset], np.abs(long - short), np.zeros(len(keys)), m, version)
         net = net + spread[version, group_pool] * np.minimum(long, short)
         if version == INITIAL:
-            has_schedule = np.array([m.schedule[k] is not None for k in i])
-            charged = np.maximum(charged, np.where(has_schedule, notional / h.leverage, 0.0))
+            charged = np.maximum(charged, np.where(m.schedule[i] != "", notional / h.leverage, 0.0))
             net = np.maximum(net, np.abs(long - short) / group_leverage)
         result[version] = np.bincount(h.pool, options + np.where(single, charged, 0.0), pools) + np.bincount(group_pool, net, pools)
     return result * accounts["margin_multiplier"].to_numpy()[h.pool_account]
