@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stresstest.report.formats import MISSING, count, money, percent, plural_count, shortened, shown
+from stresstest.report.formats import HALF_A_CENT, MISSING, count, money, percent, plural_count, shortened, shown
 from stresstest.report.view import Figure, Tone
 from stresstest.results.summary import Basis, Cover, Summary
 
@@ -37,7 +37,7 @@ def detail(summary: Summary, names: Names, others: int) -> str:
     worst, currency = summary.worst, summary.run.reporting_currency
     name = _called(names, worst.scenario_id, 80)
     parts = []
-    if worst.margin_shortfall > 0:
+    if worst.margin_shortfall >= HALF_A_CENT:
         across = plural_count(worst.accounts["liquidation"] + worst.accounts["default"], "account")
         parts.append(f"Worst: {name}: margin shortfall {currency} {money(worst.margin_shortfall)} across {across}")
     else:
@@ -119,7 +119,7 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
             "Margin shortfall",
             money(worst.margin_shortfall),
             currency,
-            _called(names, worst.scenario_id, 64) if worst.margin_shortfall > 0 else everywhere,
+            _called(names, worst.scenario_id, 64) if worst.margin_shortfall >= HALF_A_CENT else everywhere,
         ),
         Figure(
             "Accounts below maintenance",
@@ -134,7 +134,7 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
             _called(names, most_defaults["scenario_id"], 64) if defaults else everywhere,
             "fail" if defaults else "",
         ),
-        Figure("Uncollateralised loss", money(lost), currency, called if lost > 0 else "no equity falls below zero"),
+        Figure("Uncollateralised loss", money(lost), currency, called if lost >= HALF_A_CENT else "no equity falls below zero"),
         _cover_figure(summary.cover[SIZING_BASIS].cover_2, "Cover-2, stress loss over margin", currency, names),
         _cover_figure(summary.cover["uncollateralised_loss"].cover_2, "Cover-2, uncollateralised loss", currency, names),
         _resources_figure(summary),

@@ -7,10 +7,11 @@ can measure: the same facts give the same SVG bytes. Colours are safe for colour
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from stresstest.report.formats import MINUS, MISSING, money, shown
+from stresstest.report.formats import MINUS, MISSING, money, shown, width_in_ems
 from stresstest.report.resources import FONT_FAMILIES
 from stresstest.report.view import HeatMap, SeverityBar
 
@@ -49,7 +50,7 @@ BAR_LABEL, ACCOUNT_LABEL, SCENARIO_LABEL = 24.0, 20.0, 17.4
 """Room for names beside bars, heat map rows and above its columns, in ems."""
 
 _ROW = 21
-_CELL_WIDTH, _CELL_HEIGHT = 36, 19
+_CELL_WIDTH, _CELL_HEIGHT, _LABEL_SIZE = 36, 19, 11
 
 
 def heat_colours(ratio: float | None) -> tuple[str, str]:
@@ -166,6 +167,8 @@ def heat_map_chart(heat_map: HeatMap) -> alt.LayerChart:
     grid = alt.Chart(_data(cells))
     fill_colour = alt.Color("fill:N", scale=None, legend=None)
     ink_colour = alt.Color("ink:N", scale=None, legend=None)
+    left = 16 + round(_LABEL_SIZE * max(map(width_in_ems, heat_map.accounts)))
+    top = round(_LABEL_SIZE * max(map(width_in_ems, heat_map.scenarios)) * math.sin(math.pi / 4))  # names stand at 45 degrees
     width, height = _CELL_WIDTH * len(scenarios), _CELL_HEIGHT * len(accounts)
     return _finished(
         [
@@ -176,15 +179,15 @@ def heat_map_chart(heat_map: HeatMap) -> alt.LayerChart:
             .mark_text(baseline="middle", fontSize=10.5, fontWeight=600)
             .encode(x=x, y=y, text="text:N", color=ink_colour),
             alt.Chart(_data(accounts))
-            .mark_text(align="right", baseline="middle", fontSize=11, color=INK)
+            .mark_text(align="right", baseline="middle", fontSize=_LABEL_SIZE, color=INK)
             .encode(x=alt.value(-8), y=y, text="text:N"),
             alt.Chart(_data(scenarios))
-            .mark_text(align="left", baseline="middle", angle=315, fontSize=11, color=INK)
+            .mark_text(align="left", baseline="middle", angle=315, fontSize=_LABEL_SIZE, color=INK)
             .encode(x=x, y=alt.value(-8), text="text:N"),
         ],
         width,
         height,
-        {"left": 234, "right": 140, "top": 148, "bottom": 4},
+        {"left": left, "right": top + 12, "top": top + 20, "bottom": 4},
     )
 
 

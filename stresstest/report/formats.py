@@ -167,13 +167,17 @@ def chart_label(name: str | None, key: str, ems: float) -> str:
     if any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") or unicodedata.category(sign) in ("Mn", "Mc") for sign in text):
         text = shown(key)
     limit = len(text)
-    while limit > 3 and sum(map(_ems, shortened(text, limit))) > ems:
+    while limit > 3 and width_in_ems(shortened(text, limit)) > ems:
         limit -= 1
     return shortened(text, limit)
 
 
+def width_in_ems(text: str) -> float:
+    """About how wide a text in the shipped font is; rather more than less."""
+    return sum(map(_ems, text))
+
+
 def _ems(sign: str) -> float:
-    """About how wide a sign of the shipped font is; a little more rather than less."""
     if unicodedata.east_asian_width(sign) in ("W", "F"):
         return 1.1
     if sign in "MWmw@%" + ELLIPSIS:

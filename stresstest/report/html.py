@@ -16,7 +16,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stresstest.report import charts
-from stresstest.report.formats import plural_count
+from stresstest.report.formats import HALF_A_CENT, plural_count
 from stresstest.report.resources import font_faces, templates_folder
 from stresstest.report.view import Column, ReportFacts
 
@@ -76,10 +76,10 @@ def _drawn(facts: ReportFacts) -> dict[str, Markup | None]:
 
     return {
         "shortfall": drawn(charts.shortfall_chart(data.bars), "Margin shortfall by headline scenario; figures in the scenario table")
-        if any(bar.margin_shortfall > 0 for bar in data.bars)
+        if any(bar.margin_shortfall >= HALF_A_CENT for bar in data.bars)
         else None,
         "cover": drawn(charts.cover_chart(data.bars, data.resources), "Cover-2 by headline scenario; figures in the scenario table")
-        if any(bar.cover_2 > 0 for bar in data.bars)
+        if any(bar.cover_2 >= HALF_A_CENT for bar in data.bars)
         else None,
         "heat_map": drawn(charts.heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios")
         if data.heat_map is not None

@@ -177,7 +177,7 @@ def account_table(accounts: pl.DataFrame, headline: bool, scenario_names: dict[s
 
     `accounts` is what `worst_accounts` gave; `in_scope` names the scenarios that were looked at.
     """
-    short = accounts.filter((pl.col("margin_shortfall") > 0) | (pl.col("uncollateralised_loss") > 0))
+    short = accounts.filter((pl.col("margin_shortfall") >= HALF_A_CENT) | (pl.col("uncollateralised_loss") >= HALF_A_CENT))
     records = short.head(LISTED_ACCOUNTS).to_dicts()
     scale = scale_for([float(row[name]) for row in records for name in _ACCOUNT_MONEY])
     unit = scale.unit(currency)
