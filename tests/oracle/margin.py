@@ -312,7 +312,8 @@ def underlying_requirement(market: Market, model: Row, underlying: str, group: d
     outright = abs(long - short)
     spread_rate = at_level(model.get("spread_rate"), level, 0.0)
     needed = from_schedule(schedule, outright, 0.0, level) + spread_rate * min(long, short)
-    leverages = [position.leverage for position in group.values() if position.leverage is not None]
+    # A position whose lots cancel is no position: its leverage does not count.
+    leverages = [position.leverage for position in group.values() if position.leverage is not None and position.quantity != 0.0]
     if level == "initial" and leverages:
         needed = max(needed, outright / min(leverages))
     return needed * unit * schedule_factor(market, schedule_name)

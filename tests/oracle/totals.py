@@ -237,7 +237,7 @@ def scenario_totals(
         margin = sum(coverage(before, after) * before.requirement["initial"] for before, after in members)
         losses["stress_loss_over_margin"][owner] += max(0.0, fall - margin)
         losses["uncollateralised_loss"][owner] += max(0.0, -equity)
-        if equity < -tolerance(sum(before.gross_notional for before, _ in members)):
+        if equity < -sum(tolerance(before.gross_notional) for before, _ in members):
             in_default.add(owner)
     statuses = [str(by_account[account_id, scenario_id]["status"]) for account_id in snapshot.accounts]
     return ScenarioTotals(

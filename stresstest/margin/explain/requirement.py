@@ -54,7 +54,8 @@ def charge_by_underlying(positions: pl.DataFrame) -> pl.DataFrame:
     `notional` is |long - short|; spot positions take part when they carry a schedule; `leverage` is the smallest in the group.
     """
     rows = positions.filter(_NETTED & pl.col("net_schedule").is_not_null() & (~_SPOT | pl.col("schedule").is_not_null())).with_columns(
-        signed=pl.col("quantity").sign() * pl.col("notional"), leverage=pl.when(pl.col("leverage") > 0).then(pl.col("leverage"))
+        signed=pl.col("quantity").sign() * pl.col("notional"),
+        leverage=pl.when((pl.col("leverage") > 0) & (pl.col("quantity") != 0)).then(pl.col("leverage")),
     )
     group = ["pool", "scenario", "underlying", "net_schedule"]
     expiries = rows.group_by([*group, "expiry"], maintain_order=True).agg(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.jit import kernel
+from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.tables import (
     BAND_START, DEDUCTION, IN_REPORTING_CURRENCY, IN_SCHEDULE_CURRENCY, INITIAL_CONSTANT, INITIAL_HAIRCUT, INITIAL_SLOPE, MAINTENANCE_CONSTANT,
     MAINTENANCE_HAIRCUT, MAINTENANCE_SLOPE, MARGINAL, MARGINED_OPTION, PAID_OPTION, QUANTITY, SPOT, START, Tables,
@@ -27,7 +27,7 @@ Records = npt.NDArray[Any]
 VALUE = 0  # count value entries: target += factor * row
 CONSTANT = 1  # x to position value in the balance, y to position value outside it
 TOKEN = 2  # asset; y = 1: rows differ, never simple. Opens a token's net balance
-TOKEN_ROWS = 3  # count collateral entries of the open token
+TOKEN_ROW = 3  # one collateral entry of the open token
 TOKEN_END = 4  # asset; x constant of its P&L. Applies haircuts to the net balance
 COLLATERAL = 5  # asset; one collateral entry that nothing else joins; x, y constants of the folded bands
 BANDS = 6  # count step entries on the balances, skipped where the haircuts of the last COLLATERAL are shocked
@@ -93,7 +93,7 @@ MOST_PIECES = 64
 def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int) -> Program:
     """Room for the largest program that these holdings can give; untouched pages cost no memory."""
     return Program(
-        first=np.zeros((pools + 1, 7), dtype=np.int64), codes=np.empty(12 * pools + 8 * positions + 4 * collateral + 16, CODE),
+        first=np.zeros((pools + 1, 7), dtype=np.int64), codes=np.empty(12 * pools + 8 * positions + 6 * collateral + 16, CODE),
         values=np.empty(3 * positions + 8, VALUE_ENTRY), needs=np.empty(2 * positions + 8, NEED_ENTRY),
         steps=np.empty(positions * (2 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY), tokens=np.empty(collateral + 8, TOKEN_ENTRY),
         nets=np.empty(positions + 1, NET_ENTRY), legs=np.empty(positions + 1, LEG_ENTRY),
@@ -123,7 +123,7 @@ def _value(values: Records, at: Counters, span: Floats, row: int, factor: float)
     return 0.0
 
 
-@kernel
+@part
 def _position_value(values: Records, at: Counters, span: Floats, instruments: Records, positions: Records, p: int) -> float:
     """The value of position p: quantity * value slope + cost * cost slope + funding; returns the constant part."""
     position = positions[p]
@@ -134,7 +134,7 @@ def _position_value(values: Records, at: Counters, span: Floats, instruments: Re
     return constant
 
 
-@kernel
+@part
 def _need(needs: Records, at: Counters, span: Floats, row: int, maintenance: float, initial: float, constants: Floats) -> None:
     """An entry of the requirement that follows one row; its constant where the row does not move."""
     if span[row, 0] == span[row, 1]:
@@ -161,7 +161,7 @@ def _step(steps: Records, at: Counters, row: int, quantity: float, threshold: fl
     at[STEPS_AT] += 1
 
 
-@kernel
+@part
 def _requirement(
     needs: Records, steps: Records, at: Counters, span: Floats, row: int, quantity: float, pieces: Floats, first: int, count: int, leverage: float,
     multiplier: float, constants: Floats,
@@ -217,7 +217,7 @@ def _requirement(
             edge = right
 
 
-@kernel
+@part
 def _contract_pieces(schedules: Records, pieces: Floats, schedule: int, contracts: float, own: Floats) -> int:
     """Pieces, as a function of the notional n, of a requirement that depends on the number of contracts; returns how many."""
     terms = schedules[schedule]
@@ -272,11 +272,14 @@ def _by_schedule(
     quantity: float, leverage: float, multiplier: float, constants: Floats,
 ) -> None:
     terms = schedules[schedule]
+    used = pieces
+    first = terms["first"]
+    count = terms["count"]
     if terms["by_amount"] or terms["by_contracts"]:
         count = _contract_pieces(schedules, pieces, schedule, quantity, own)
-        _requirement(needs, steps, at, span, row, quantity, own, 0, count, leverage, multiplier, constants)
-    else:
-        _requirement(needs, steps, at, span, row, quantity, pieces, terms["first"], terms["count"], leverage, multiplier, constants)
+        used = own
+        first = 0
+    _requirement(needs, steps, at, span, row, quantity, used, first, count, leverage, multiplier, constants)
 
 
 @kernel
@@ -302,7 +305,7 @@ def _weight_of(instruments: Records, assets: Records, models: Records, weights: 
     return weights[IN_SCHEDULE_CURRENCY, model, schedule]
 
 
-@kernel
+@part
 def _option_need(
     needs: Records, steps: Records, at: Counters, span: Floats, instruments: Records, schedules: Records, pieces: Floats, models: Records, own: Floats,
     model: int, multiplier: float, positions: Records, p: int, constants: Floats,
@@ -323,7 +326,7 @@ def _option_need(
         )
 
 
-@kernel
+@part
 def _gather_legs(
     legs: Records, start: int, instruments: Records, positions: Records, first: int, last: int, p: int,
 ) -> tuple[int, float]:
@@ -354,7 +357,7 @@ def _gather_legs(
     return count, leverage
 
 
-@kernel
+@part
 def _fold_group(
     needs: Records, steps: Records, nets: Records, legs: Records, at: Counters, span: Floats, instruments: Records, schedules: Records, pieces: Floats,
     assets: Records, models: Records, weights: Codes, own: Floats, model: int, multiplier: float, positions: Records, first: int, last: int, weight: int,
@@ -396,7 +399,7 @@ def _fold_group(
             at[LEGS] += count
 
 
-@kernel
+@part
 def _fold_bands(
     codes: Records, tokens: Records, steps: Records, at: Counters, span: Floats, assets: Records, bands: Floats, asset: int, quantity: float,
 ) -> None:
@@ -459,7 +462,7 @@ def _joined_token(instruments: Records, positions: Records, p: int, into_value: 
     return instrument["settle"]
 
 
-@kernel
+@part
 def _fold_values(
     codes: Records, values: Records, at: Counters, span: Floats, instruments: Records, positions: Records, first: int, last: int, token: int, model: int,
     weighted: bool, into_value: bool,
@@ -489,7 +492,7 @@ def _fold_values(
     return constant
 
 
-@kernel
+@part
 def _fold_outside(
     codes: Records, values: Records, at: Counters, span: Floats, instruments: Records, models: Records, positions: Records, first: int, last: int,
     model: int,
@@ -505,7 +508,7 @@ def _fold_outside(
         _code(codes, at, OUTSIDE, at[VALUES] - before, models[model]["maintenance_credit"], models[model]["initial_credit"])
 
 
-@kernel
+@part
 def _fold_token(
     codes: Records, values: Records, tokens: Records, steps: Records, at: Counters, span: Floats, instruments: Records, assets: Records, bands: Floats,
     holding_row: Codes, positions: Records, first: int, last: int, collateral: Records, c_first: int, c_last: int, token: int, joined: bool, model: int,
@@ -543,8 +546,8 @@ def _fold_token(
                 entry["row"] = holding_row[token, collateral[c]["location"] + 1] if positive else price_row
                 entry["amount"] = collateral[c]["amount"]
                 at[TOKENS] += 1
-    if at[TOKENS] > before:
-        _code(codes, at, TOKEN_ROWS, at[TOKENS] - before, 0.0, 0.0)
+    for _ in range(at[TOKENS] - before):
+        _code(codes, at, TOKEN_ROW, token, 0.0, 0.0)
     _code(codes, at, TOKEN_END, token, constant, 0.0)
 
 

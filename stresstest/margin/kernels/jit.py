@@ -58,6 +58,11 @@ def cache_folder() -> Path | None:
     return None
 
 
+def part(function: F) -> F:
+    """A function that only kernels call: it becomes part of each of them and is never compiled on its own, which would take as long again."""
+    return function if numba.config.DISABLE_JIT else cast("F", numba.njit(inline="always", error_model="numpy")(function))
+
+
 def kernel(function: F) -> F:
     """The function, compiled on its first call."""
     if numba.config.DISABLE_JIT:

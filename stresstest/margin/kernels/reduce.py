@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.fold import Program
-from stresstest.margin.kernels.jit import kernel
+from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.tables import Tables
 from stresstest.margin.kernels.walk import (
     ACCUMULATORS, APART, DIRECT, FIGURES, INITIAL, KEPT, KEPT_BEHIND, MAINTENANCE, NEED_INITIAL, NEED_MAINTENANCE, walk,
@@ -96,7 +96,7 @@ SHORT, BREACHED, STRESSED = 1, 2, 4
 """What a pool's lanes hold, as bits: a shortfall or a loss, a status other than ok, a stress loss over margin."""
 
 
-@kernel
+@part
 def _finish_pool(
     figures: Floats, constants: Floats, status: Bytes, base: Floats, is_base: bool, tolerance: float, equality: bool, stale: bool, width: int,
 ) -> int:
@@ -203,7 +203,7 @@ def _emit(rows: Rows, holder: int, scenario: int, figures: Floats, lane: int, st
             rows.figures[n, k] = figures[k, lane]
 
 
-@kernel
+@part
 def _keep_worst(kept: Kept, account: int, which: int, figures: Floats, scenario: Codes, status: Bytes, ok: bool, width: int) -> None:
     """Replace the account's worst scenario if this block holds a smaller balance less requirement; ties go to the first scenario."""
     known = kept.scenario[account, which]
@@ -229,7 +229,7 @@ def _keep_worst(kept: Kept, account: int, which: int, figures: Floats, scenario:
         kept.figures[account, which, k] = figures[k, lane]
 
 
-@kernel
+@part
 def _rank(top_loss: Floats, top_owner: Codes, loss: Floats, owner: int, used: int) -> None:
     """Insert an owner's losses [lanes] among the largest of each lane; equal losses keep the earlier owner first."""
     depth = top_loss.shape[0]
@@ -277,6 +277,8 @@ def _evaluate(
     total = np.zeros((FIGURES, widest))
     status = np.zeros(widest, dtype=np.int8)
     worst_status = np.zeros(widest, dtype=np.int8)
+    to = np.zeros(3, dtype=np.int64)
+    by = np.zeros(3)
     stale = False
     touched = False
     owner_loss = np.zeros((2, widest))
@@ -299,7 +301,7 @@ def _evaluate(
             for pool in range(first, last):
                 walk(
                     acc, constants, starts[pool], starts[pool + 1], codes, value_entries, needs, steps, tokens, nets, legs, values[block], schedules, pieces,
-                    assets, bands, models, weight_row, asset_plain[block], weight_unit[block], width,
+                    assets, bands, models, weight_row, asset_plain[block], weight_unit[block], to, by, width,
                 )
                 holds = _finish_pool(
                     acc, constants, status, kept.pool_base[pool], block == 0, accounts.tolerance[pool], accounts.equality[pool], stale, width,

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from stresstest.margin.kernels.fold import (
     BANDS, COLLATERAL, CONSTANT, GROUP, GROUP_END, INSTRUCTIONS, LEGS, MEASURE, NEEDS, NET, NETS, OUTSIDE, PNL, REQUIREMENT, STEPS, STEPS_AT, TOKEN,
-    TOKEN_END, TOKEN_ROWS, TOKENS, VALUE, VALUES,
+    TOKEN_END, TOKEN_ROW, TOKENS, VALUE, VALUES,
 )
-from stresstest.margin.kernels.jit import kernel
+from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.tables import (
     BAND_START, INITIAL_CONSTANT, INITIAL_HAIRCUT, INITIAL_SLOPE, MAINTENANCE_CONSTANT, MAINTENANCE_HAIRCUT, MAINTENANCE_SLOPE, QUANTITY, START,
 )
@@ -53,7 +53,7 @@ def _clear(row: Floats, width: int) -> None:
         row[s] = 0.0
 
 
-@kernel
+@part
 def _add_values(target: Floats, rows: Floats, entries: Records, first: int, count: int, width: int) -> None:
     """target += sum of factor * row, in the order of the entries; several at a time so that the target is read less often."""
     i = first
@@ -85,7 +85,7 @@ def _add_values(target: Floats, rows: Floats, entries: Records, first: int, coun
             target[s] = target[s] + a0 * r0[s]
 
 
-@kernel
+@part
 def _add_needs(maintenance: Floats, initial: Floats, rows: Floats, entries: Records, first: int, count: int, width: int) -> None:
     """The same for both requirements at once."""
     i = first
@@ -118,13 +118,13 @@ def _add_needs(maintenance: Floats, initial: Floats, rows: Floats, entries: Reco
         i += 1
 
 
-@kernel
+@part
 def _add_row(target: Floats, row: Floats, factor: float, width: int) -> None:
     for s in range(width):
         target[s] += factor * row[s]
 
 
-@kernel
+@part
 def _add_steps(maintenance: Floats, initial: Floats, rows: Floats, entries: Records, first: int, count: int, width: int) -> None:
     """Beyond each threshold another slope and constant, for the maintenance and the initial target."""
     for i in range(first, first + count):
@@ -144,7 +144,7 @@ def _add_steps(maintenance: Floats, initial: Floats, rows: Floats, entries: Reco
             initial[s] += a * n + b if n >= threshold else 0.0
 
 
-@kernel
+@part
 def _keep_positive(target: Floats, balance: Floats, rows: Floats, terms: Records, bands: Floats, column: int, shocked: bool, scratch: Floats, width: int) -> None:
     """target += sum over bands of (1 - h) * (part of max(0, balance) * ratio inside the band); `terms` is one asset, `column` picks its haircut."""
     first = terms[0]["band_first"]
@@ -183,54 +183,37 @@ def _keep_positive(target: Floats, balance: Floats, rows: Floats, terms: Records
                 target[s] += scratch[s] * max(0.0, min(balance[s] * ratio[s], end * unit[s]) - start * unit[s])
 
 
-@kernel
-def _keep(
-    target: Floats, held: Floats, pnl: Floats, weighed: Floats, measured: bool, liability: float, rows: Floats, terms: Records, bands: Floats, column: int,
-    shocked: bool, net: Floats, scratch: Floats, width: int,
-) -> None:
-    """target += a token's net balance after haircut or liability weight."""
-    if measured:
-        for s in range(width):
-            net[s] = held[s] + pnl[s] + weighed[s]
-    else:
-        for s in range(width):
-            net[s] = held[s] + pnl[s]
-    for s in range(width):
-        target[s] += liability * min(0.0, net[s])
-    for s in range(width):
-        net[s] = max(0.0, net[s])
-    _keep_positive(target, net, rows, terms, bands, column, shocked, scratch, width)
+@part
+def _token_end(acc: Floats, rows: Floats, terms: Records, bands: Floats, shocked: bool, measured: bool, width: int) -> None:
+    """Haircuts on the net balance of one token; its rows are in TOKEN_HELD, its P&L in TOKEN_PNL, what weights took off in WEIGHED_*.
 
-
-@kernel
-def _token_end(acc: Floats, rows: Floats, terms: Records, bands: Floats, constant: float, shocked: bool, measured: bool, width: int) -> None:
-    """Haircuts on the net balance of one token; its rows are in TOKEN_HELD, its P&L in TOKEN_PNL, what weights took off in WEIGHED_*."""
+    Three balances are kept: of the rows alone after initial haircuts (K), and of rows and P&L for maintenance and for initial.
+    """
     held = acc[TOKEN_HELD]
     pnl = acc[TOKEN_PNL]
     net = acc[MEASURED]
-    scratch = acc[SCRATCH]
-    for s in range(width):
-        pnl[s] += constant
-    total = acc[HELD]
-    for s in range(width):
-        total[s] += held[s]
-    total = acc[APART]
-    for s in range(width):
-        total[s] += pnl[s]
-    for s in range(width):
-        net[s] = max(0.0, held[s])
-    _keep_positive(acc[KEPT_BEHIND], net, rows, terms, bands, INITIAL_HAIRCUT, shocked, scratch, width)
-    _keep(
-        acc[MAINTENANCE], held, pnl, acc[WEIGHED_MAINTENANCE], measured, terms[0]["liability_maintenance"], rows, terms, bands, MAINTENANCE_HAIRCUT,
-        shocked, net, scratch, width,
-    )
-    _keep(
-        acc[INITIAL], held, pnl, acc[WEIGHED_INITIAL], measured, terms[0]["liability_initial"], rows, terms, bands, INITIAL_HAIRCUT,
-        shocked, net, scratch, width,
-    )
+    for which in range(3):
+        target = acc[KEPT_BEHIND if which == 0 else MAINTENANCE if which == 1 else INITIAL]
+        weighed = acc[WEIGHED_MAINTENANCE if which == 1 else WEIGHED_INITIAL]
+        liability = terms[0]["liability_maintenance"] if which == 1 else terms[0]["liability_initial"] if which == 2 else 0.0
+        with_pnl = 0.0 if which == 0 else 1.0
+        with_weighed = 1.0 if measured and which > 0 else 0.0
+        for s in range(width):
+            net[s] = held[s] + with_pnl * pnl[s]
+        if with_weighed > 0.0:
+            for s in range(width):
+                net[s] += weighed[s]
+        if liability > 0.0:
+            for s in range(width):
+                target[s] += liability * min(0.0, net[s])
+        for s in range(width):
+            net[s] = max(0.0, net[s])
+        _keep_positive(
+            target, net, rows, terms, bands, MAINTENANCE_HAIRCUT if which == 1 else INITIAL_HAIRCUT, shocked, acc[SCRATCH], width,
+        )
 
 
-@kernel
+@part
 def _weigh(target: Floats, pnl: Floats, weight: float, cap: float, behind: bool, width: int) -> None:
     """One position's P&L: positive times weight, at most the cap. `behind` a haircut the target holds only what the weight takes off."""
     if behind:
@@ -242,12 +225,17 @@ def _weigh(target: Floats, pnl: Floats, weight: float, cap: float, behind: bool,
             target[s] += min(weight * max(0.0, pnl[s]), cap) + min(0.0, pnl[s])
 
 
-@kernel
+@part
 def _net(
-    maintenance: Floats, initial: Floats, long: Floats, short: Floats, netted: Floats, rows: Floats, entry: Records, legs: Records, leg: int,
-    schedules: Records, pieces: Floats, models: Records, width: int,
+    acc: Floats, gm: int, gi: int, rows: Floats, entry: Records, legs: Records, leg: int, schedules: Records, pieces: Floats, models: Records,
+    width: int,
 ) -> None:
-    """T(|L - H|) + spread_rate * min(L, H): L and H are the positive and negative nets per expiry. `entry` is one net."""
+    """T(|L - H|) + spread_rate * min(L, H), initially at least |L - H| / leverage; L, H: positive and negative nets per expiry. `entry` is one net."""
+    long = acc[LONG]
+    short = acc[SHORT]
+    netted = acc[NETTED]
+    maintenance = acc[gm]
+    initial = acc[gi]
     multiplier = entry[0]["multiplier"]
     terms = schedules[entry[0]["schedule"]]
     _clear(long, width)
@@ -258,40 +246,41 @@ def _net(
         _clear(netted, width)
         expiry = legs[i]["expiry"]
         while i < last and legs[i]["expiry"] == expiry:
-            _add_row(netted, rows[legs[i]["row"]], legs[i]["quantity"], width)
+            row = rows[legs[i]["row"]]
+            quantity = legs[i]["quantity"]
+            for s in range(width):
+                netted[s] += quantity * row[s]
             i += 1
         for s in range(width):
             long[s] += max(0.0, netted[s])
             short[s] += max(0.0, -netted[s])
-    m_spread = models[entry[0]["model"]]["maintenance_spread"] * multiplier
-    i_spread = models[entry[0]["model"]]["initial_spread"] * multiplier
-    for s in range(width):
-        matched = min(long[s], short[s])
-        maintenance[s] += m_spread * matched
-        initial[s] += i_spread * matched
+    m_spread = models[entry[0]["model"]]["maintenance_spread"]
+    i_spread = models[entry[0]["model"]]["initial_spread"]
     leverage = entry[0]["leverage"]
     least = 1.0 / leverage if leverage > 0.0 else 0.0
     for s in range(width):
         net = abs(long[s] - short[s])
+        matched = min(long[s], short[s])
         m = 0.0
         j = 0.0
         for k in range(terms["first"], terms["first"] + terms["count"]):
             if net >= pieces[k, START]:
                 m = pieces[k, MAINTENANCE_SLOPE] * net + pieces[k, MAINTENANCE_CONSTANT]
                 j = pieces[k, INITIAL_SLOPE] * net + pieces[k, INITIAL_CONSTANT]
-        maintenance[s] += m * multiplier
-        initial[s] += max(j, least * net) * multiplier
+        maintenance[s] += (m + m_spread * matched) * multiplier
+        initial[s] += max(j + i_spread * matched, least * net) * multiplier
 
 
-@kernel
+@part
 def walk(
     acc: Floats, constants: Floats, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], codes: Records, values: Records, needs: Records,
     steps: Records, tokens: Records, nets: Records, legs: Records, rows: Floats, schedules: Records, pieces: Floats, assets: Records, bands: Floats,
-    models: Records, weight_row: Codes, asset_plain: Flags, weight_unit: Flags, width: int,
+    models: Records, weight_row: Codes, asset_plain: Flags, weight_unit: Flags, to: npt.NDArray[np.int64], by: Floats, width: int,
 ) -> None:
     """Fill the accumulators and the constants [KEPT_BEHIND, by accumulator] of one pool for one block of lanes.
 
-    `first`, `last` [7] delimit the pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block.
+    `first`, `last` [7] delimit the pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block;
+    `to`, `by` [3] are scratch.
     """
     at_value = first[VALUES]
     at_need = first[NEEDS]
@@ -312,42 +301,58 @@ def walk(
     shocked = False
     measured = False
     outside = 0.0
+    kept = KEPT
     for i in range(first[INSTRUCTIONS], last[INSTRUCTIONS]):
         operation = codes[i]["operation"]
         count = codes[i]["count"]
         x = codes[i]["x"]
         y = codes[i]["y"]
-        if operation == VALUE:
-            _add_values(acc[target], rows, values, at_value, count, width)
+        # Most instructions end in adding multiples of one row to a few accumulators, or in closing a token: one place for each.
+        adds = 0
+        closes = False
+        source = acc[MEASURED]
+        if operation == VALUE or operation == OUTSIDE:
+            if operation == OUTSIDE:
+                _clear(acc[MEASURED], width)
+            _add_values(acc[MEASURED if operation == OUTSIDE else target], rows, values, at_value, count, width)
             at_value += count
+            if operation == OUTSIDE:
+                adds = 3 if x != 0.0 or y != 0.0 else 1
+                to[0], by[0] = APART, 1.0
+                to[1], by[1] = MAINTENANCE, x
+                to[2], by[2] = INITIAL, y
+                constants[MAINTENANCE] += x * outside
+                constants[INITIAL] += y * outside
         elif operation == REQUIREMENT:
             _add_needs(acc[gm], acc[gi], rows, needs, at_need, count, width)
             at_need += count
-        elif operation == STEPS:
-            _add_steps(acc[gm], acc[gi], rows, steps, at_step, count, width)
+        elif operation == STEPS or operation == BANDS:
+            bands_of_token = operation == BANDS
+            if not (bands_of_token and shocked):
+                _add_steps(
+                    acc[MAINTENANCE if bands_of_token else gm], acc[KEPT if bands_of_token else gi], rows, steps, at_step, count, width,
+                )
             at_step += count
         elif operation == COLLATERAL:
-            row = rows[tokens[at_token]["row"]]
+            source = rows[tokens[at_token]["row"]]
             amount = tokens[at_token]["amount"]
             shocked = not asset_plain[count]
+            kept = KEPT if amount >= 0.0 else INITIAL
+            to[0], by[0] = HELD, amount
             if shocked:
                 _clear(acc[TOKEN_HELD], width)
                 _clear(acc[TOKEN_PNL], width)
-                _add_row(acc[TOKEN_HELD], row, amount, width)
+                to[1], by[1] = TOKEN_HELD, amount
+                adds = 2
                 measured = False
-                _token_end(acc, rows, assets[count : count + 1], bands, 0.0, shocked, measured, width)
+                closes = True
             else:
-                kept = KEPT if amount >= 0.0 else INITIAL
-                _add_row(acc[HELD], row, amount, width)
-                _add_row(acc[MAINTENANCE], row, tokens[at_token]["maintenance"], width)
-                _add_row(acc[kept], row, tokens[at_token]["initial"], width)
+                to[1], by[1] = MAINTENANCE, tokens[at_token]["maintenance"]
+                to[2], by[2] = kept, tokens[at_token]["initial"]
+                adds = 3
                 constants[MAINTENANCE] += x
                 constants[kept] += y
             at_token += 1
-        elif operation == BANDS:
-            if not shocked:
-                _add_steps(acc[MAINTENANCE], acc[KEPT], rows, steps, at_step, count, width)
-            at_step += count
         elif operation == CONSTANT:
             constants[DIRECT] += x
             constants[APART] += y
@@ -360,54 +365,50 @@ def walk(
             if not simple:
                 _clear(acc[TOKEN_PNL], width)
                 _clear(acc[TOKEN_HELD], width)
-        elif operation == TOKEN_ROWS:
+        elif operation == TOKEN_ROW:
+            source = rows[tokens[at_token]["row"]]
+            amount = tokens[at_token]["amount"]
+            at_token += 1
+            to[0], by[0] = HELD, amount
             if simple:
-                # One row: the sign of the balance is known.
-                row = rows[tokens[at_token]["row"]]
-                amount = tokens[at_token]["amount"]
-                kept = KEPT if amount >= 0.0 else INITIAL
-                _add_row(acc[HELD], row, amount, width)
-                _add_row(acc[MAINTENANCE], row, amount, width)
-                _add_row(acc[kept], row, amount, width)
+                # The only row of its token: the sign of the balance is known.
+                to[1], by[1] = MAINTENANCE, amount
+                to[2], by[2] = KEPT if amount >= 0.0 else INITIAL, amount
+                adds = 3
             else:
-                for k in range(at_token, at_token + count):
-                    _add_row(acc[TOKEN_HELD], rows[tokens[k]["row"]], tokens[k]["amount"], width)
-            at_token += count
+                to[1], by[1] = TOKEN_HELD, amount
+                adds = 2
         elif operation == TOKEN_END:
+            target = DIRECT
             if simple:
                 constants[DIRECT] += x
             else:
-                _token_end(acc, rows, assets[count : count + 1], bands, x, shocked, measured, width)
-            target = DIRECT
-            simple = True
+                source = acc[TOKEN_PNL]
+                for s in range(width):
+                    source[s] += x
+                to[0], by[0] = APART, 1.0
+                adds = 1
+                closes = True
+                simple = True
         elif operation == MEASURE:
             saved = target
             target = MEASURED
             _clear(acc[MEASURED], width)
         elif operation == PNL:
             target = saved
-            pnl = acc[MEASURED]
             for s in range(width):
-                pnl[s] += x
+                source[s] += x
             if not simple and not measured:
                 _clear(acc[WEIGHED_MAINTENANCE], width)
                 _clear(acc[WEIGHED_INITIAL], width)
                 measured = True
-            to_maintenance = MAINTENANCE if simple else WEIGHED_MAINTENANCE
-            to_initial = INITIAL if simple else WEIGHED_INITIAL
-            _weigh(acc[to_maintenance], pnl, models[count]["maintenance_weight"], models[count]["maintenance_cap"], not simple, width)
-            _weigh(acc[to_initial], pnl, models[count]["initial_weight"], models[count]["initial_cap"], not simple, width)
-            _add_row(acc[APART if simple else TOKEN_PNL], pnl, 1.0, width)
-        elif operation == OUTSIDE:
-            _clear(acc[MEASURED], width)
-            _add_values(acc[MEASURED], rows, values, at_value, count, width)
-            at_value += count
-            _add_row(acc[APART], acc[MEASURED], 1.0, width)
-            if x != 0.0 or y != 0.0:
-                _add_row(acc[MAINTENANCE], acc[MEASURED], x, width)
-                _add_row(acc[INITIAL], acc[MEASURED], y, width)
-                constants[MAINTENANCE] += x * outside
-                constants[INITIAL] += y * outside
+            for which in range(2):
+                into = acc[(MAINTENANCE if which == 0 else INITIAL) if simple else WEIGHED_MAINTENANCE if which == 0 else WEIGHED_INITIAL]
+                weight = models[count]["maintenance_weight"] if which == 0 else models[count]["initial_weight"]
+                cap = models[count]["maintenance_cap"] if which == 0 else models[count]["initial_cap"]
+                _weigh(into, source, weight, cap, not simple, width)
+            to[0], by[0] = APART if simple else TOKEN_PNL, 1.0
+            adds = 1
         elif operation == GROUP:
             if not weight_unit[count]:
                 gm = GROUP_MAINTENANCE
@@ -419,21 +420,21 @@ def walk(
                 constants[NEED_MAINTENANCE] += x
                 constants[NEED_INITIAL] += y
             else:
-                weight = rows[weight_row[count]]
-                need = acc[NEED_MAINTENANCE]
-                group = acc[GROUP_MAINTENANCE]
-                for s in range(width):
-                    need[s] += weight[s] * (group[s] + x)
-                need = acc[NEED_INITIAL]
-                group = acc[GROUP_INITIAL]
-                for s in range(width):
-                    need[s] += weight[s] * (group[s] + y)
+                weights = rows[weight_row[count]]
+                for which in range(2):
+                    need = acc[NEED_MAINTENANCE if which == 0 else NEED_INITIAL]
+                    group = acc[GROUP_MAINTENANCE if which == 0 else GROUP_INITIAL]
+                    constant = x if which == 0 else y
+                    for s in range(width):
+                        need[s] += weights[s] * (group[s] + constant)
                 gm = NEED_MAINTENANCE
                 gi = NEED_INITIAL
         elif operation == NET:
             for n in range(at_net, at_net + count):
-                _net(
-                    acc[gm], acc[gi], acc[LONG], acc[SHORT], acc[NETTED], rows, nets[n : n + 1], legs, at_leg, schedules, pieces, models, width,
-                )
+                _net(acc, gm, gi, rows, nets[n : n + 1], legs, at_leg, schedules, pieces, models, width)
                 at_leg += nets[n]["legs"]
             at_net += count
+        for k in range(adds):
+            _add_row(acc[to[k]], source, by[k], width)
+        if closes:
+            _token_end(acc, rows, assets[count : count + 1], bands, shocked, measured, width)
