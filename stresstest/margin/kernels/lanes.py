@@ -35,7 +35,7 @@ class Lanes:
 
     def pack(self, rows: Floats) -> Floats:
         """f64[rows, S] as f64[blocks, rows, width]: the rows of a block lie together."""
-        packed = np.empty((self.blocks, len(rows), self.width))
+        packed = aligned(self.blocks, len(rows), self.width)
         for block in range(self.blocks):
             np.take(rows, self.scenario[block], axis=1, out=packed[block])
         return packed
@@ -48,6 +48,14 @@ class Lanes:
             used = self.used[block]
             result[..., self.scenario[block, :used]] = lanes[..., block, :used]
         return result
+
+
+def aligned(*shape: int) -> Floats:
+    """Zeros whose first element starts a cache line (64 bytes): rows of whole lines then load at full speed."""
+    size = int(np.prod(shape))
+    raw = np.zeros(size + 8)
+    skip = (-raw.ctypes.data // 8) % 8
+    return raw[skip : skip + size].reshape(shape)
 
 
 def make_lanes(headline: npt.NDArray[np.bool_], shocked: npt.NDArray[np.bool_], widest: int = LANES) -> Lanes:

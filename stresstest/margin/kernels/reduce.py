@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from stresstest.margin.kernels.fold import Program
 from stresstest.margin.kernels.jit import kernel, part
+from stresstest.margin.kernels.lanes import aligned
 from stresstest.margin.kernels.tables import Tables
 from stresstest.margin.kernels.walk import (
     ACCUMULATORS, APART, DIRECT, FIGURES, INITIAL, KEPT, KEPT_BEHIND, MAINTENANCE, NEED_INITIAL, NEED_MAINTENANCE, walk,
@@ -204,29 +205,36 @@ def _emit(rows: Rows, holder: int, scenario: int, figures: Floats, lane: int, st
 
 
 @part
-def _keep_worst(kept: Kept, account: int, which: int, figures: Floats, scenario: Codes, status: Bytes, ok: bool, width: int) -> None:
-    """Replace the account's worst scenario if this block holds a smaller balance less requirement; ties go to the first scenario."""
-    known = kept.scenario[account, which]
-    best = kept.figures[account, which, BALANCE] - kept.figures[account, which, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+def _keep_worst(kept: Kept, account: int, headline: bool, figures: Floats, scenario: Codes, status: Bytes, ok: bool, width: int) -> None:
+    """Replace the account's worst scenario (and worst headline scenario) if this block holds a smaller balance less requirement.
+
+    Ties go to the first scenario. The worst of all is never above the worst headline, so most blocks are done after one count.
+    """
     balance = figures[BALANCE]
     need = figures[MAINTENANCE_MARGIN]
+    start = 1 if headline else 2
+    known = kept.scenario[account, start]
+    best = kept.figures[account, start, BALANCE] - kept.figures[account, start, MAINTENANCE_MARGIN] if known >= 0 else np.inf
     count = 0
     for s in range(width):
         count += 1 if balance[s] - need[s] <= best else 0
     if count == 0:
         return
-    lane = -1
-    for s in range(width):
-        excess = balance[s] - need[s]
-        if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[s] < known)):
-            best = excess
-            lane = s
-    if lane < 0:
-        return
-    kept.scenario[account, which] = scenario[lane]
-    kept.status[account, which] = OK if ok else status[lane]
-    for k in range(FIGURES):
-        kept.figures[account, which, k] = figures[k, lane]
+    for which in range(start, 3):
+        known = kept.scenario[account, which]
+        best = kept.figures[account, which, BALANCE] - kept.figures[account, which, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+        lane = -1
+        for s in range(width):
+            excess = balance[s] - need[s]
+            if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[s] < known)):
+                best = excess
+                lane = s
+        if lane < 0:
+            continue
+        kept.scenario[account, which] = scenario[lane]
+        kept.status[account, which] = OK if ok else status[lane]
+        for k in range(FIGURES):
+            kept.figures[account, which, k] = figures[k, lane]
 
 
 @part
@@ -265,13 +273,12 @@ def close_owner(totals: Totals, block: int, owner: int, loss: Floats, default: n
 def _evaluate(
     starts: Longs, codes: Records, value_entries: Records, needs: Records, steps: Records, tokens: Records, nets: Records, legs: Records,
     values: Floats, schedules: Records, pieces: Floats, assets: Records, bands: Floats, models: Records, weight_row: Codes,
-    asset_plain: npt.NDArray[np.bool_], weight_unit: npt.NDArray[np.bool_],
+    asset_plain: npt.NDArray[np.bool_], weight_unit: npt.NDArray[np.bool_], acc: Floats,
     accounts: Accounts, scenario: Codes, used: Longs, padded: Longs, headline: npt.NDArray[np.bool_],
     first_open: bool, last_open: bool, slots: int, totals: Totals, edges: Edges, kept: Kept, rows: Rows, keep_all: bool, keep_breaches: bool,
     pool_rows: bool,
 ) -> None:
     widest = scenario.shape[1]
-    acc = np.zeros((ACCUMULATORS, widest))
     constants = np.zeros(KEPT_BEHIND + 1)
     figures = acc
     total = np.zeros((FIGURES, widest))
@@ -379,9 +386,7 @@ def _evaluate(
                 for k in range(FIGURES):
                     kept.figures[account, 0, k] = sums[k, 0]
             else:
-                if headline[block]:
-                    _keep_worst(kept, account, 1, sums, scenario[block], worst_status, ok, width)
-                _keep_worst(kept, account, 2, sums, scenario[block], worst_status, ok, width)
+                _keep_worst(kept, account, headline[block], sums, scenario[block], worst_status, ok, width)
             if not pool_rows:
                 if keep_all or (block == 0 and keep_breaches):
                     for s in range(lanes):
@@ -424,6 +429,6 @@ def evaluate(
     """
     _evaluate(
         *program, tables.values, tables.schedules, tables.pieces, tables.assets, tables.bands, tables.models, tables.weight_row, tables.asset_plain,
-        tables.weight_unit, accounts, scenario, used, padded, headline, first_open, last_open, slots, totals, edges, kept, rows, keep_all, keep_breaches,
+        tables.weight_unit, aligned(ACCUMULATORS, scenario.shape[1]), accounts, scenario, used, padded, headline, first_open, last_open, slots, totals, edges, kept, rows, keep_all, keep_breaches,
         pool_rows,
     )
