@@ -14,7 +14,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from stresstest.cli import demo, doctor, explain, run, scenarios, schema, validate
-from stresstest.cli.faults import print_error
+from stresstest.cli.faults import error_document, print_error
+from stresstest.cli.output import print_document
 from stresstest.errors import ExitCode, StressTestError
 
 app = typer.Typer(
@@ -70,6 +71,8 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
         if debug:
             raise
         print_error(error)
+        if "--json" in words:
+            print_document("error", error_document(error))
         return error.exit_code
     except typer.TyperException as error:
         _print_usage(error)

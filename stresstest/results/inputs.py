@@ -17,25 +17,30 @@ FOLDER = "inputs"
 RUN = "run.json"
 
 
-def write_inputs(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: datetime, currency: str) -> Path:
-    """Write `inputs/` of a result folder: copies of the scenario and margin files, the resolved scenarios, the run file.
+def copy_documents(folder: Path, settings: RunFile) -> None:
+    """Copy the scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again."""
+    inputs = folder / FOLDER
+    (inputs / "scenarios").mkdir(parents=True)
+    for original, copy in zip(settings.scenarios, _copies(settings.scenarios), strict=True):
+        shutil.copyfile(original, inputs / copy)
+    shutil.copyfile(settings.margin, inputs / _margin_copy(settings))
 
-    `run.json` is the run file with flags, environment and the snapshot's own defaults applied, and with the copies in
-    place of the originals: it is itself a run file.
+
+def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: datetime, currency: str) -> None:
+    """Write the resolved scenarios and `run.json`: the run file with flags, environment and the snapshot's own defaults applied.
+
+    Its scenario and margin files are the copies beside it, so it is itself a run file.
     """
     inputs = folder / FOLDER
-    (inputs / "scenarios").mkdir(parents=True, exist_ok=True)
-    copies = _copies(settings.scenarios)
-    for original, copy in zip(settings.scenarios, copies, strict=True):
-        shutil.copyfile(original, inputs / copy)
-    margin = f"margin{Path(settings.margin).suffix}"
-    shutil.copyfile(settings.margin, inputs / margin)
     scenarios.frame().write_parquet(inputs / "scenarios.parquet")
     content = settings.model_dump(mode="json", exclude_none=True)
     content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": without_secrets(settings.snapshot)}
-    content |= {"scenarios": copies, "margin": margin, "output": {"formats": content["output"]["formats"]}}
+    content |= {"scenarios": _copies(settings.scenarios), "margin": _margin_copy(settings), "output": {"formats": content["output"]["formats"]}}
     (inputs / RUN).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return inputs
+
+
+def _margin_copy(settings: RunFile) -> str:
+    return f"margin{Path(settings.margin).suffix}"
 
 
 def _copies(originals: Sequence[str]) -> list[str]:

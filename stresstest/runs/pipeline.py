@@ -23,7 +23,7 @@ from stresstest.results import manifest as records
 from stresstest.results import quality as checks
 from stresstest.results.documents import canonical, write_document
 from stresstest.results.identity import Identity, identity
-from stresstest.results.inputs import write_inputs
+from stresstest.results.inputs import copy_documents, write_run
 from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise
 from stresstest.runs.console import Advance, Console, Silent
@@ -118,6 +118,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     result = work / "result"
     shutil.rmtree(result, ignore_errors=True)
     result.mkdir()
+    copy_documents(result, plan.settings)
     valued = _value(plan, work, clock)
     reused, stressed = _stress(plan, work, result, valued, clock)
     with clock.stage("results"):
@@ -167,8 +168,10 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
 
 def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult]:
     """Number of blocks taken over from an interrupted run, and the result; the large tables are moved into `result`."""
-    # Named after the inputs: finished blocks of other data are never taken for those of this.
-    digest = records.sha256_text(canonical([[file.table, file.sha256] for file in valued.book.inputs]))
+    # Named after the data: finished blocks of other data, or of another moment, are never taken for those of this.
+    dimensions = valued.book.dimensions
+    data = [[file.table, file.sha256] for file in valued.book.inputs], dimensions.as_of.isoformat(), dimensions.reporting_currency
+    digest = records.sha256_text(canonical(data))
     folder, parts = work / f"blocks-{digest[:12]}", work / f"parts-{digest[:12]}"
     folder.mkdir(exist_ok=True)
     reused = len(list(folder.glob("block-*.npz")))
@@ -195,7 +198,7 @@ def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressRe
     for table, frame in ((SCENARIO_SUMMARY, stressed.scenario_summary), (OWNER_SCENARIO, stressed.owner_scenario), (DETAIL, stressed.detail)):
         write_table(frame, table, result / f"{table.name}.parquet", ids)
     write_table(_quality(plan, result, valued, stressed), DATA_QUALITY, result / "data_quality.parquet")
-    write_inputs(result, plan.settings, plan.scenarios, dimensions.as_of, dimensions.reporting_currency)
+    write_run(result, plan.settings, plan.scenarios, dimensions.as_of, dimensions.reporting_currency)
     asked = specification(plan.settings, plan.scenarios, plan.rulebook, dimensions.as_of, dimensions.reporting_currency)
     stated = identity(asked, book.inputs, stresstest.__version__, result)
     write_document(stated, result / "result.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from stresstest.runs.specification import plan_sha256, specification
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.scenario_set import ScenarioSet, with_headlines
 from stresstest.snapshot.book import BLOCK_POOLS
-from stresstest.snapshot.request import read_snapshot_defaults
+from stresstest.snapshot.request import SnapshotDefaults, read_snapshot_defaults
 from stresstest.tables import INPUT_TABLES
 
 
@@ -132,18 +133,23 @@ def plan(settings: RunFile, out: Path | None = None) -> Plan:
     scenarios, rulebook = load_documents(settings, refusals)
     if scenarios is None or rulebook is None:
         raise merged(refusals)
-    asked = specification(settings, scenarios, rulebook, settings.as_of, settings.reporting_currency)
+    defaults = _defaults(settings)
+    as_of, currency = settings.as_of or defaults.as_of, settings.reporting_currency or defaults.reporting_currency
+    asked = specification(settings, scenarios, rulebook, as_of, currency)
     digest = plan_sha256(asked, settings.snapshot, stresstest.__version__)
-    return Plan(settings, (out or _default_target(settings, sha256(canonical(asked)).hexdigest())).absolute(), scenarios, rulebook, digest)
+    return Plan(settings, (out or _default_target(settings, as_of, asked)).absolute(), scenarios, rulebook, digest)
 
 
-def _default_target(settings: RunFile, digest: str) -> Path:
+def _defaults(settings: RunFile) -> SnapshotDefaults:
     try:
-        as_of = settings.as_of or read_snapshot_defaults(settings.snapshot).as_of
+        return read_snapshot_defaults(settings.snapshot)
     except StressTestError:
-        as_of = None  # staging reports it, with everything else that is wrong with the snapshot
+        return SnapshotDefaults()  # staging reports it, with everything else that is wrong with the snapshot
+
+
+def _default_target(settings: RunFile, as_of: datetime | None, asked: dict[str, Any]) -> Path:
     moment = "stress" if as_of is None else f"{as_of:%Y-%m-%dT%H%MZ}"
-    return Path(settings.output.folder) / f"{moment}_{digest[:8]}"
+    return Path(settings.output.folder) / f"{moment}_{sha256(canonical(asked)).hexdigest()[:8]}"
 
 
 def planned_tables(snapshot: str) -> tuple[PlannedTable, ...]:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +19,29 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stresstest(tmp_path: Path) -> Command:
-    """The command as a shell starts it, in an empty folder, under a bare environment like cron's."""
-    kept = {name: os.environ[name] for name in ("PATH", "NUMBA_CACHE_DIR") if name in os.environ}
+def stresstest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """The command, in this process (its imports are paid once), in an empty folder, without a terminal, as under cron."""
+    from stresstest.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    handler = signal.getsignal(signal.SIGTERM)
 
     def call(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from stresstest.cli.main import main; main()", *map(str, words)]
-        return subprocess.run(command, cwd=tmp_path, env=kept | environment, capture_output=True, text=True, check=False, timeout=300)
+        arguments = [str(word) for word in words]
+        with monkeypatch.context() as patched:
+            for name in [name for name in os.environ if name.startswith("STRESSTEST_")]:
+                patched.delenv(name)
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            patched.setattr("sys.argv", ["stresstest", *arguments])
+            capfd.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main(arguments)
+        told = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code, told.out, told.err)
 
-    return call
+    yield call
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture(scope="session")

@@ -119,6 +119,9 @@ def test_faults_of_the_run_file_are_2_with_file_and_line(stresstest, run_file: P
     assert done.returncode == ExitCode.CONFIGURATION
     assert "run.yaml:2" in done.stderr
     assert "keep" in done.stderr
+    content = json.loads(stresstest("run", "run.yaml", "--json").stdout)
+    assert (content["kind"], content["exit_code"]) == ("error", ExitCode.CONFIGURATION)
+    assert content["faults"][0]["line"] == 2
 
 
 def test_a_feature_to_come_is_refused_as_such(stresstest, run_file: Path):

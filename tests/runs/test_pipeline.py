@@ -198,6 +198,17 @@ def test_other_data_under_the_same_name_is_not_taken_for_the_interrupted(book: B
     assert hashes(folder) == hashes(fresh)
 
 
+def test_another_moment_of_the_same_files_is_not_taken_for_the_interrupted(tmp_path: Path):
+    settings = load_run(write_plain_book(tmp_path / "plain", 2))
+    with pytest.raises(KeyboardInterrupt):
+        execute(plan(settings, tmp_path / "out"), Interrupting("stress"))
+    described = tmp_path / "plain" / "snapshot" / "snapshot.json"
+    described.write_text(described.read_text().replace("2026-11-19", "2026-11-18"))
+    outcome = execute(plan(settings, tmp_path / "out"))
+    assert outcome.summary.run.as_of == "2026-11-18T16:00:00+00:00"
+    assert manifest(outcome.folder).reused_blocks == 0
+
+
 # ---------------------------------------------------------------- refusals
 
 
