@@ -46,8 +46,8 @@ format: setup  ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: setup  ## measure speed side by side with the alternatives
-	@$(BIN)/python -m pytest -p no:xdist --benchmark-enable benchmarks
+bench: setup  ## measure speed side by side with the alternatives (ARGS=--quick: smaller)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock:  ## renew requirements.lock (needs uv); UPGRADE=1 takes the newest versions
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
