@@ -1,6 +1,6 @@
 """How fast instruments are revalued, beside what a user would do instead: one NumPy expression over all states, and a QuantLib loop.
 
-    python benchmarks/bench_valuation.py            # or: pytest -s benchmarks/bench_valuation.py
+    python -m benchmarks.bench_valuation
 
 All in one run, as seconds per million (option, scenario) and ratios; QuantLib, one call an option and state, runs on one scenario of the set.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import QuantLib
+import QuantLib  # type: ignore[import-untyped]
 from scipy.special import ndtr
 
 from stresstest.scenarios.resolved import Resolved
@@ -155,11 +155,6 @@ def report() -> str:
     ):
         lines.append(f"{name:<30} {each:8.3f} s a million option states, {each / mine:6.2f} x")
     return "\n".join(lines)
-
-
-def test_valuation_beside_the_alternatives(capsys: Any) -> None:
-    with capsys.disabled():
-        print("\n" + report())
 
 
 if __name__ == "__main__":
