@@ -1,4 +1,4 @@
-"""Every command in README's code blocks is run, in order, in an empty folder that looks like a fresh clone."""
+"""Every command in the code blocks of README and docs/ is run, page by page, in a folder that looks like a fresh clone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-ELSEWHERE = {
-    "make demo": "stresstest demo",
-    "make test": "stresstest --help",
-    "make setup": "stresstest --version",
-    "make check": "stresstest --version",
-    "make bench": "stresstest --version",
-}
-"""Targets of the Makefile would set up an environment inside the test (and run this very test): what they lead to is run instead."""
 OF_THE_SHELL = re.compile(r"^(git clone|cd |pip install|python3? -m (venv|pip)|sudo |apt-get |source |\. )")
 """Steps that need a network, another machine or another shell; a packaging test of its own covers them."""
 
@@ -48,7 +40,20 @@ def steps(text: str) -> list[Step]:
     return found
 
 
-README = [step for step in steps((ROOT / "README.md").read_text(encoding="utf-8")) if not OF_THE_SHELL.match(step.command)]
+PAGES = {
+    page.name: found
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if (found := [step for step in steps(page.read_text(encoding="utf-8")) if not OF_THE_SHELL.match(step.command)])
+}
+
+
+def runnable(command: str) -> str:
+    """The command as a test can run it: a make target would set up an environment (and run this test), so it is only looked up."""
+    if command == "make demo":
+        return "stresstest demo"
+    if command.startswith("make "):
+        return command.replace("make ", f"make --dry-run --directory {ROOT} ", 1)
+    return command.replace(".venv/bin/", "")
 
 
 def test_blocks_are_read_as_a_reader_would():
@@ -56,19 +61,24 @@ def test_blocks_are_read_as_a_reader_would():
     assert steps(text) == [Step("one --a    b", 0), Step("two", 3), Step("three", 0)]
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
     """A folder with what a reader's clone has, without environment and results."""
-    folder = tmp_path_factory.mktemp("clone")
-    shutil.copytree(ROOT / "sample_data", folder / "sample_data")
-    return folder
+    shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
+    return tmp_path
 
 
-def test_every_command_of_the_readme_works(clone: Path):
+def test_readme_has_commands():
+    assert "README.md" in PAGES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_works(page: str, clone: Path):
     scripts = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}", "PYTHONPATH": str(ROOT)}
-    assert README, "README has no commands"
-    for step in README:
-        command = ELSEWHERE.get(step.command, step.command).replace(".venv/bin/", "")
-        done = subprocess.run(["bash", "-c", command], cwd=clone, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    for step in PAGES[page]:
+        done = subprocess.run(
+            ["bash", "-c", runnable(step.command)], cwd=clone, env=environment, capture_output=True, text=True, check=False, timeout=600
+        )
         assert done.returncode == step.exit_code, f"{step.command}\n{done.stdout}\n{done.stderr}"
