@@ -11,7 +11,20 @@ import polars as pl
 
 from stresstest.margin.kernels.lanes import LANES, Lanes, make_lanes
 from stresstest.margin.kernels.tables import (
-    ASSET, DEDUCTION, FIXED_VALUE, INSTRUMENT, MARGINAL, MARGINED_OPTION, MARKED, MODEL, MOVING_VALUE, PAID_OPTION, QUANTITY, SCHEDULE, SPOT, WHOLE,
+    ASSET,
+    DEDUCTION,
+    FIXED_VALUE,
+    INSTRUMENT,
+    MARGINAL,
+    MARGINED_OPTION,
+    MARKED,
+    MODEL,
+    MOVING_VALUE,
+    PAID_OPTION,
+    QUANTITY,
+    SCHEDULE,
+    SPOT,
+    WHOLE,
     Tables,
 )
 from stresstest.margin.rulebook import CollateralSchedule, MarginSchedule, Rulebook
@@ -63,7 +76,7 @@ class _RowList:
 
 
 def compile_tables(
-    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, headline: npt.NDArray[np.bool_], widest: int = LANES,
+    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, headline: npt.NDArray[np.bool_], widest: int = LANES
 ) -> Compiled:
     """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base."""
     rows = _RowList()
@@ -84,9 +97,19 @@ def compile_tables(
     lanes = make_lanes(headline, shocked, widest)
     in_lanes = lanes.pack(values)
     tables = Tables(
-        instruments, schedules, pieces, assets, bands, holding_row, models, weights, values=in_lanes,
-        span=np.stack([values.min(axis=1), values.max(axis=1)], axis=1), weight_row=weight_rows,
-        asset_plain=~lanes.pack(shocked_assets.astype(np.float64)).any(axis=2), weight_unit=(in_lanes[:, weight_rows] == 1.0).all(axis=2),
+        instruments,
+        schedules,
+        pieces,
+        assets,
+        bands,
+        holding_row,
+        models,
+        weights,
+        values=in_lanes,
+        span=np.stack([values.min(axis=1), values.max(axis=1)], axis=1),
+        weight_row=weight_rows,
+        asset_plain=lanes.pack(shocked_assets.astype(np.float64)).max(axis=2) == 0.0,
+        weight_unit=(in_lanes[:, weight_rows] == 1.0).all(axis=2),
     )
     # A deduction's zero adds up to two pieces, a leverage one.
     return Compiled(tables, lanes, model_names, schedule_names, int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max()))
@@ -104,8 +127,14 @@ def _factor(resolved: Resolved, codes: dict[str, int], currency: str | None) -> 
 
 
 def _instruments(
-    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, schedule_names: tuple[str, ...], codes: dict[str, int],
-    rows: _RowList, price_row: npt.NDArray[np.int32],
+    dimensions: Dimensions,
+    resolved: Resolved,
+    units: UnitValues,
+    rulebook: Rulebook,
+    schedule_names: tuple[str, ...],
+    codes: dict[str, int],
+    rows: _RowList,
+    price_row: npt.NDArray[np.int32],
 ) -> Records:
     frame = dimensions.instruments
     count = frame.height
@@ -120,7 +149,9 @@ def _instruments(
     no_cost = (kind == SPOT) | (kind == PAID_OPTION)
     value_row = rows.extend(units.value_slope)
     # A requirement's row is the unit notional in the schedule's currency; often it is the value row itself.
-    factors = np.stack([_factor(resolved, codes, rulebook.margin_schedules[name].currency) for name in schedule_names] + [np.ones(resolved.scenarios)])
+    factors = np.stack(
+        [_factor(resolved, codes, rulebook.margin_schedules[name].currency) for name in schedule_names] + [np.ones(resolved.scenarios)]
+    )
     notional_row = _notional_rows(rows, units, factors[schedule], value_row)
     asset_schedule = _codes(dimensions.assets, "margin_schedule", schedule_names)[underlying]
     nets = any(model.net_by == "underlying" for model in rulebook.models.values())
@@ -134,10 +165,22 @@ def _instruments(
     short_initial[short.instruments] = rows.extend(short.initial)
     expiry = frame["expiry"].dt.timestamp("us").fill_null(0).to_numpy().astype(np.int64)
     return _records(
-        INSTRUMENT, count, kind=kind, settle=settle, underlying=underlying, schedule=schedule, value_row=value_row,
-        cost_row=price_row[np.where(coin, settle, quote)], settle_row=price_row[settle], notional_row=notional_row, net_notional_row=net_row,
-        short_maintenance_row=short_maintenance, short_initial_row=short_initial, expiry=expiry,
-        cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)), base_notional=units.notional[:, 0],
+        INSTRUMENT,
+        count,
+        kind=kind,
+        settle=settle,
+        underlying=underlying,
+        schedule=schedule,
+        value_row=value_row,
+        cost_row=price_row[np.where(coin, settle, quote)],
+        settle_row=price_row[settle],
+        notional_row=notional_row,
+        net_notional_row=net_row,
+        short_maintenance_row=short_maintenance,
+        short_initial_row=short_initial,
+        expiry=expiry,
+        cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)),
+        base_notional=units.notional[:, 0],
     )
 
 
@@ -183,8 +226,12 @@ def _schedules(rulebook: Rulebook) -> tuple[Records, Floats]:
     values = list(rulebook.margin_schedules.values())
     amounts = [schedule.amount_per_contract for schedule in values]
     records = _records(
-        SCHEDULE, len(values), first=np.concatenate([[0], np.cumsum(counts)])[:-1], count=counts,
-        convention=[_CONVENTIONS[schedule.convention] for schedule in values], by_contracts=[schedule.basis == "contracts" for schedule in values],
+        SCHEDULE,
+        len(values),
+        first=np.concatenate([[0], np.cumsum(counts)])[:-1],
+        count=counts,
+        convention=[_CONVENTIONS[schedule.convention] for schedule in values],
+        by_contracts=[schedule.basis == "contracts" for schedule in values],
         by_amount=[amount is not None for amount in amounts],
         maintenance_amount=[0.0 if amount is None else amount.maintenance for amount in amounts],
         initial_amount=[0.0 if amount is None else amount.initial for amount in amounts],
@@ -201,8 +248,15 @@ def _records(kind: np.dtype[Any], rows: int, /, **columns: npt.ArrayLike) -> Rec
 
 
 def _assets(
-    dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook, schedule_names: tuple[str, ...], codes: dict[str, int], rows: _RowList,
-    price_row: npt.NDArray[np.int32], ones: int, zeros: int,
+    dimensions: Dimensions,
+    resolved: Resolved,
+    rulebook: Rulebook,
+    schedule_names: tuple[str, ...],
+    codes: dict[str, int],
+    rows: _RowList,
+    price_row: npt.NDArray[np.int32],
+    ones: int,
+    zeros: int,
 ) -> tuple[Records, Floats, npt.NDArray[np.bool_]]:
     frame = dimensions.assets
     chosen = [
@@ -222,17 +276,24 @@ def _assets(
     shocked = (resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0) | (resolved.collateral_ratio != 1.0)
     weights = [schedule.liability_weight for schedule in chosen]
     records = _records(
-        ASSET, len(chosen), price_row=price_row,
+        ASSET,
+        len(chosen),
+        price_row=price_row,
         trivial=[
             len(schedule.bands) == 1 and schedule.bands[0].haircut == schedule.bands[0].initial == 0.0 and weight.maintenance == weight.initial == 1.0
             for schedule, weight in zip(chosen, weights, strict=True)
         ],
-        foldable=~moving & (resolved.value.min(axis=1) >= 0.0), schedule=_codes(frame, "margin_schedule", schedule_names),
-        band_first=np.concatenate([[0], np.cumsum(counts)])[:-1], band_count=counts,
-        band_basis=np.select([by_quantity, moving], [QUANTITY, MOVING_VALUE], FIXED_VALUE), threshold_row=threshold,
-        ratio_row=_shock_rows(rows, resolved.collateral_ratio, ones, 1.0), haircut_scale_row=_shock_rows(rows, resolved.haircut_scale, ones, 1.0),
+        foldable=~moving & (resolved.value.min(axis=1) >= 0.0),
+        schedule=_codes(frame, "margin_schedule", schedule_names),
+        band_first=np.concatenate([[0], np.cumsum(counts)])[:-1],
+        band_count=counts,
+        band_basis=np.select([by_quantity, moving], [QUANTITY, MOVING_VALUE], FIXED_VALUE),
+        threshold_row=threshold,
+        ratio_row=_shock_rows(rows, resolved.collateral_ratio, ones, 1.0),
+        haircut_scale_row=_shock_rows(rows, resolved.haircut_scale, ones, 1.0),
         haircut_shift_row=_shock_rows(rows, resolved.haircut_shift, zeros, 0.0),
-        liability_maintenance=[weight.maintenance for weight in weights], liability_initial=[weight.initial for weight in weights],
+        liability_maintenance=[weight.maintenance for weight in weights],
+        liability_initial=[weight.initial for weight in weights],
     )
     return records, np.array([[band.from_, band.haircut, band.initial] for band in bands]), shocked
 
@@ -254,7 +315,7 @@ def _shock_rows(rows: _RowList, values: Floats, neutral: int, unshocked: float) 
 
 
 def _models(
-    resolved: Resolved, rulebook: Rulebook, codes: dict[str, int], rows: _RowList, ones: int,
+    resolved: Resolved, rulebook: Rulebook, codes: dict[str, int], rows: _RowList, ones: int
 ) -> tuple[Records, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     values = list(rulebook.models.values())
     weights: dict[int, int] = {ones: 0}
@@ -275,17 +336,25 @@ def _models(
             tier[m, k] = weight(rate * _factor(resolved, codes, schedule.currency))
     caps = [model.positive_pnl_cap for model in values]
     records = _records(
-        MODEL, len(values), net_by_underlying=[model.net_by == "underlying" for model in values],
+        MODEL,
+        len(values),
+        net_by_underlying=[model.net_by == "underlying" for model in values],
         into_value=[model.pnl_into == "value" for model in values],
         weighted_pnl=[
-            model.positive_pnl_weight.maintenance != 1.0 or model.positive_pnl_weight.initial != 1.0
-            or cap.maintenance is not None or cap.initial is not None for model, cap in zip(values, caps, strict=True)
+            model.positive_pnl_weight.maintenance != 1.0
+            or model.positive_pnl_weight.initial != 1.0
+            or cap.maintenance is not None
+            or cap.initial is not None
+            for model, cap in zip(values, caps, strict=True)
         ],
         breach_at_equality=[model.breach_at_equality for model in values],
-        maintenance_weight=[model.positive_pnl_weight.maintenance for model in values], initial_weight=[model.positive_pnl_weight.initial for model in values],
+        maintenance_weight=[model.positive_pnl_weight.maintenance for model in values],
+        initial_weight=[model.positive_pnl_weight.initial for model in values],
         maintenance_cap=[np.inf if cap.maintenance is None else cap.maintenance for cap in caps],
         initial_cap=[np.inf if cap.initial is None else cap.initial for cap in caps],
-        maintenance_credit=[model.long_option_credit.maintenance for model in values], initial_credit=[model.long_option_credit.initial for model in values],
-        maintenance_spread=[model.spread_rate.maintenance for model in values], initial_spread=[model.spread_rate.initial for model in values],
+        maintenance_credit=[model.long_option_credit.maintenance for model in values],
+        initial_credit=[model.long_option_credit.initial for model in values],
+        maintenance_spread=[model.spread_rate.maintenance for model in values],
+        initial_spread=[model.spread_rate.initial for model in values],
     )
     return records, np.stack([tier, plain]), np.array(list(weights), dtype=np.int32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.reduce import BALANCE, MAINTENANCE_MARGIN, Edges, Totals
-from stresstest.snapshot.stage import load_block
+from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN
+from stresstest.margin.kernels.totals import Edges, Totals
 from stresstest.snapshot.book import Book
+from stresstest.snapshot.stage import load_block
 from stresstest.stress.evaluation import evaluate_block
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
 from stresstest.stress.limits import BlockLimits, Limits, block_limits
@@ -43,7 +43,10 @@ class Task:
 
 
 class Reach(NamedTuple):
-    """[accounts] of a block: smallest balance less requirement over headline scenarios (else over all; else at base); `ends`: first and last owner, first account."""
+    """[accounts] of a block: smallest balance less requirement over headline scenarios (else over all, else at base).
+
+    `ends`: first owner, last owner, first account.
+    """
 
     excess: npt.NDArray[np.float64]
     ends: npt.NDArray[np.int64]
@@ -74,7 +77,7 @@ def run_block(task: Task, number: int) -> BlockResult:
     partial = path.with_suffix(".part")
     with partial.open("wb") as stream:
         np.savez(stream, **arrays)
-    os.replace(partial, path)
+    partial.replace(path)
     return result
 
 
@@ -90,7 +93,7 @@ def _evaluate(task: Task, number: int) -> BlockResult:
     open_ends = (first > 0 and owner[first - 1] == owner[first], last + 1 < len(owner) and owner[last + 1] == owner[last])
     breaches = task.keep == "breaches"
     evaluated = evaluate_block(
-        task.compiled, task.holders, block, open_ends=open_ends, room=8 * len(accounts.code) + 4096 if breaches else 0, keep_breaches=breaches,
+        task.compiled, task.holders, block, open_ends=open_ends, room=8 * len(accounts.code) + 4096 if breaches else 0, keep_breaches=breaches
     )
     kept = evaluated.kept
     part = number * PARTS_PER_BLOCK
@@ -114,5 +117,6 @@ def _span(block: BlockHoldings, first: int, frame: pl.DataFrame, names: Names) -
     """The accounts of a block that a chunk of rows (in order of account) covers."""
     ids = names.accounts["account_id"][first : first + len(block.accounts.code)]
     low, high = ids.index_of(frame["account_id"][0]), ids.index_of(frame["account_id"][-1])
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     return low, high + 1

@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.fold import Program, empty_program, fold
-from stresstest.margin.kernels.reduce import FIGURES, TOP, Edges, Kept, Rows, Totals, evaluate
+from stresstest.margin.kernels.accumulators import FIGURES
+from stresstest.margin.kernels.fold import fold
+from stresstest.margin.kernels.program import Program, empty_program
+from stresstest.margin.kernels.reduce import evaluate
+from stresstest.margin.kernels.totals import TOP, Edges, Kept, Rows, Totals
 from stresstest.stress.holders import BlockHoldings, Holders
 
 Floats = npt.NDArray[np.float64]
@@ -50,16 +53,28 @@ def folded(compiled: Compiled, block: BlockHoldings) -> Program:
 def no_totals(blocks: int, width: int) -> Totals:
     """Totals before any account."""
     return Totals(
-        figures=np.zeros((blocks, FIGURES, width)), statuses=np.zeros((blocks, 4, width), dtype=np.int64), all_ok=np.zeros(blocks, dtype=np.int64),
-        newly=np.zeros((blocks, width), dtype=np.int64), owners_in_default=np.zeros((blocks, width), dtype=np.int64),
-        top_loss=np.zeros((blocks, 2, TOP, width)), top_owner=np.full((blocks, 2, TOP, width), -1, dtype=np.int32),
-        largest=np.zeros((blocks, width)), largest_account=np.full((blocks, width), -1, dtype=np.int32),
+        figures=np.zeros((blocks, FIGURES, width)),
+        statuses=np.zeros((blocks, 4, width), dtype=np.int64),
+        all_ok=np.zeros(blocks, dtype=np.int64),
+        newly=np.zeros((blocks, width), dtype=np.int64),
+        owners_in_default=np.zeros((blocks, width), dtype=np.int64),
+        top_loss=np.zeros((blocks, 2, TOP, width)),
+        top_owner=np.full((blocks, 2, TOP, width), -1, dtype=np.int32),
+        largest=np.zeros((blocks, width)),
+        largest_account=np.full((blocks, width), -1, dtype=np.int32),
     )
 
 
 def evaluate_block(
-    compiled: Compiled, holders: Holders, block: BlockHoldings, *, open_ends: tuple[bool, bool] = (False, False), room: int = 0, keep_all: bool = False,
-    keep_breaches: bool = False, pool_rows: bool = False,
+    compiled: Compiled,
+    holders: Holders,
+    block: BlockHoldings,
+    *,
+    open_ends: tuple[bool, bool] = (False, False),
+    room: int = 0,
+    keep_all: bool = False,
+    keep_breaches: bool = False,
+    pool_rows: bool = False,
 ) -> Evaluated:
     """One pass over all scenarios. `open_ends`: the first or last owner continues beyond the block; `room`: rows that may be kept."""
     lanes = compiled.lanes
@@ -67,32 +82,54 @@ def evaluate_block(
     blocks, width, slots = lanes.blocks, lanes.width, holders.slots
     totals = no_totals(blocks, width)
     edges = Edges(
-        loss=np.zeros((2, 2, blocks, width)), default=np.zeros((2, blocks, width), dtype=np.bool_), netting=np.zeros((2, slots, 4, blocks, width)),
+        loss=np.zeros((2, 2, blocks, width)), default=np.zeros((2, blocks, width), dtype=np.bool_), netting=np.zeros((2, slots, 4, blocks, width))
     )
     kept = Kept(
-        figures=np.zeros((accounts, 3, FIGURES)), status=np.zeros((accounts, 3), dtype=np.int8), scenario=np.full((accounts, 3), -1, dtype=np.int32),
+        figures=np.zeros((accounts, 3, FIGURES)),
+        status=np.zeros((accounts, 3), dtype=np.int8),
+        scenario=np.full((accounts, 3), -1, dtype=np.int32),
         pool_base=np.zeros((pools, 4)),
     )
     rows = Rows(
-        holder=np.empty(room, dtype=np.int32), scenario=np.empty(room, dtype=np.int32), figures=np.empty((room, FIGURES)),
-        status=np.empty(room, dtype=np.int8), count=np.zeros(1, dtype=np.int64),
+        holder=np.empty(room, dtype=np.int32),
+        scenario=np.empty(room, dtype=np.int32),
+        figures=np.empty((room, FIGURES)),
+        status=np.empty(room, dtype=np.int8),
+        written=np.zeros(1, dtype=np.int64),
     )
     evaluate(
-        folded(compiled, block), compiled.tables, block.accounts, lanes.scenario, lanes.used, lanes.padded, lanes.headline, open_ends[0], open_ends[1],
-        slots, totals, edges, kept, rows, keep_all, keep_breaches, pool_rows,
+        folded(compiled, block),
+        compiled.tables,
+        block.accounts,
+        lanes.scenario,
+        lanes.used,
+        lanes.padded,
+        lanes.headline,
+        open_ends[0],
+        open_ends[1],
+        slots,
+        totals,
+        edges,
+        kept,
+        rows,
+        keep_all,
+        keep_breaches,
+        pool_rows,
     )
-    count = int(rows.count[0])
+    count = int(rows.written[0])
     if count > room:
         return Evaluated(totals, edges, kept, None)
     order = np.lexsort((rows.scenario[:count], rows.holder[:count]))
     return Evaluated(
-        totals, edges, kept,
+        totals,
+        edges,
+        kept,
         RowArrays(rows.holder[:count][order], rows.scenario[:count][order], rows.figures[:count][order], rows.status[:count][order]),
     )
 
 
 def dense_rows(
-    compiled: Compiled, holders: Holders, block: BlockHoldings, *, breaches_only: bool = False, pool_rows: bool = False,
+    compiled: Compiled, holders: Holders, block: BlockHoldings, *, breaches_only: bool = False, pool_rows: bool = False
 ) -> Iterator[tuple[RowArrays, Floats]]:
     """Rows of all accounts of a block, chunk by chunk, in order of account (or pool) and scenario, with their base figures.
 
@@ -107,7 +144,7 @@ def dense_rows(
             last += 1
         part = block.part(first, last)
         evaluated = evaluate_block(
-            compiled, holders, part, room=len(part.gross) * scenarios, keep_all=not breaches_only, keep_breaches=breaches_only, pool_rows=pool_rows,
+            compiled, holders, part, room=len(part.gross) * scenarios, keep_all=not breaches_only, keep_breaches=breaches_only, pool_rows=pool_rows
         )
         assert evaluated.rows is not None
         if pool_rows:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.fold import COLLATERAL_ROW, POSITION, Holdings
-from stresstest.margin.kernels.reduce import Accounts
+from stresstest.margin.kernels.program import COLLATERAL_ROW, POSITION, Holdings
+from stresstest.margin.kernels.totals import Accounts
 from stresstest.snapshot.book import Block, Dimensions
 
 TOLERANCE = 0.01
@@ -21,7 +21,9 @@ RELATIVE_TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Holders:
-    """Arrays of the whole book. [accounts]: `owner`, `netting` (slot within the owner, 0 = none), `model`, `multiplier`; [pools]: `account`, `isolated`.
+    """Arrays of the whole book.
+
+    [accounts]: `owner`, `netting` (slot within the owner, 0 = none), `model`, `multiplier`; [pools]: `account`, `isolated`.
 
     `slots`: most netting groups of one owner.
     """
@@ -43,9 +45,12 @@ def holders_of(dimensions: Dimensions, models: tuple[str, ...]) -> Holders:
     codes = pl.DataFrame({"margin_model": models, "code": range(len(models))}, schema={"margin_model": pl.String, "code": pl.Int32})
     model = accounts.select("margin_model").join(codes, on="margin_model", how="left", maintain_order="left")["code"]
     return Holders(
-        owner=accounts["owner_code"].to_numpy().astype(np.int32), netting=netting, model=model.to_numpy().astype(np.int32),
+        owner=accounts["owner_code"].to_numpy().astype(np.int32),
+        netting=netting,
+        model=model.to_numpy().astype(np.int32),
         multiplier=accounts["margin_multiplier"].to_numpy().astype(np.float64),
-        account=dimensions.pools["account_code"].to_numpy().astype(np.int32), isolated=dimensions.pools["isolated"].to_numpy().copy(),
+        account=dimensions.pools["account_code"].to_numpy().astype(np.int32),
+        isolated=dimensions.pools["isolated"].to_numpy().copy(),
         slots=int(netting.max(initial=0)),
     )
 
@@ -67,13 +72,24 @@ class BlockHoldings:
         c, d = h.collateral_first[a], h.collateral_first[b]
         return BlockHoldings(
             Holdings(
-                h.position_first[a : b + 1] - p, h.positions[p:q], h.collateral_first[a : b + 1] - c, h.collateral[c:d], h.model[a:b], h.multiplier[a:b],
+                h.position_first[a : b + 1] - p,
+                h.positions[p:q],
+                h.collateral_first[a : b + 1] - c,
+                h.collateral[c:d],
+                h.model[a:b],
+                h.multiplier[a:b],
             ),
             Accounts(
-                self.accounts.first_pool[first : last + 1] - a, self.accounts.code[first:last], self.accounts.owner[first:last],
-                self.accounts.netting[first:last], self.accounts.isolated[a:b], self.accounts.tolerance[a:b], self.accounts.equality[a:b],
+                self.accounts.first_pool[first : last + 1] - a,
+                self.accounts.code[first:last],
+                self.accounts.owner[first:last],
+                self.accounts.netting[first:last],
+                self.accounts.isolated[a:b],
+                self.accounts.tolerance[a:b],
+                self.accounts.equality[a:b],
             ),
-            self.gross[a:b], self.first_pool + int(a),
+            self.gross[a:b],
+            self.first_pool + int(a),
         )
 
 
@@ -90,17 +106,26 @@ def block_holdings(block: Block, holders: Holders, compiled: Compiled) -> BlockH
     for name in ("asset", "location", "amount"):
         collateral[name] = getattr(block, name)
     notional = compiled.tables.instruments["base_notional"][block.instrument]
-    gross = np.bincount(block.position_pool, weights=np.abs(block.quantity) * notional, minlength=pools)
+    gross = np.bincount(block.position_pool, weights=np.abs(block.quantity) * notional, minlength=pools).astype(np.float64)
     model = holders.model[account]
     return BlockHoldings(
         Holdings(
-            np.searchsorted(block.position_pool, offsets).astype(np.int64), positions, np.searchsorted(block.collateral_pool, offsets).astype(np.int64),
-            collateral, model, holders.multiplier[account],
+            np.searchsorted(block.position_pool, offsets).astype(np.int64),
+            positions,
+            np.searchsorted(block.collateral_pool, offsets).astype(np.int64),
+            collateral,
+            model,
+            holders.multiplier[account],
         ),
         Accounts(
-            np.append(first_pool, pools).astype(np.int64), code.astype(np.int32), holders.owner[code], holders.netting[code],
-            holders.isolated[block.first_pool : block.first_pool + pools].copy(), np.maximum(TOLERANCE, RELATIVE_TOLERANCE * gross),
+            np.append(first_pool, pools).astype(np.int64),
+            code.astype(np.int32),
+            holders.owner[code],
+            holders.netting[code],
+            holders.isolated[block.first_pool : block.first_pool + pools].copy(),
+            np.maximum(TOLERANCE, RELATIVE_TOLERANCE * gross),
             compiled.tables.models["breach_at_equality"][model] != 0,
         ),
-        gross, block.first_pool,
+        gross,
+        block.first_pool,
     )

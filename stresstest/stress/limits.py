@@ -25,7 +25,10 @@ class Limits:
 
 
 class BlockLimits(NamedTuple):
-    """Per schedule: positions extended in some scenario and their base notional; positions refused at base, and the first few (account, instrument)."""
+    """Per schedule: positions extended in some scenario and their base notional; positions refused at base.
+
+    `keys` [few, 3]: account, instrument and schedule of the first refused.
+    """
 
     extended: npt.NDArray[np.int64]
     notional: npt.NDArray[np.float64]
@@ -60,6 +63,8 @@ def block_limits(limits: Limits, compiled: Compiled, block: BlockHoldings) -> Bl
     account = np.repeat(block.accounts.code, np.diff(block.accounts.first_pool))[pool]
     found = np.flatnonzero(beyond)[:KEYS]
     return BlockLimits(
-        np.bincount(schedule[extended], minlength=count), np.bincount(schedule[extended], weights=size[extended] * base[row[extended]], minlength=count),
-        np.bincount(schedule[beyond], minlength=count), np.stack([account[found], instrument[found], schedule[found]], axis=1).astype(np.int32),
+        np.bincount(schedule[extended], minlength=count),
+        np.bincount(schedule[extended], weights=size[extended] * base[row[extended]], minlength=count).astype(np.float64),
+        np.bincount(schedule[beyond], minlength=count),
+        np.stack([account[found], instrument[found], schedule[found]], axis=1).astype(np.int32),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.reduce import TOP, Edges, Totals, close_owner
+from stresstest.margin.kernels.totals import TOP, Edges, Totals, close_owner
 from stresstest.stress.evaluation import no_totals
 
 Floats = npt.NDArray[np.float64]
@@ -63,8 +63,14 @@ class Merger:
         assert self._open is not None
         for block, used in enumerate(self._used):
             close_owner(
-                self._totals, block, self._open.owner, np.ascontiguousarray(self._open.loss[:, block]), self._open.default[block].copy(),
-                np.ascontiguousarray(self._open.netting[:, :, block]), self._slots, int(used),
+                self._totals,
+                block,
+                self._open.owner,
+                np.ascontiguousarray(self._open.loss[:, block]),
+                self._open.default[block].copy(),
+                np.ascontiguousarray(self._open.netting[:, :, block]),
+                self._slots,
+                int(used),
             )
         self._open = None
 

@@ -11,10 +11,19 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.reduce import (
-    BALANCE, COLLATERAL, INITIAL_BALANCE, INITIAL_MARGIN, INITIAL_SHORTFALL, LOSS, MAINTENANCE_MARGIN, MARGIN_SHORTFALL, POSITIONS, STRESS_LOSS,
-    Kept,
+from stresstest.margin.kernels.figures import (
+    BALANCE,
+    COLLATERAL,
+    INITIAL_BALANCE,
+    INITIAL_MARGIN,
+    INITIAL_SHORTFALL,
+    LOSS,
+    MAINTENANCE_MARGIN,
+    MARGIN_SHORTFALL,
+    POSITIONS,
+    STRESS_LOSS,
 )
+from stresstest.margin.kernels.totals import Kept
 from stresstest.snapshot.book import Dimensions
 from stresstest.stress.evaluation import Evaluated, RowArrays, dense_rows
 from stresstest.stress.holders import BlockHoldings, Holders
@@ -29,7 +38,7 @@ BASE, WORST_HEADLINE, WORST = 0, 1, 2
 
 @dataclass(frozen=True)
 class Names:
-    """Names of the codes: [accounts] owner, account, name, segment, pools, positions; [pools] account code and pool; [scenarios] ids in file order."""
+    """Names of the codes: [accounts] owner, account, name, segment, pools, positions; [pools] account code and pool; scenario ids in file order."""
 
     accounts: pl.DataFrame
     pools: pl.DataFrame
@@ -39,7 +48,8 @@ class Names:
 def names_of(dimensions: Dimensions, scenarios: tuple[str, ...]) -> Names:
     """The names of a book and its scenarios."""
     return Names(
-        dimensions.accounts.select("owner_id", "account_id", "name", "segment", "pools", "positions"), dimensions.pools.select("account_code", "pool_id"),
+        dimensions.accounts.select("owner_id", "account_id", "name", "segment", "pools", "positions"),
+        dimensions.pools.select("account_code", "pool_id"),
         scenarios,
     )
 
@@ -49,11 +59,19 @@ def measures(figures: Floats, base: Floats) -> dict[str, Floats]:
     position_pnl = figures[:, POSITIONS] - base[:, 0]
     collateral_pnl = figures[:, COLLATERAL] - base[:, 1]
     columns = {
-        "equity": figures[:, POSITIONS] + figures[:, COLLATERAL], "pnl": position_pnl + collateral_pnl, "position_pnl": position_pnl,
-        "collateral_pnl": collateral_pnl, "collateral_value": figures[:, COLLATERAL], "margin_balance_initial": figures[:, INITIAL_BALANCE],
-        "margin_balance": figures[:, BALANCE], "initial_margin": figures[:, INITIAL_MARGIN], "maintenance_margin": figures[:, MAINTENANCE_MARGIN],
-        "initial_shortfall": figures[:, INITIAL_SHORTFALL], "margin_shortfall": figures[:, MARGIN_SHORTFALL],
-        "uncollateralised_loss": figures[:, LOSS], "stress_loss_over_margin": figures[:, STRESS_LOSS],
+        "equity": figures[:, POSITIONS] + figures[:, COLLATERAL],
+        "pnl": position_pnl + collateral_pnl,
+        "position_pnl": position_pnl,
+        "collateral_pnl": collateral_pnl,
+        "collateral_value": figures[:, COLLATERAL],
+        "margin_balance_initial": figures[:, INITIAL_BALANCE],
+        "margin_balance": figures[:, BALANCE],
+        "initial_margin": figures[:, INITIAL_MARGIN],
+        "maintenance_margin": figures[:, MAINTENANCE_MARGIN],
+        "initial_shortfall": figures[:, INITIAL_SHORTFALL],
+        "margin_shortfall": figures[:, MARGIN_SHORTFALL],
+        "uncollateralised_loss": figures[:, LOSS],
+        "stress_loss_over_margin": figures[:, STRESS_LOSS],
     }
     # Adding zero turns -0.0 into 0.0, which would show as a negative amount.
     return {column.name: columns[column.name] + 0.0 for column in MEASURES}
@@ -97,13 +115,11 @@ def _worst_rows(kept: Kept, first_account: int) -> RowArrays:
     account, which = np.nonzero(use)
     order = np.lexsort((scenario[account, which], account))
     account, which = account[order], which[order]
-    return RowArrays(
-        (account + first_account).astype(np.int32), scenario[account, which], kept.figures[account, which], kept.status[account, which],
-    )
+    return RowArrays((account + first_account).astype(np.int32), scenario[account, which], kept.figures[account, which], kept.status[account, which])
 
 
 def account_frames(
-    compiled: Compiled, holders: Holders, names: Names, block: BlockHoldings, evaluated: Evaluated, keep: Keep,
+    compiled: Compiled, holders: Holders, names: Names, block: BlockHoldings, evaluated: Evaluated, keep: Keep
 ) -> Iterator[pl.DataFrame]:
     """The rows of `account_scenario` that `keep` stores, in order, chunk by chunk where they are many."""
     first = int(block.accounts.code[0])
@@ -119,7 +135,7 @@ def pool_frames(compiled: Compiled, holders: Holders, names: Names, block: Block
     """Rows of `pool_scenario` for accounts with isolated pools, in the scenarios that `stored` (account_id, scenario_id) holds."""
     accounts = block.accounts
     pools = np.diff(accounts.first_pool)
-    for account in np.flatnonzero(pools > 1):
+    for account in np.flatnonzero(pools > 1).tolist():
         for rows, base in dense_rows(compiled, holders, block.part(account, account + 1), pool_rows=True):
             yield pool_frame(names, rows, base).join(stored, on=["account_id", "scenario_id"], how="semi", maintain_order="left")
 

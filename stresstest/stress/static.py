@@ -15,8 +15,8 @@ from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.executors import Executor
 from stresstest.margin.compile import Compiled, compile_tables
 from stresstest.margin.rulebook import Rulebook
-from stresstest.scenarios.scenario_set import Scenario
 from stresstest.scenarios.resolved import Resolved
+from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
 from stresstest.stress.blocks import BlockResult, Sink, Task, holdings_of_block, run_block
 from stresstest.stress.evaluation import dense_rows
@@ -52,8 +52,17 @@ def headline_flags(scenarios: tuple[Scenario, ...]) -> npt.NDArray[np.bool_]:
 
 
 def static_stress(
-    book: Book, resolved: Resolved, scenarios: tuple[Scenario, ...], rulebook: Rulebook, units: UnitValues, executor: Executor, *, keep: Keep,
-    folder: Path, sink: Sink, on_progress: Callable[[int, int], None] | None = None,
+    book: Book,
+    resolved: Resolved,
+    scenarios: tuple[Scenario, ...],
+    rulebook: Rulebook,
+    units: UnitValues,
+    executor: Executor,
+    *,
+    keep: Keep,
+    folder: Path,
+    sink: Sink,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> StressResult:
     """Stress the book. `scenarios` are in file order with base first, as in `resolved`.
 
@@ -81,8 +90,11 @@ def static_stress(
     worst = np.argsort(excess, kind="stable")[:WORST_ACCOUNTS]
     starts = np.array([int(result.reach.ends[2]) for result in results])
     return StressResult(
-        scenario_summary(compiled.lanes, totals, scenarios, book.dimensions), owner_scenario(compiled.lanes, totals, scenarios, book.dimensions),
-        _detail(task, worst, starts), tuple(book.dimensions.accounts["account_id"][int(code)] for code in worst), _extended(results, compiled),
+        scenario_summary(compiled.lanes, totals, scenarios, book.dimensions),
+        owner_scenario(compiled.lanes, totals, scenarios, book.dimensions),
+        _detail(task, worst, starts),
+        tuple(book.dimensions.accounts["account_id"][int(code)] for code in worst),
+        _extended(results, compiled),
     )
 
 
@@ -114,8 +126,12 @@ def _refuse(results: list[BlockResult], book: Book, compiled: Compiled) -> None:
         faults.append(
             Fault(
                 f"notional at base is above max_notional of margin schedule {compiled.schedules[schedule]}, which says above_max: refuse",
-                "Check the position, or raise max_notional, or set above_max: extend.", table="positions", column="quantity",
-                rule="notional within the schedule", rows=int(refused[schedule]), keys=tuple(named),
+                "Check the position, or raise max_notional, or set above_max: extend.",
+                table="positions",
+                column="quantity",
+                rule="notional within the schedule",
+                rows=int(refused[schedule]),
+                keys=tuple(named),
             )
         )
     if faults:
@@ -126,5 +142,5 @@ def _extended(results: list[BlockResult], compiled: Compiled) -> pl.DataFrame:
     rows = np.sum([result.limits.extended for result in results], axis=0)
     notional = np.sum([result.limits.notional for result in results], axis=0)
     return pl.DataFrame(
-        {"schedule": compiled.schedules, "rows": rows, "notional": notional}, schema={"schedule": pl.String, "rows": pl.Int64, "notional": pl.Float64},
+        {"schedule": compiled.schedules, "rows": rows, "notional": notional}, schema={"schedule": pl.String, "rows": pl.Int64, "notional": pl.Float64}
     ).filter(pl.col("rows") > 0)

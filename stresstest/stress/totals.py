@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.margin.kernels.lanes import Lanes
-from stresstest.margin.kernels.reduce import TOP, Totals
+from stresstest.margin.kernels.totals import TOP, Totals
 from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Dimensions
 from stresstest.stress.rows import measures, words
@@ -36,8 +36,10 @@ def scenario_summary(lanes: Lanes, totals: Totals, scenarios: tuple[Scenario, ..
     loss, owner = _top(lanes, totals)
     largest = np.asarray(lanes.unpack(totals.largest), dtype=np.float64)
     columns: dict[str, object] = {
-        "scenario_id": [scenario.id for scenario in scenarios], "name": [scenario.name for scenario in scenarios],
-        "family": [scenario.family for scenario in scenarios], "headline": [scenario.headline and k > 0 for k, scenario in enumerate(scenarios)],
+        "scenario_id": [scenario.id for scenario in scenarios],
+        "name": [scenario.name for scenario in scenarios],
+        "family": [scenario.family for scenario in scenarios],
+        "headline": [scenario.headline and k > 0 for k, scenario in enumerate(scenarios)],
         "horizon_days": [float(scenario.horizon_days) for scenario in scenarios],
         "weight": pl.Series([scenario.weight for scenario in scenarios], dtype=pl.Float64),
         **measures(figures, np.broadcast_to(figures[0, :2], (len(figures), 2))),
@@ -64,8 +66,10 @@ def owner_scenario(lanes: Lanes, totals: Totals, scenarios: tuple[Scenario, ...]
     assert rank.max(initial=0) < TOP
     return pl.DataFrame(
         {
-            "scenario_id": words(tuple(scenario_.id for scenario_ in scenarios), scenario), "basis": words(BASES, basis),
-            "rank": (rank + 1).astype(np.int64), "owner_id": dimensions.owners["owner_id"].gather(owner[basis, rank, scenario].astype(np.uint32)),
+            "scenario_id": words(tuple(scenario_.id for scenario_ in scenarios), scenario),
+            "basis": words(BASES, basis),
+            "rank": (rank + 1).astype(np.int64),
+            "owner_id": dimensions.owners["owner_id"].gather(owner[basis, rank, scenario].astype(np.uint32)),
             "loss": loss[basis, rank, scenario],
         }
     ).select(OWNER_SCENARIO.names)

@@ -21,6 +21,7 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_config: Any = numba.config  # its settings are made at run time, so no stub knows them
 _FLAGS = {"nnan", "nsz"}
 
 
@@ -60,18 +61,18 @@ def cache_folder() -> Path | None:
 
 def part(function: F) -> F:
     """A function that only kernels call: it becomes part of each of them and is never compiled on its own, which would take as long again."""
-    return function if numba.config.DISABLE_JIT else cast("F", numba.njit(inline="always", error_model="numpy")(function))
+    return function if _config.DISABLE_JIT else cast("F", numba.njit(inline="always", error_model="numpy")(function))
 
 
 def kernel(function: F) -> F:
     """The function, compiled on its first call."""
-    if numba.config.DISABLE_JIT:
+    if _config.DISABLE_JIT:
         return function
     folder = cache_folder()
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = "" if folder is None else str(folder)
+    before = _config.CACHE_DIR
+    _config.CACHE_DIR = "" if folder is None else str(folder)
     try:
         # The place of the cache is read when the decorator is applied.
         return cast("F", numba.njit(nogil=True, error_model="numpy", fastmath=_FLAGS, cache=folder is not None)(function))
     finally:
-        numba.config.CACHE_DIR = before
+        _config.CACHE_DIR = before

@@ -30,11 +30,21 @@ IN_SCHEDULE_CURRENCY, IN_REPORTING_CURRENCY = 0, 1
 
 INSTRUMENT = np.dtype(
     [
-        ("kind", np.int32), ("settle", np.int32), ("underlying", np.int32), ("schedule", np.int32),
-        ("value_row", np.int32), ("cost_row", np.int32), ("settle_row", np.int32),
-        ("notional_row", np.int32), ("net_notional_row", np.int32),
-        ("short_maintenance_row", np.int32), ("short_initial_row", np.int32), ("spare", np.int32),
-        ("expiry", np.int64), ("cost_factor", np.float64), ("base_notional", np.float64),
+        ("kind", np.int32),
+        ("settle", np.int32),
+        ("underlying", np.int32),
+        ("schedule", np.int32),
+        ("value_row", np.int32),
+        ("cost_row", np.int32),
+        ("settle_row", np.int32),
+        ("notional_row", np.int32),
+        ("net_notional_row", np.int32),
+        ("short_maintenance_row", np.int32),
+        ("short_initial_row", np.int32),
+        ("spare", np.int32),
+        ("expiry", np.int64),
+        ("cost_factor", np.float64),
+        ("base_notional", np.float64),
     ]
 )
 """Rows of: value, price of the cost's currency, price of the settle asset, unit notional in the currency of the instrument's schedule and of the
@@ -42,27 +52,52 @@ underlying's, needs of a short option (-1: by tiers)."""
 
 SCHEDULE = np.dtype(
     [
-        ("first", np.int32), ("count", np.int32), ("convention", np.int32), ("by_contracts", np.int32), ("by_amount", np.int32), ("spare", np.int32),
-        ("maintenance_amount", np.float64), ("initial_amount", np.float64),
+        ("first", np.int32),
+        ("count", np.int32),
+        ("convention", np.int32),
+        ("by_contracts", np.int32),
+        ("by_amount", np.int32),
+        ("spare", np.int32),
+        ("maintenance_amount", np.float64),
+        ("initial_amount", np.float64),
     ]
 )
 """`first`, `count` delimit its pieces: from `start` on, requirement = slope * n + constant. For basis contracts they are the raw tiers."""
 
 ASSET = np.dtype(
     [
-        ("price_row", np.int32), ("trivial", np.int32), ("foldable", np.int32), ("schedule", np.int32),
-        ("band_first", np.int32), ("band_count", np.int32), ("band_basis", np.int32), ("threshold_row", np.int32),
-        ("ratio_row", np.int32), ("haircut_scale_row", np.int32), ("haircut_shift_row", np.int32), ("spare", np.int32),
-        ("liability_maintenance", np.float64), ("liability_initial", np.float64),
+        ("price_row", np.int32),
+        ("trivial", np.int32),
+        ("foldable", np.int32),
+        ("schedule", np.int32),
+        ("band_first", np.int32),
+        ("band_count", np.int32),
+        ("band_basis", np.int32),
+        ("threshold_row", np.int32),
+        ("ratio_row", np.int32),
+        ("haircut_scale_row", np.int32),
+        ("haircut_shift_row", np.int32),
+        ("spare", np.int32),
+        ("liability_maintenance", np.float64),
+        ("liability_initial", np.float64),
     ]
 )
 """`trivial`: counts in full, as asset and as debt. `foldable`: haircut thresholds do not move with another price and the price is never negative."""
 
 MODEL = np.dtype(
     [
-        ("net_by_underlying", np.int32), ("into_value", np.int32), ("weighted_pnl", np.int32), ("breach_at_equality", np.int32),
-        ("maintenance_weight", np.float64), ("initial_weight", np.float64), ("maintenance_cap", np.float64), ("initial_cap", np.float64),
-        ("maintenance_credit", np.float64), ("initial_credit", np.float64), ("maintenance_spread", np.float64), ("initial_spread", np.float64),
+        ("net_by_underlying", np.int32),
+        ("into_value", np.int32),
+        ("weighted_pnl", np.int32),
+        ("breach_at_equality", np.int32),
+        ("maintenance_weight", np.float64),
+        ("initial_weight", np.float64),
+        ("maintenance_cap", np.float64),
+        ("initial_cap", np.float64),
+        ("maintenance_credit", np.float64),
+        ("initial_credit", np.float64),
+        ("maintenance_spread", np.float64),
+        ("initial_spread", np.float64),
     ]
 )
 """Caps are infinite where there is none."""

@@ -1,0 +1,249 @@
+"""Fold the values and balances of a pool: which token each position joins, and the haircuts of collateral that nothing joins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.margin.kernels.jit import kernel, part
+from stresstest.margin.kernels.program import (
+    BANDS,
+    COLLATERAL,
+    CONSTANT,
+    INSTRUCTIONS,
+    MEASURE,
+    OUTSIDE,
+    PNL,
+    STEPS_AT,
+    TOKEN,
+    TOKEN_END,
+    TOKEN_ROW,
+    TOKENS,
+    VALUE,
+    VALUES,
+    write_code,
+    write_step,
+)
+from stresstest.margin.kernels.tables import BAND_START, INITIAL_HAIRCUT, MAINTENANCE_HAIRCUT, PAID_OPTION, QUANTITY, SPOT
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int32]
+Counters = npt.NDArray[np.int64]
+Records = npt.NDArray[Any]
+
+
+@kernel
+def write_value(values: Records, at: Counters, span: Floats, row: int, factor: float) -> float:
+    """An entry for factor * row, or its constant where the row does not move."""
+    if factor == 0.0:
+        return 0.0
+    if span[row, 0] == span[row, 1]:
+        return float(factor * span[row, 0])
+    entry = values[at[VALUES]]
+    entry["row"] = row
+    entry["factor"] = factor
+    at[VALUES] += 1
+    return 0.0
+
+
+@part
+def _position_value(values: Records, at: Counters, span: Floats, instruments: Records, positions: Records, p: int) -> float:
+    """The value of position p: quantity * value slope + cost * cost slope + funding; returns the constant part."""
+    position = positions[p]
+    instrument = instruments[position["instrument"]]
+    constant = write_value(values, at, span, instrument["value_row"], position["quantity"])
+    constant += write_value(values, at, span, instrument["cost_row"], position["cost"] * instrument["cost_factor"])
+    if instrument["kind"] != SPOT and instrument["kind"] != PAID_OPTION:
+        constant += write_value(values, at, span, instrument["settle_row"], position["funding"])
+    return constant
+
+
+@kernel
+def joined_token(instruments: Records, positions: Records, p: int, into_value: bool) -> int:
+    """The token whose balance the value of position p joins, or -1 if it joins none (paid options, P&L into value)."""
+    instrument = instruments[positions[p]["instrument"]]
+    kind = instrument["kind"]
+    if kind == SPOT:
+        return int(instrument["underlying"])
+    if kind == PAID_OPTION or into_value:
+        return -1
+    return int(instrument["settle"])
+
+
+@part
+def fold_values(
+    codes: Records,
+    values: Records,
+    at: Counters,
+    span: Floats,
+    instruments: Records,
+    positions: Records,
+    first: int,
+    last: int,
+    token: int,
+    model: int,
+    weighted: bool,
+    into_value: bool,
+) -> float:
+    """Value entries of the positions that join `token` (-1: none; long options apart); weighed P&L is measured position by position."""
+    constant = 0.0
+    before = at[VALUES]
+    for p in range(first, last):
+        kind = instruments[positions[p]["instrument"]]["kind"]
+        if joined_token(instruments, positions, p, into_value) != token or (weighted and kind != SPOT and kind != PAID_OPTION):
+            continue
+        if kind == PAID_OPTION and positions[p]["quantity"] >= 0.0:
+            continue
+        constant += _position_value(values, at, span, instruments, positions, p)
+    if at[VALUES] > before:
+        write_code(codes, at, VALUE, at[VALUES] - before, 0.0, 0.0)
+    if weighted:
+        for p in range(first, last):
+            kind = instruments[positions[p]["instrument"]]["kind"]
+            if joined_token(instruments, positions, p, into_value) != token or kind == SPOT or kind == PAID_OPTION:
+                continue
+            write_code(codes, at, MEASURE, 0, 0.0, 0.0)
+            before = at[VALUES]
+            still = _position_value(values, at, span, instruments, positions, p)
+            write_code(codes, at, VALUE, at[VALUES] - before, 0.0, 0.0)
+            write_code(codes, at, PNL, model, still, 0.0)
+    return constant
+
+
+@part
+def fold_outside(
+    codes: Records,
+    values: Records,
+    at: Counters,
+    span: Floats,
+    instruments: Records,
+    models: Records,
+    positions: Records,
+    first: int,
+    last: int,
+    model: int,
+) -> None:
+    """Long paid options: equity in full, balances at `long_option_credit`."""
+    before = at[VALUES]
+    constant = 0.0
+    for p in range(first, last):
+        if instruments[positions[p]["instrument"]]["kind"] == PAID_OPTION and positions[p]["quantity"] > 0.0:
+            constant += _position_value(values, at, span, instruments, positions, p)
+    if at[VALUES] > before or constant != 0.0:
+        write_code(codes, at, CONSTANT, 0, 0.0, constant)
+        write_code(codes, at, OUTSIDE, at[VALUES] - before, models[model]["maintenance_credit"], models[model]["initial_credit"])
+
+
+@part
+def _fold_bands(
+    codes: Records, tokens: Records, steps: Records, at: Counters, span: Floats, assets: Records, bands: Floats, asset: int, quantity: float
+) -> None:
+    """Collateral of one asset that nothing else joins: v = quantity * price, haircut folded to slopes, constants and steps."""
+    terms = assets[asset]
+    row = terms["price_row"]
+    token = tokens[at[TOKENS]]
+    at[TOKENS] += 1
+    code = codes[at[INSTRUCTIONS]]
+    write_code(codes, at, COLLATERAL, asset, 0.0, 0.0)
+    token["row"] = row
+    token["amount"] = quantity
+    if quantity < 0.0:
+        token["maintenance"] = quantity * terms["liability_maintenance"]
+        token["initial"] = quantity * terms["liability_initial"]
+        return
+    by_quantity = terms["band_basis"] == QUANTITY
+    low = quantity if by_quantity else quantity * span[row, 0]
+    high = quantity if by_quantity else quantity * span[row, 1]
+    before = at[STEPS_AT]
+    m_slope = i_slope = m_constant = i_constant = 0.0
+    m_kept = i_kept = 0.0
+    for k in range(terms["band_first"], terms["band_first"] + terms["band_count"]):
+        start = bands[k, BAND_START]
+        if start > high:
+            break
+        m = 1.0 - bands[k, MAINTENANCE_HAIRCUT] - m_kept
+        i = 1.0 - bands[k, INITIAL_HAIRCUT] - i_kept
+        m_kept = 1.0 - bands[k, MAINTENANCE_HAIRCUT]
+        i_kept = 1.0 - bands[k, INITIAL_HAIRCUT]
+        if start <= low:
+            m_slope += m
+            i_slope += i
+            m_constant -= m * start
+            i_constant -= i * start
+        else:
+            write_step(steps, at, row, quantity, start, m, -m * start, i, -i * start)
+    token["maintenance"] = m_slope * quantity
+    token["initial"] = i_slope * quantity
+    if by_quantity:
+        # Thresholds are units of the token, worth the price each: the constants follow the price as well.
+        token["maintenance"] += m_constant
+        token["initial"] += i_constant
+    else:
+        code["x"] = m_constant
+        code["y"] = i_constant
+    if at[STEPS_AT] > before:
+        write_code(codes, at, BANDS, at[STEPS_AT] - before, 0.0, 0.0)
+
+
+@part
+def fold_token(
+    codes: Records,
+    values: Records,
+    tokens: Records,
+    steps: Records,
+    at: Counters,
+    span: Floats,
+    instruments: Records,
+    assets: Records,
+    bands: Floats,
+    holding_row: Codes,
+    positions: Records,
+    first: int,
+    last: int,
+    collateral: Records,
+    c_first: int,
+    c_last: int,
+    token: int,
+    joined: bool,
+    model: int,
+    weighted: bool,
+    into_value: bool,
+) -> None:
+    """One token of a pool: its collateral rows (sorted by asset) and, if any position joins it, their value."""
+    price_row = assets[token]["price_row"]
+    quantity = 0.0
+    rows = 0
+    plain = True
+    for c in range(c_first, c_last):
+        if collateral[c]["asset"] == token:
+            rows += 1
+            quantity += collateral[c]["amount"]
+            # A holding share applies to positive rows only.
+            if collateral[c]["amount"] > 0.0 and holding_row[token, collateral[c]["location"] + 1] != price_row:
+                plain = False
+    if not joined and plain and assets[token]["foldable"]:
+        _fold_bands(codes, tokens, steps, at, span, assets, bands, token, quantity)
+        return
+    # A price below zero makes a debt of a deposit: the sign of the amount is then not the sign of the balance.
+    write_code(codes, at, TOKEN, token, 0.0, 0.0 if plain and span[price_row, 0] >= 0.0 else 1.0)
+    constant = 0.0
+    if joined:
+        constant = fold_values(codes, values, at, span, instruments, positions, first, last, token, model, weighted, into_value)
+    before = at[TOKENS]
+    if plain and rows > 0:
+        tokens[before]["row"] = price_row
+        tokens[before]["amount"] = quantity
+        at[TOKENS] += 1
+    elif rows > 0:
+        for c in range(c_first, c_last):
+            if collateral[c]["asset"] == token:
+                entry = tokens[at[TOKENS]]
+                positive = collateral[c]["amount"] > 0.0
+                entry["row"] = holding_row[token, collateral[c]["location"] + 1] if positive else price_row
+                entry["amount"] = collateral[c]["amount"]
+                at[TOKENS] += 1
+    for _ in range(at[TOKENS] - before):
+        write_code(codes, at, TOKEN_ROW, token, 0.0, 0.0)
+    write_code(codes, at, TOKEN_END, token, constant, 0.0)

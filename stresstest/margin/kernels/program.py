@@ -1,0 +1,126 @@
+"""What `fold` writes and `walk` runs: instructions, their entries, and the holdings they come from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.margin.kernels.jit import kernel
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int32]
+Counters = npt.NDArray[np.int64]
+Records = npt.NDArray[Any]
+
+# Instructions. `count` entries of the named list follow; `asset`, `weight` are codes in the same field.
+VALUE = 0  # count value entries: target += factor * row
+CONSTANT = 1  # x to position value in the balance, y to position value outside it
+TOKEN = 2  # asset; y = 1: rows differ or change sign, never simple. Opens a token's net balance
+TOKEN_ROW = 3  # one collateral entry of the open token
+TOKEN_END = 4  # asset; x constant of its P&L. Applies haircuts to the net balance
+COLLATERAL = 5  # asset; one collateral entry that nothing else joins; x, y constants of the folded bands
+BANDS = 6  # count step entries on the balances, skipped where the haircuts of the last COLLATERAL are shocked
+GROUP = 7  # weight; opens a group of requirements that share a weight
+REQUIREMENT = 8  # count requirement entries: (maintenance, initial) += factors * row
+STEPS = 9  # count step entries on the requirements
+GROUP_END = 10  # weight; x, y constants
+MEASURE = 11  # value entries now measure one position's P&L
+PNL = 12  # model; x constant: weigh the measured P&L
+OUTSIDE = 13  # count value entries outside the balance; x, y credits to the balances (maintenance, initial)
+NET = 14  # one entry of `nets`
+
+
+class Holdings(NamedTuple):
+    """A block's netted holdings, sorted by pool; `*_first` [pools + 1] delimit them. `model`, `multiplier` [pools]."""
+
+    position_first: npt.NDArray[np.int64]
+    positions: Records
+    collateral_first: npt.NDArray[np.int64]
+    collateral: Records
+    model: Codes
+    multiplier: Floats
+
+
+POSITION = np.dtype(
+    [("instrument", np.int32), ("spare", np.int32), ("quantity", np.float64), ("cost", np.float64), ("funding", np.float64), ("leverage", np.float64)]
+)
+COLLATERAL_ROW = np.dtype([("asset", np.int32), ("location", np.int32), ("amount", np.float64)])
+CODE = np.dtype([("operation", np.int32), ("count", np.int32), ("x", np.float64), ("y", np.float64)])
+VALUE_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("factor", np.float64)])
+NEED_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("maintenance", np.float64), ("initial", np.float64)])
+STEP_ENTRY = np.dtype(
+    [
+        ("row", np.int32),
+        ("spare", np.int32),
+        ("quantity", np.float64),
+        ("threshold", np.float64),
+        ("maintenance_slope", np.float64),
+        ("maintenance_constant", np.float64),
+        ("initial_slope", np.float64),
+        ("initial_constant", np.float64),
+    ]
+)
+TOKEN_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("amount", np.float64), ("maintenance", np.float64), ("initial", np.float64)])
+NET_ENTRY = np.dtype(
+    [("legs", np.int32), ("schedule", np.int32), ("model", np.int32), ("spare", np.int32), ("leverage", np.float64), ("multiplier", np.float64)]
+)
+LEG_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("quantity", np.float64), ("expiry", np.int64)])
+
+
+class Program(NamedTuple):
+    """Instructions and their entries; `first` i64[pools + 1, 7] holds where each pool's share of each list begins."""
+
+    first: npt.NDArray[np.int64]
+    codes: Records
+    values: Records
+    needs: Records
+    steps: Records
+    tokens: Records
+    nets: Records
+    legs: Records
+
+
+INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS = 0, 1, 2, 3, 4, 5, 6
+MOST_PIECES = 64
+"""Pieces of one requirement: tiers, plus pieces where a deduction reaches zero."""
+
+
+def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int) -> Program:
+    """Room for the largest program that these holdings can give; untouched pages cost no memory."""
+    return Program(
+        first=np.zeros((pools + 1, 7), dtype=np.int64),
+        codes=np.empty(12 * pools + 9 * positions + 6 * collateral + 16, CODE),
+        values=np.empty(3 * positions + 8, VALUE_ENTRY),
+        needs=np.empty(2 * positions + 8, NEED_ENTRY),
+        steps=np.empty(positions * (2 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
+        tokens=np.empty(collateral + 8, TOKEN_ENTRY),
+        nets=np.empty(positions + 1, NET_ENTRY),
+        legs=np.empty(positions + 1, LEG_ENTRY),
+    )
+
+
+@kernel
+def write_code(codes: Records, at: Counters, operation: int, count: int, x: float, y: float) -> None:
+    """Append an instruction."""
+    entry = codes[at[INSTRUCTIONS]]
+    entry["operation"] = operation
+    entry["count"] = count
+    entry["x"] = x
+    entry["y"] = y
+    at[INSTRUCTIONS] += 1
+
+
+@kernel
+def write_step(steps: Records, at: Counters, row: int, quantity: float, threshold: float, a: float, b: float, c: float, d: float) -> None:
+    """Append a step: from `threshold` on, maintenance a * n + b and initial c * n + d are added, n = quantity * row."""
+    entry = steps[at[STEPS_AT]]
+    entry["row"] = row
+    entry["quantity"] = quantity
+    entry["threshold"] = threshold
+    entry["maintenance_slope"] = a
+    entry["maintenance_constant"] = b
+    entry["initial_slope"] = c
+    entry["initial_constant"] = d
+    at[STEPS_AT] += 1

@@ -1,0 +1,159 @@
+"""What is kept of a block: totals, owners, worst scenarios, rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.margin.kernels.accumulators import FIGURES
+from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, OK
+from stresstest.margin.kernels.jit import kernel, part
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.int8]
+
+NET_LOSS, NET_MARGIN, NET_EQUITY, NET_TOLERANCE = 0, 1, 2, 3
+TOP = 5
+"""Owners kept per scenario and basis: enough for Cover-2 and the report's owner table."""
+
+
+class Accounts(NamedTuple):
+    """The accounts of a block: `first_pool` [accounts + 1] local, `code` global, `owner` code, `netting` slot within the owner (0 = none).
+
+    [pools]: `isolated`, `tolerance`, `equality` (breach at equality).
+    """
+
+    first_pool: Longs
+    code: Codes
+    owner: Codes
+    netting: Codes
+    isolated: npt.NDArray[np.bool_]
+    tolerance: Floats
+    equality: npt.NDArray[np.bool_]
+
+
+class Totals(NamedTuple):
+    """[blocks, ..., width]: sums of figures, counts by status, newly breached, owners in default, top owners, largest account."""
+
+    figures: Floats
+    statuses: Longs
+    all_ok: Longs
+    newly: Longs
+    owners_in_default: Longs
+    top_loss: Floats
+    top_owner: Codes
+    largest: Floats
+    largest_account: Codes
+
+
+class Edges(NamedTuple):
+    """Partial losses of the first (0) and the last (1) owner of a block.
+
+    `loss` [2, bases, blocks, width], `default`, `netting` [2, slots, 4, blocks, width].
+    """
+
+    loss: Floats
+    default: npt.NDArray[np.bool_]
+    netting: Floats
+
+
+class Kept(NamedTuple):
+    """What is kept per account [accounts, 3 = base, worst headline, worst]: figures, status, scenario (-1 = none); base figures per pool."""
+
+    figures: Floats
+    status: Bytes
+    scenario: Codes
+    pool_base: Floats
+    """[pools, 4]: position value, initial margin, K, collateral value at base."""
+
+
+class Rows(NamedTuple):
+    """Rows written out: account (global) or pool (local), scenario, figures, status; `written` [1] counts also those for which there was no room."""
+
+    holder: Codes
+    scenario: Codes
+    figures: Floats
+    status: Bytes
+    written: Longs
+
+
+@kernel
+def write_row(rows: Rows, holder: int, scenario: int, figures: Floats, lane: int, status: int) -> None:
+    """Write a row if there is room, and count it."""
+    n = rows.written[0]
+    rows.written[0] = n + 1
+    if n < len(rows.holder):
+        rows.holder[n] = holder
+        rows.scenario[n] = scenario
+        rows.status[n] = status
+        for k in range(FIGURES):
+            rows.figures[n, k] = figures[k, lane]
+
+
+@part
+def keep_worst(kept: Kept, account: int, headline: bool, figures: Floats, scenario: Codes, status: Bytes, ok: bool, width: int) -> None:
+    """Replace the account's worst scenario (and worst headline scenario) if this block holds a smaller balance less requirement.
+
+    Ties go to the first scenario. The worst of all is never above the worst headline, so most blocks are done after one count.
+    """
+    balance = figures[BALANCE]
+    need = figures[MAINTENANCE_MARGIN]
+    start = 1 if headline else 2
+    known = kept.scenario[account, start]
+    best = kept.figures[account, start, BALANCE] - kept.figures[account, start, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+    count = 0
+    for s in range(width):
+        count += 1 if balance[s] - need[s] <= best else 0
+    if count == 0:
+        return
+    for which in range(start, 3):
+        known = kept.scenario[account, which]
+        best = kept.figures[account, which, BALANCE] - kept.figures[account, which, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+        lane = -1
+        for s in range(width):
+            excess = balance[s] - need[s]
+            if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[s] < known)):
+                best = excess
+                lane = s
+        if lane < 0:
+            continue
+        kept.scenario[account, which] = scenario[lane]
+        kept.status[account, which] = OK if ok else status[lane]
+        for k in range(FIGURES):
+            kept.figures[account, which, k] = figures[k, lane]
+
+
+@part
+def _rank(top_loss: Floats, top_owner: Codes, loss: Floats, owner: int, used: int) -> None:
+    """Insert an owner's losses [lanes] among the largest of each lane; equal losses keep the earlier owner first."""
+    depth = top_loss.shape[0]
+    for s in range(used):
+        amount = loss[s]
+        if amount > top_loss[depth - 1, s]:
+            k = depth - 1
+            while k > 0 and amount > top_loss[k - 1, s]:
+                top_loss[k, s] = top_loss[k - 1, s]
+                top_owner[k, s] = top_owner[k - 1, s]
+                k -= 1
+            top_loss[k, s] = amount
+            top_owner[k, s] = owner
+
+
+@kernel
+def close_owner(totals: Totals, block: int, owner: int, loss: Floats, default: npt.NDArray[np.bool_], netting: Floats, slots: int, used: int) -> None:
+    """An owner is complete: net its netting groups, rank its losses, count its default. `loss` [bases, lanes], `netting` [slots, 4, lanes]."""
+    for slot in range(slots):
+        for s in range(used):
+            loss[0, s] += max(0.0, netting[slot, NET_LOSS, s] - netting[slot, NET_MARGIN, s])
+            loss[1, s] += max(0.0, -netting[slot, NET_EQUITY, s])
+            if netting[slot, NET_EQUITY, s] < -netting[slot, NET_TOLERANCE, s]:
+                default[s] = True
+    for basis in range(2):
+        _rank(totals.top_loss[block, basis], totals.top_owner[block, basis], loss[basis], owner, used)
+    for s in range(used):
+        if default[s]:
+            totals.owners_in_default[block, s] += 1
