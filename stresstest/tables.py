@@ -127,13 +127,25 @@ POSITIONS = Table(
         Column("accrued_funding", "float", "funding accrued and not settled, plus = owed to the account", "settle asset", default=0.0),
     ),
     rules=(
-        Rule("isolated margin present", "margin_mode <> 'isolated' or isolated_margin is not null", "isolated_margin",
-             "Give the margin posted for the isolated position, or set margin_mode to cross."),
-        Rule("isolated margin only when isolated", "margin_mode = 'isolated' or isolated_margin is null", "isolated_margin",
-             "Cross positions are covered by the collateral table: leave isolated_margin null."),
+        Rule(
+            "isolated margin present",
+            "margin_mode <> 'isolated' or isolated_margin is not null",
+            "isolated_margin",
+            "Give the margin posted for the isolated position, or set margin_mode to cross.",
+        ),
+        Rule(
+            "isolated margin only when isolated",
+            "margin_mode = 'isolated' or isolated_margin is null",
+            "isolated_margin",
+            "Cross positions are covered by the collateral table: leave isolated_margin null.",
+        ),
         Rule("isolated margin not negative", "isolated_margin >= 0", "isolated_margin", "State the margin posted as a positive amount."),
-        Rule("isolated pool is not cross", "margin_mode <> 'isolated' or pool_id <> 'cross'", "pool_id",
-             "Leave pool_id null or name the isolated pool."),
+        Rule(
+            "isolated pool is not cross",
+            "margin_mode <> 'isolated' or pool_id <> 'cross'",
+            "pool_id",
+            "Leave pool_id null or name the isolated pool.",
+        ),
         Rule("leverage above zero", "leverage > 0", "leverage", "Leave it null where none was chosen."),
     ),
 )
@@ -187,8 +199,12 @@ INSTRUMENTS = Table(
         Rule("contract size above zero", "contract_size > 0", "contract_size", "Use 1.0 for one unit."),
         Rule("not a quanto option", "kind <> 'option' or payoff <> 'quanto'", "payoff", "Quanto options are not in this version."),
         Rule("spot is linear", "kind <> 'spot' or payoff = 'linear'", "payoff", "A spot instrument has a linear payoff."),
-        Rule("inverse mark above zero", "payoff <> 'inverse' or kind = 'option' or mark_price > 0", "mark_price",
-             "An inverse contract is valued at 1 / mark."),
+        Rule(
+            "inverse mark above zero",
+            "payoff <> 'inverse' or kind = 'option' or mark_price > 0",
+            "mark_price",
+            "An inverse contract is valued at 1 / mark.",
+        ),
     ),
 )
 
@@ -218,9 +234,7 @@ ASSETS = Table(
         Column("price_time", "timestamp", "moment of the price, UTC"),
     ),
     key=("asset",),
-    rules=(
-        Rule("price above zero", "may_be_negative or price > 0", "price", "Set may_be_negative for an asset whose price can be zero or below."),
-    ),
+    rules=(Rule("price above zero", "may_be_negative or price > 0", "price", "Set may_be_negative for an asset whose price can be zero or below."),),
 )
 
 ORDERS = Table(
@@ -285,20 +299,25 @@ def _id(name: str, doc: str) -> Column:
 
 
 _OWNER, _ACCOUNT, _POOL, _SCENARIO = (
-    _id("owner_id", "the owner"), _id("account_id", "the account"), _id("pool_id", "the margin pool"), _id("scenario_id", "the scenario"),
+    _id("owner_id", "the owner"),
+    _id("account_id", "the account"),
+    _id("pool_id", "the margin pool"),
+    _id("scenario_id", "the scenario"),
 )
 
 ACCOUNT_SCENARIO = Table(
-    "account_scenario", "Figures per account and scenario; which rows are stored is `keep`.",
-    (_OWNER, _ACCOUNT, _SCENARIO, *MEASURES, _STATUS, _WORST_ROW), key=("account_id", "scenario_id"),
+    "account_scenario",
+    "Figures per account and scenario; which rows are stored is `keep`.",
+    (_OWNER, _ACCOUNT, _SCENARIO, *MEASURES, _STATUS, _WORST_ROW),
+    key=("account_id", "scenario_id"),
 )
 POOL_SCENARIO = Table(
-    "pool_scenario", "The same per margin pool, for accounts with isolated pools.",
-    (_OWNER, _ACCOUNT, _POOL, _SCENARIO, *MEASURES, _STATUS, _WORST_ROW), key=("account_id", "pool_id", "scenario_id"),
+    "pool_scenario",
+    "The same per margin pool, for accounts with isolated pools.",
+    (_OWNER, _ACCOUNT, _POOL, _SCENARIO, *MEASURES, _STATUS, _WORST_ROW),
+    key=("account_id", "pool_id", "scenario_id"),
 )
-DETAIL = Table(
-    "detail", "All scenarios of the 50 worst accounts.", ACCOUNT_SCENARIO.columns, key=("account_id", "scenario_id"),
-)
+DETAIL = Table("detail", "All scenarios of the 50 worst accounts.", ACCOUNT_SCENARIO.columns, key=("account_id", "scenario_id"))
 
 
 def _prefixed(prefix: str) -> tuple[Column, ...]:
@@ -310,24 +329,32 @@ def _prefixed(prefix: str) -> tuple[Column, ...]:
 _BASE_MEASURES = tuple(c for c in MEASURES if c.name not in ("pnl", "position_pnl", "collateral_pnl", "stress_loss_over_margin"))
 
 ACCOUNT_SUMMARY = Table(
-    "account_summary", "Base figures of every account and its worst scenario, over headline and over all scenarios.",
+    "account_summary",
+    "Base figures of every account and its worst scenario, over headline and over all scenarios.",
     (
-        _OWNER, _ACCOUNT,
-        Column("name", "string", "display name"), Column("segment", "string", "business segment"),
+        _OWNER,
+        _ACCOUNT,
+        Column("name", "string", "display name"),
+        Column("segment", "string", "business segment"),
         Column("positions", "integer", "netted positions", "rows", nullable=False),
         Column("pools", "integer", "margin pools", "pools", nullable=False),
         Column("gross_notional", "float", "sum of absolute notionals at base", _MONEY, nullable=False),
-        *_BASE_MEASURES, _STATUS,
-        *_prefixed("worst_headline"), *_prefixed("worst"),
+        *_BASE_MEASURES,
+        _STATUS,
+        *_prefixed("worst_headline"),
+        *_prefixed("worst"),
     ),
     key=("account_id",),
 )
 
 _SUMMED = tuple(c for c in MEASURES)
 SCENARIO_SUMMARY = Table(
-    "scenario_summary", "Totals per scenario, counts by status, owners in default, Cover-1 and Cover-2.",
+    "scenario_summary",
+    "Totals per scenario, counts by status, owners in default, Cover-1 and Cover-2.",
     (
-        _SCENARIO, _id("name", "display name"), _id("family", "family of the scenario"),
+        _SCENARIO,
+        _id("name", "display name"),
+        _id("family", "family of the scenario"),
         Column("headline", "boolean", "counts for worst, Cover-N and limits", nullable=False),
         Column("horizon_days", "float", "horizon", "days", nullable=False),
         Column("weight", "float", "probability weight of a generated scenario", "ratio"),
@@ -337,11 +364,13 @@ SCENARIO_SUMMARY = Table(
         Column("owners_in_default", "integer", "owners with a cross pool below zero", "owners", nullable=False),
         *(
             Column(f"cover_{n}_{basis}", "float", f"sum of the {n} largest owner losses", _MONEY, nullable=False)
-            for basis in ("stress_loss_over_margin", "uncollateralised_loss") for n in (1, 2)
+            for basis in ("stress_loss_over_margin", "uncollateralised_loss")
+            for n in (1, 2)
         ),
         *(
             Column(f"cover_owner_{n}_{basis}", "string", f"owner with the {word} loss; null if it has none")
-            for basis in ("stress_loss_over_margin", "uncollateralised_loss") for n, word in ((1, "largest"), (2, "second largest"))
+            for basis in ("stress_loss_over_margin", "uncollateralised_loss")
+            for n, word in ((1, "largest"), (2, "second largest"))
         ),
         Column("largest_account_id", "string", "account with the largest margin shortfall; null if none"),
         Column("largest_account_margin_shortfall", "float", "its margin shortfall", _MONEY, nullable=False),
@@ -349,18 +378,23 @@ SCENARIO_SUMMARY = Table(
     key=("scenario_id",),
 )
 OWNER_SCENARIO = Table(
-    "owner_scenario", "The largest owner losses of every scenario, in both bases.",
+    "owner_scenario",
+    "The largest owner losses of every scenario, in both bases.",
     (
-        _SCENARIO, _id("basis", "stress_loss_over_margin or uncollateralised_loss"),
-        Column("rank", "integer", "1 = largest", "rank", nullable=False), _OWNER,
+        _SCENARIO,
+        _id("basis", "stress_loss_over_margin or uncollateralised_loss"),
+        Column("rank", "integer", "1 = largest", "rank", nullable=False),
+        _OWNER,
         Column("loss", "float", "the owner's loss", _MONEY, nullable=False),
     ),
     key=("scenario_id", "basis", "rank"),
 )
 DATA_QUALITY = Table(
-    "data_quality", "Every check with its result.",
+    "data_quality",
+    "Every check with its result.",
     (
-        _id("check", "name of the check"), Column("severity", "string", "info, warning or error", nullable=False, choices=("info", "warning", "error")),
+        _id("check", "name of the check"),
+        Column("severity", "string", "info, warning or error", nullable=False, choices=("info", "warning", "error")),
         Column("result", "string", "pass, warn or fail", nullable=False, choices=("pass", "warn", "fail")),
         Column("subject", "string", "table, scenario, instrument or account it is about"),
         Column("tolerance", "float", "tolerance, in the unit the message names"),
@@ -372,9 +406,7 @@ DATA_QUALITY = Table(
     key=("check", "subject"),
 )
 
-RESULT_TABLES: tuple[Table, ...] = (
-    ACCOUNT_SCENARIO, POOL_SCENARIO, DETAIL, ACCOUNT_SUMMARY, SCENARIO_SUMMARY, OWNER_SCENARIO, DATA_QUALITY,
-)
+RESULT_TABLES: tuple[Table, ...] = (ACCOUNT_SCENARIO, POOL_SCENARIO, DETAIL, ACCOUNT_SUMMARY, SCENARIO_SUMMARY, OWNER_SCENARIO, DATA_QUALITY)
 
 
 def table(name: str) -> Table:

@@ -64,7 +64,8 @@ class Dimensions:
     `instruments` is sorted by instrument_id, `settle` and `risk_group` filled; extra i32 columns `underlying_code`, `quote_code`, `settle_code`.
     `owners` is sorted by owner_id and has every owner of an account; extra column `incomplete` bool (accounts excluded).
     `accounts` is sorted by (owner_id, account_id); extra i32 columns `owner_code`, `pools`, `positions` (netted positions).
-    `pools` has `account_code` i32, `pool_id`, `isolated` bool (pool_id != 'cross'), sorted by (owner, account, pool_id); every account has its cross pool.
+    `pools` has `account_code` i32, `pool_id`, `isolated` bool (pool_id != 'cross'), sorted by (owner, account, pool_id); every
+    account has its cross pool.
     `locations` has `location`, sorted.
     """
 
@@ -94,7 +95,7 @@ class Book:
     """A checked and staged snapshot: dimensions, blocks on disk (one Arrow IPC file each), what was read, what was found.
 
     `quality` has the columns of `tables.DATA_QUALITY` (checks of the snapshot itself); `excluded` has `account_id, owner_id, reason`.
-    `control` holds whole-book totals in exact arithmetic: positions, lots, pools, accounts.
+    `lots` and `positions` count rows read and positions after netting.
     """
 
     dimensions: Dimensions
