@@ -27,6 +27,7 @@ from stresstest.margin.kernels.tables import (
     WHOLE,
     Tables,
 )
+from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import CollateralSchedule, MarginSchedule, Rulebook
 from stresstest.margin.short_options import short_option_needs
 from stresstest.scenarios.resolved import Resolved
@@ -79,6 +80,7 @@ def compile_tables(
     dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, headline: npt.NDArray[np.bool_], widest: int = LANES
 ) -> Compiled:
     """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base."""
+    check_nettable(dimensions, rulebook)
     rows = _RowList()
     scenarios = resolved.scenarios
     ones = rows.one(np.ones(scenarios))

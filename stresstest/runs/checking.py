@@ -11,6 +11,7 @@ import polars as pl
 
 from stresstest.config import RunFile
 from stresstest.errors import StressTestError
+from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import Rulebook
 from stresstest.results.quality import exclusions, from_notices, quality_table
 from stresstest.runs.console import Console, Silent
@@ -84,6 +85,7 @@ def validate(settings: RunFile, console: Console | None = None) -> Checked:
 
 
 def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook) -> tuple[Notice, ...]:
+    check_nettable(book.dimensions, rulebook)
     resolved, notices = resolve(scenarios, book.dimensions, rulebook.margin_names())
     value_instruments(book.dimensions, resolved)
     return notices
