@@ -35,7 +35,8 @@ def test_a_net_has_no_number_of_contracts(schedule: str) -> None:
     (fault,) = caught.value.faults
     assert caught.value.reason is Reason.MARGIN_FILE
     assert fault.path == f"margin_schedules.{schedule}"
-    assert "BTC" in fault.what and "nets" in fault.what
+    assert "BTC" in fault.what
+    assert "nets" in fault.what
 
 
 @pytest.mark.parametrize(("model", "schedule"), [("nets", "value"), ("default", "contracts"), ("default", "amount")])
