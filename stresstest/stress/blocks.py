@@ -102,21 +102,10 @@ def _evaluate(task: Task, number: int) -> BlockResult:
     pool_parts = 0
     for chunk, frame in enumerate(account_frames(task.compiled, task.holders, task.names, block, evaluated, task.keep)):
         task.sink(ACCOUNT_SCENARIO, part + chunk, frame)
-        held = block.part(*_span(block, first, frame, task.names)) if len(block.gross) > len(accounts.code) and frame.height else None
-        if held is not None:
-            for pools in pool_frames(task.compiled, task.holders, task.names, held, frame.select("account_id", "scenario_id")):
-                task.sink(POOL_SCENARIO, part + pool_parts, pools)
-                pool_parts += 1
+        for pools in pool_frames(task.compiled, task.holders, task.names, block, frame.select("account_id", "scenario_id")):
+            task.sink(POOL_SCENARIO, part + pool_parts, pools)
+            pool_parts += 1
     which = np.where(kept.scenario[:, WORST_HEADLINE] >= 0, WORST_HEADLINE, np.where(kept.scenario[:, WORST] >= 0, WORST, 0))
     figures = kept.figures[np.arange(len(which)), which]
     reach = Reach(figures[:, BALANCE] - figures[:, MAINTENANCE_MARGIN], np.array([owner[first], owner[last], first]))
     return BlockResult(evaluated.totals, evaluated.edges, reach, block_limits(task.limits, task.compiled, block))
-
-
-def _span(block: BlockHoldings, first: int, frame: pl.DataFrame, names: Names) -> tuple[int, int]:
-    """The accounts of a block that a chunk of rows (in order of account) covers."""
-    ids = names.accounts["account_id"][first : first + len(block.accounts.code)]
-    low, high = ids.index_of(frame["account_id"][0]), ids.index_of(frame["account_id"][-1])
-    assert low is not None
-    assert high is not None
-    return low, high + 1

@@ -142,15 +142,15 @@ def dense_rows(
         last = first + 1
         while last < count and block.accounts.first_pool[last + 1] - block.accounts.first_pool[first] <= most:
             last += 1
-        part = block.part(first, last)
+        part = block.select(np.arange(first, last))
         evaluated = evaluate_block(
             compiled, holders, part, room=len(part.gross) * scenarios, keep_all=not breaches_only, keep_breaches=breaches_only, pool_rows=pool_rows
         )
         assert evaluated.rows is not None
         if pool_rows:
             base = evaluated.kept.pool_base[evaluated.rows.holder][:, [0, 3]]
-            yield evaluated.rows._replace(holder=evaluated.rows.holder + np.int32(part.first_pool)), base
+            yield evaluated.rows._replace(holder=part.pool[evaluated.rows.holder]), base
         else:
-            base = evaluated.kept.figures[evaluated.rows.holder - part.accounts.code[0], 0, :2]
+            base = evaluated.kept.figures[np.searchsorted(part.accounts.code, evaluated.rows.holder), 0, :2]
             yield evaluated.rows, base
         first = last

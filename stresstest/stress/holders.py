@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,41 +56,52 @@ def holders_of(dimensions: Dimensions, models: tuple[str, ...]) -> Holders:
     )
 
 
+def _ranges(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """first[0]..last[0]-1, first[1]..last[1]-1, ... one after the other."""
+    lengths = last - first
+    shift = np.repeat(first - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+    return np.asarray(np.arange(len(shift)) + shift, dtype=np.int64)
+
+
+def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class BlockHoldings:
-    """One block (or some of its accounts): what the kernels read, and gross notional of each pool at base."""
+    """One block (or some of its accounts): what the kernels read; gross notional at base and global code of each pool."""
 
     holdings: Holdings
     accounts: Accounts
     gross: npt.NDArray[np.float64]
-    first_pool: int
+    pool: npt.NDArray[np.int32]
 
-    def part(self, first: int, last: int) -> BlockHoldings:
-        """Accounts first..last-1 of it, as a block of their own."""
-        a, b = self.accounts.first_pool[first], self.accounts.first_pool[last]
-        h = self.holdings
-        p, q = h.position_first[a], h.position_first[b]
-        c, d = h.collateral_first[a], h.collateral_first[b]
+    def select(self, chosen: npt.NDArray[np.integer[Any]]) -> BlockHoldings:
+        """Some of its accounts, by ascending place in the block, as a block of their own."""
+        accounts, held = self.accounts, self.holdings
+        pools = _ranges(accounts.first_pool[chosen], accounts.first_pool[chosen + 1])
+        positions = _ranges(held.position_first[pools], held.position_first[pools + 1])
+        collateral = _ranges(held.collateral_first[pools], held.collateral_first[pools + 1])
         return BlockHoldings(
             Holdings(
-                h.position_first[a : b + 1] - p,
-                h.positions[p:q],
-                h.collateral_first[a : b + 1] - c,
-                h.collateral[c:d],
-                h.model[a:b],
-                h.multiplier[a:b],
+                _offsets(np.diff(held.position_first)[pools]),
+                held.positions[positions],
+                _offsets(np.diff(held.collateral_first)[pools]),
+                held.collateral[collateral],
+                held.model[pools],
+                held.multiplier[pools],
             ),
             Accounts(
-                self.accounts.first_pool[first : last + 1] - a,
-                self.accounts.code[first:last],
-                self.accounts.owner[first:last],
-                self.accounts.netting[first:last],
-                self.accounts.isolated[a:b],
-                self.accounts.tolerance[a:b],
-                self.accounts.equality[a:b],
+                _offsets(np.diff(accounts.first_pool)[chosen]),
+                accounts.code[chosen],
+                accounts.owner[chosen],
+                accounts.netting[chosen],
+                accounts.isolated[pools],
+                accounts.tolerance[pools],
+                accounts.equality[pools],
             ),
-            self.gross[a:b],
-            self.first_pool + int(a),
+            self.gross[pools],
+            self.pool[pools],
         )
 
 
@@ -127,5 +139,5 @@ def block_holdings(block: Block, holders: Holders, compiled: Compiled) -> BlockH
             compiled.tables.models["breach_at_equality"][model] != 0,
         ),
         gross,
-        block.first_pool,
+        np.arange(block.first_pool, block.first_pool + pools, dtype=np.int32),
     )

@@ -133,11 +133,16 @@ def account_frames(
 
 def pool_frames(compiled: Compiled, holders: Holders, names: Names, block: BlockHoldings, stored: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Rows of `pool_scenario` for accounts with isolated pools, in the scenarios that `stored` (account_id, scenario_id) holds."""
-    accounts = block.accounts
-    pools = np.diff(accounts.first_pool)
-    for account in np.flatnonzero(pools > 1).tolist():
-        for rows, base in dense_rows(compiled, holders, block.part(account, account + 1), pool_rows=True):
-            yield pool_frame(names, rows, base).join(stored, on=["account_id", "scenario_id"], how="semi", maintain_order="left")
+    several = np.flatnonzero(np.diff(block.accounts.first_pool) > 1)
+    if not len(several):
+        return
+    # Only accounts that `stored` names: it may be one chunk of several.
+    ids = names.accounts["account_id"].gather(block.accounts.code[several].astype(np.uint32))
+    several = several[ids.is_in(stored["account_id"].unique().implode()).to_numpy()]
+    for rows, base in dense_rows(compiled, holders, block.select(several), pool_rows=True):
+        frame = pool_frame(names, rows, base).join(stored, on=["account_id", "scenario_id"], how="semi", maintain_order="left")
+        if frame.height:
+            yield frame
 
 
 def summary_frame(names: Names, first_account: int, kept: Kept, gross: Floats) -> pl.DataFrame:

@@ -105,14 +105,12 @@ def _slim(result: BlockResult, first: BlockResult) -> BlockResult:
 
 def _detail(task: Task, accounts: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> pl.DataFrame:
     """All scenarios of some accounts: a dense second pass over them alone."""
+    codes = np.sort(accounts)
+    home = np.searchsorted(starts, codes, side="right") - 1
     frames = []
-    number = -1
-    for code in np.sort(accounts):
-        home = int(np.searchsorted(starts, code, side="right")) - 1
-        if home != number:
-            number, block = home, holdings_of_block(task, home)
-        local = int(code - starts[home])
-        frames += [account_frame(task.names, rows, base) for rows, base in dense_rows(task.compiled, task.holders, block.part(local, local + 1))]
+    for number in np.unique(home).tolist():
+        block = holdings_of_block(task, number).select(codes[home == number] - starts[number])
+        frames += [account_frame(task.names, rows, base) for rows, base in dense_rows(task.compiled, task.holders, block)]
     return pl.concat(frames)
 
 
