@@ -11,7 +11,7 @@ from stresstest.errors import ExitCode
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: stresstest doctor")(doctor)
+    app.command(epilog="Example: stresstest doctor", short_help="Check whether this machine has everything.")(doctor)
 
 
 def doctor(as_json: Json = False, debug: Debug = False) -> None:

@@ -17,7 +17,10 @@ WIDTH_OF_A_FILE = 140
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: stresstest explain runs/demo --account A0001 --scenario crash")(explain)
+    app.command(
+        epilog="Example: stresstest explain runs/demo --account HF034-001 --scenario coin_rally",
+        short_help="Show how the figures of an account come about.",
+    )(explain)
 
 
 def explain(

@@ -19,10 +19,13 @@ Wanted = Annotated[list[str], typer.Option("--id", help="Scenario; may be given 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(
-        help="Look at scenario files.", no_args_is_help=True, rich_markup_mode=None, epilog="Example: stresstest scenarios list house.yaml"
+        help="Look at scenario files.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        epilog="Example: stresstest scenarios list sample_data/scenarios.yaml",
     )
-    group.command("list", epilog="Example: stresstest scenarios list house.yaml")(list_)
-    group.command("show", epilog="Example: stresstest scenarios show house.yaml --id crash")(show)
+    group.command("list", epilog="Example: stresstest scenarios list sample_data/scenarios.yaml")(list_)
+    group.command("show", epilog="Example: stresstest scenarios show sample_data/scenarios.yaml --id coin_rally")(show)
     app.add_typer(group, name="scenarios")
 
 
@@ -41,7 +44,7 @@ def list_(files: Files, as_json: Json = False, debug: Debug = False) -> None:
 
 
 def show(files: Files, wanted: Wanted, as_json: Json = False, debug: Debug = False) -> None:
-    """The shocks of scenarios, in the order in which the first match is looked for."""
+    """The shocks of scenarios, in file order: the first match counts."""
     del debug
     from stresstest.cli.output import print_document
     from stresstest.scenarios.files import load_scenarios
@@ -70,8 +73,12 @@ def _text(found: ScenarioSet, scenario: Scenario) -> str:
     lines += [f"source: {scenario.source}"] if scenario.source else []
     for shock in _shocks(found, scenario):
         factor = shock.pop("factor")
-        lines.append(f"  {factor:24}" + ", ".join(f"{key} {_plain(value)}" for key, value in shock.items()))
+        lines.append(f"  {factor:24}" + ", ".join(f"{key} {_size(key, value)}" for key, value in shock.items()))
     return "\n".join(lines)
+
+
+def _size(key: str, value: object) -> str:
+    return f"{value:+g}" if key in ("relative", "absolute") and isinstance(value, float) else _plain(value)
 
 
 def _plain(value: object) -> str:
@@ -79,4 +86,4 @@ def _plain(value: object) -> str:
         return "(" + ", ".join(f"{key} {_plain(each)}" for key, each in value.items()) + ")"
     if isinstance(value, list):
         return " | ".join(_plain(each) for each in value)
-    return f"{value:+g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -21,7 +21,7 @@ EXIT_CODES = "exit-codes"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: stresstest schema positions")(schema)
+    app.command(epilog="Example: stresstest schema positions", short_help="Print the format of every input and result.")(schema)
 
 
 def schema(
@@ -117,13 +117,22 @@ def _model_lines(node: Mapping[str, Any], whole: Mapping[str, Any], depth: int) 
     lines = []
     required = node.get("required", ())
     for key, value in node.get("properties", {}).items():
+        indent = "  " * depth
+        if _to_come(value):
+            lines.append(f"{indent}{key}: not in this version")
+            continue
         default = "required" if key in required else f"default {_shown(value['default'])}" if "default" in value else "optional"
         description = " ".join(str(value.get("description", "")).split())
-        lines.append(f"{'  ' * depth}{key}: {_type(value, whole)} ({default})" + (f"  {description}" if description else ""))
+        lines.append(f"{indent}{key}: {_type(value, whole)} ({default})" + (f"  {description}" if description else ""))
         below = _object(value, whole)
         if below is not None:
             lines += _model_lines(below, whole, depth + 1)
     return lines
+
+
+def _to_come(node: Mapping[str, Any]) -> bool:
+    """A key that only null may be given for: its schema allows anything and its default is null."""
+    return set(node) <= {"default", "title"} and node.get("default", ...) is None
 
 
 def _target(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -151,6 +160,8 @@ def _type(node: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
         return str(node["const"])
     if "anyOf" in node:
         return " | ".join(dict.fromkeys(_type(each, whole) for each in node["anyOf"]))
+    if "prefixItems" in node:
+        return f"[{', '.join(_type(each, whole) for each in node['prefixItems'])}]"
     if node.get("type") == "array":
         return f"list of {_type(node.get('items', {}), whole)}"
     if node.get("type") == "object" and "properties" not in node:
@@ -159,7 +170,12 @@ def _type(node: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else "see below" if isinstance(value, dict) else str(value)
+    """A default as YAML would have it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _print_exit_codes(as_json: bool) -> None:

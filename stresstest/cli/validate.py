@@ -12,7 +12,7 @@ from stresstest.cli.options import Debug, Json, Quiet, Snapshot, Verbose
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: stresstest validate run.yaml --json")(validate)
+    app.command(epilog="Example: stresstest validate run.yaml --json", short_help="Check all inputs of a run, compute nothing.")(validate)
 
 
 def validate(

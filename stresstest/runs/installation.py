@@ -10,7 +10,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -98,12 +97,13 @@ def _space() -> Finding:
 
 
 def _kernel_cache() -> Finding:
-    """Whether compiled kernels can be kept between runs: beside the package, or in the folder NUMBA_CACHE_DIR names."""
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parents[1])
-    writable = os.access(folder, os.W_OK)
-    mend = (
-        ""
-        if writable
-        else "Compiled kernels go to your cache folder, or are compiled for each run (some seconds). To choose a place: NUMBA_CACHE_DIR."
-    )
-    return Finding("kernel cache", writable, False, f"{folder} is {'writable' if writable else 'read-only'}", mend)
+    """Where compiled kernels are kept between runs: beside the package, in the user's cache, or in the temporary folder."""
+    try:
+        from stresstest.margin.kernels.jit import cache_folder
+    except ImportError as error:
+        return Finding("kernel cache", False, False, f"numba cannot be imported: {error}", "Install the package again.")
+    folder = cache_folder()
+    if folder is None:
+        mend = "Kernels are compiled for each run (some seconds). To keep them, set XDG_CACHE_HOME to a folder that can be written."
+        return Finding("kernel cache", False, False, "no place can be written", mend)
+    return Finding("kernel cache", True, False, str(folder))

@@ -118,6 +118,12 @@ def test_schema_of_a_document_is_json_schema(stresstest, name: str):
     assert all(f"{key}: " in text for key in content["schema"]["properties"])
 
 
+def test_schema_of_a_file_says_defaults_and_what_is_to_come(stresstest):
+    text = stresstest("schema", "run").stdout
+    assert "max_excluded: object (default {accounts: 0.01, gross_notional: 0.005})" in text
+    assert "\ncascade: not in this version\n" in text
+
+
 def test_schema_of_exit_codes(stresstest):
     assert [line.split()[0] for line in stresstest("schema", "exit-codes").stdout.splitlines()] == ["0", "1", "2", "3", "4", "5", "75", "130"]
 
