@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -42,7 +42,7 @@ class Check:
 def quality_table(book: Book, checks: Iterable[Check]) -> pl.DataFrame:
     """The snapshot's own checks and those of the calculation as one table."""
     schema = polars_schema(DATA_QUALITY)
-    rows = pl.DataFrame([asdict(check) for check in checks], schema=schema, strict=False)
+    rows = pl.DataFrame([vars(check) for check in checks], schema=schema, strict=False)
     return conform(pl.concat([book.quality.select(pl.col(name).cast(dtype) for name, dtype in schema.items()), rows]), DATA_QUALITY)
 
 
@@ -92,19 +92,25 @@ def unshocked(resolved: Resolved, units: UnitValues, gross: Floats, headline: Se
         headline: ids of the headline scenarios.
     """
     place = {scenario: number for number, scenario in enumerate(resolved.ids)}
-    total = float(np.cumsum(gross)[-1]) if gross.size else 0.0
+    still, held, left = np.zeros(resolved.scenarios, np.int64), np.zeros(resolved.scenarios, np.int64), np.zeros(resolved.scenarios)
+    # Instrument by instrument: rows lie together, and each scenario's sum is taken in one order.
+    for value, cost, notional in zip(units.value_slope, units.cost_slope, gross.tolist(), strict=True):
+        same = (value == value[0]) & (cost == cost[0])
+        still += same
+        if notional > 0.0:
+            held += same
+            left += np.where(same, notional, 0.0)
+    total = float(left[0])  # base leaves everything as it is
     checks = []
     for scenario in headline:
         s = place[scenario]
-        still = (units.value_slope[:, s] == units.value_slope[:, 0]) & (units.cost_slope[:, s] == units.cost_slope[:, 0])
-        left = float(np.cumsum(np.where(still, gross, 0.0))[-1]) if gross.size else 0.0
-        share = left / total if total > 0.0 else 0.0
-        if _moves_nothing(resolved, s) and bool(still.all()):
+        share = float(left[s]) / total if total > 0.0 else 0.0
+        if still[s] == len(gross) and _moves_nothing(resolved, s):
             message = "The scenario changes nothing in this book: none of its shocks matches a factor, or all of them leave it as it is."
-            checks.append(Check("unshocked notional", "warning", "warn", scenario, message, int(still.sum()), None, 1.0, total))
+            checks.append(Check("unshocked notional", "warning", "warn", scenario, message, len(gross), None, 1.0, total))
         else:
             message = f"{share:.1%} of gross notional is in instruments whose value the scenario leaves as it is."
-            checks.append(Check("unshocked notional", "info", "pass", scenario, message, int((still & (gross > 0.0)).sum()), None, share, left))
+            checks.append(Check("unshocked notional", "info", "pass", scenario, message, int(held[s]), None, share, float(left[s])))
     return checks
 
 

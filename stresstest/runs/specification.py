@@ -6,6 +6,8 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
+import polars as pl
+
 from stresstest.config import RunFile
 from stresstest.margin.rulebook import Rulebook
 from stresstest.results.documents import canonical
@@ -15,9 +17,6 @@ from stresstest.scenarios.scenario_set import ScenarioSet
 
 SETTINGS = ("keep", "headline", "on_missing", "max_excluded", "max_price_age", "reconciliation_tolerance", "resources", "seed")
 """Keys of the run file that can change a result. Where it is read from and written to, and on how many threads, cannot."""
-
-SHOCK = ("scenario_id", "ord", "factor", "where", "shift", "value", "annualised", "term", "mode")
-"""What makes a shock, apart from where it stands in a file."""
 
 
 def specification(settings: RunFile, scenarios: ScenarioSet, rulebook: Rulebook, as_of: datetime | None, currency: str | None) -> dict[str, Any]:
@@ -40,9 +39,24 @@ def _scenarios_sha256(scenarios: ScenarioSet) -> str:
     for each in scenarios:
         about = [each.id, each.name, each.family, each.headline, each.horizon_days, each.decay, each.weight]
         digest.update(canonical(about) + b"\n")
-    for row in scenarios.frame().select(SHOCK).iter_rows():
-        digest.update(canonical(list(row)) + b"\n")
+    for column in scenarios.shocks.iter_columns():
+        digest.update(canonical([column.name, len(column)]) + b"\n")
+        digest.update(_column_bytes(column))
     return digest.hexdigest()
+
+
+def _column_bytes(column: pl.Series) -> bytes:
+    """A column of shocks as bytes that depend on its values alone, little-endian. A set may have millions of shocks: no loop over rows.
+
+    Numbers as they are; texts as their distinct values in order of first appearance (JSON), then the place of each row's among them, -1 for none.
+    """
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        values = column.to_numpy()
+        return values.astype(values.dtype.newbyteorder("<")).tobytes()
+    texts = column.cast(pl.String)
+    distinct = texts.drop_nulls().unique(maintain_order=True).to_list()
+    places = texts.replace_strict(distinct, range(len(distinct)), default=None, return_dtype=pl.Int32).fill_null(-1)
+    return canonical(distinct) + b"\n" + places.to_numpy().astype("<i4").tobytes()
 
 
 def plan_sha256(asked: dict[str, Any], snapshot: str, stresstest: str) -> str:
