@@ -67,6 +67,9 @@ def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:
         max_price_age_seconds=settings.max_price_age,
         collateral_schedules=frozenset(rulebook.collateral_schedules),
         margin_schedules=frozenset(rulebook.margin_schedules),
+        margin_schedules_for_options=frozenset(
+            name for name, schedule in rulebook.margin_schedules.items() if not schedule.tiers and schedule.amount_per_contract is None
+        ),
         models=frozenset(rulebook.models),
         models_net_by_underlying=frozenset(name for name, model in rulebook.models.items() if model.net_by == "underlying"),
         models_pnl_into_value=frozenset(name for name, model in rulebook.models.items() if model.pnl_into == "value"),

@@ -24,7 +24,8 @@ def held_findings(session: Session, instruments: npt.NDArray[np.bool_], assets: 
         )
         session.connection.unregister(f"{name}_codes")
     return [
-        *_expired(session), *_collateral_schedules(session), *_settle_schedules(session), *_margin_schedules(session),
+        *_expired(session), *_collateral_schedules(session), *_settle_schedules(session),
+        *_margin_schedules(session), *_rules_for_options_alone(session), *_schedules_of_nets(session),
     ]  # fmt: skip
 
 
@@ -103,3 +104,38 @@ def _margin_schedules(session: Session) -> list[Finding]:
                 f"SELECT DISTINCT i.instrument_id {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}",
             )  # fmt: skip
     return findings
+
+
+def _rules_for_options_alone(session: Session) -> list[Finding]:
+    """A schedule that has only a rule for short options would ask nothing of anything else."""
+    schedules, models = quoted(session.request.margin_schedules_for_options), quoted(session.request.models_net_by_underlying)
+    bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IN ({schedules})"
+    rows = f"FROM {_WITH_ACCOUNT} WHERE coalesce(a.margin_model NOT IN ({models}), true)"
+    return _wanted_by(
+        session, bare, rows, "instruments", "held, not an option, with a margin schedule that has a rule for short options only",
+        "Give the schedule `tiers` or `amount_per_contract`, or name another one.", "i.instrument_id",
+    )  # fmt: skip
+
+
+def _schedules_of_nets(session: Session) -> list[Finding]:
+    """Models that net by underlying charge the net by the schedule of the underlying, whatever schedules the instruments have."""
+    models = quoted(session.request.models_net_by_underlying)
+    without = "underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NULL)"
+    bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IS NOT NULL AND {without}"
+    rows = f"FROM {_WITH_ACCOUNT} WHERE coalesce(a.margin_model IN ({models}), false)"
+    return _wanted_by(
+        session, bare, rows, "assets", "underlying of what accounts hold whose model nets by underlying, without a margin schedule",
+        "Name a schedule of the margin file.", "i.underlying",
+    )  # fmt: skip
+
+
+def _wanted_by(session: Session, wanting: str, rows: str, table: str, what: str, hint: str, key: str) -> list[Finding]:
+    """A fault of margin schedules, for the instruments `wanting` in the positions `rows`, blamed on the accounts that hold them."""
+    session.connection.execute(f"CREATE OR REPLACE TEMP TABLE wanting AS {wanting}")
+    if not session.count("SELECT count(*) FROM wanting"):
+        return []
+    with session.reading("positions"):
+        return _fault(
+            session, table, "margin_schedule", "margin schedule of what is held", what, hint,
+            f"SELECT DISTINCT {key} {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}",
+        )  # fmt: skip

@@ -26,6 +26,7 @@ class StageRequest:
         max_excluded_accounts, max_excluded_notional: largest shares that `exclude` may leave out.
         max_price_age_seconds: older prices are reported in data quality; null = not checked.
         collateral_schedules, margin_schedules, models: names that the margin file has.
+        margin_schedules_for_options: those that have nothing but a rule for short options.
         models_net_by_underlying: models under which an instrument may take its underlying's margin schedule.
         models_pnl_into_value: models under which P&L does not join a token balance, so its settle asset needs no schedule.
         max_memory: bytes for the whole staging; null = no limit of its own. threads: null = all cores.
@@ -41,6 +42,7 @@ class StageRequest:
     max_price_age_seconds: float | None = None
     collateral_schedules: frozenset[str] = frozenset()
     margin_schedules: frozenset[str] = frozenset()
+    margin_schedules_for_options: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset({"default"})
     models_net_by_underlying: frozenset[str] = frozenset()
     models_pnl_into_value: frozenset[str] = frozenset()

@@ -106,8 +106,13 @@ def make_book(folder: Path, seed: int, accounts: int | None = None) -> BookSpec:
 
 
 def write_book(folder: Path, seed: int, accounts: int | None = None) -> BookSpec:
-    """Write the book of a seed: `snapshot/*.parquet`, `margin.yaml`, `scenarios.yaml`, `run.yaml`."""
-    book = make_book(folder, seed, accounts)
+    """Write the book of a seed."""
+    return write(make_book(folder, seed, accounts))
+
+
+def write(book: BookSpec) -> BookSpec:
+    """Write a book: `snapshot/*.parquet`, `margin.yaml`, `scenarios.yaml`, `run.yaml`."""
+    folder, seed = book.folder, book.seed
     random = Random(f"{seed}:files")
     book.snapshot.mkdir(parents=True)
     for name, rows in book.tables.items():

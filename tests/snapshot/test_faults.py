@@ -237,6 +237,30 @@ def test_schedules_that_models_make_needless(tmp_path, request_for):
     stage(request_for(write_tables(tmp_path / "s", tables), models=models, **both), lambda _stage, _detail: None)
 
 
+def test_models_that_net_by_underlying_need_the_schedule_of_the_underlying(tmp_path, request_for):
+    """Its own schedule is no help to a future whose account nets by underlying."""
+
+    def change(tables: Tables) -> None:
+        tables["accounts"][2]["margin_model"] = "net"
+
+    models = {"models": frozenset({"default", "net"}), "models_net_by_underlying": frozenset({"net"})}
+    found = faults_of(change, tmp_path / "1", request_for, **models)
+    assert found == [("assets", "margin_schedule", "margin schedule of what is held", 1, ("WTI",))]
+    # Under the default model, which nets here, every underlying of a position needs one; of options and of spot without a schedule never.
+    found = faults_of(lambda tables: None, tmp_path / "2", request_for, models_net_by_underlying=frozenset({"default"}))
+    assert found == [("assets", "margin_schedule", "margin schedule of what is held", 3, ("BTC", "ETH", "WTI"))]
+
+
+def test_a_rule_for_short_options_asks_nothing_of_a_future(tmp_path, request_for):
+    def change(tables: Tables) -> None:
+        tables["instruments"][2]["margin_schedule"] = "options"
+        tables["instruments"][3]["margin_schedule"] = "options"
+
+    schedules = {"margin_schedules": frozenset({"majors", "options"}), "margin_schedules_for_options": frozenset({"options"})}
+    found = faults_of(change, tmp_path, request_for, **schedules)
+    assert found == [("instruments", "margin_schedule", "margin schedule of what is held", 1, ("WTI-FUT",))]
+
+
 def test_what_is_not_held_asks_for_nothing(tmp_path, request_for):
     tables = small_book()
     tables["instruments"].append({"instrument_id": "OLD", "kind": "future", "underlying": "WTI", "quote": "WTI", "mark_price": -1.0, "expiry": AS_OF})

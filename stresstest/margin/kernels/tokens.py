@@ -40,7 +40,8 @@ def _keep_positive(
     by_quantity = terms[0]["band_basis"] == QUANTITY
     for k in range(first, first + count):
         start = bands[k, BAND_START]
-        end = bands[k + 1, BAND_START] if k + 1 < first + count else np.inf
+        last = k + 1 == first + count
+        end = np.inf if last else bands[k + 1, BAND_START]
         haircut = bands[k, column]
         if not shocked:
             keep = 1.0 - haircut
@@ -49,7 +50,9 @@ def _keep_positive(
                     target[s] += keep * max(0.0, min(balance[s], end) - start)
             else:
                 for s in range(width):
-                    target[s] += keep * max(0.0, min(balance[s], end * unit[s]) - start * unit[s])
+                    # The last band has no end, also where a unit is worth nothing: infinity times zero is not a number.
+                    limit = np.inf if last else end * unit[s]
+                    target[s] += keep * max(0.0, min(balance[s], limit) - start * unit[s])
             continue
         for s in range(width):
             scratch[s] = 1.0 - min(1.0, max(0.0, scale[s] * haircut + shift[s]))
@@ -57,13 +60,14 @@ def _keep_positive(
             for s in range(width):
                 target[s] += scratch[s] * max(0.0, min(balance[s] * ratio[s], end) - start)
         elif by_quantity:
-            # Thresholds are units of the token: worth price * ratio each. A ratio of zero times an infinite edge must not be NaN.
+            # Thresholds are units of the token: worth price * ratio each.
             for s in range(width):
-                part = max(0.0, min(balance[s], end * unit[s]) - start * unit[s])
-                target[s] += scratch[s] * (part * ratio[s])
+                limit = np.inf if last else end * unit[s]
+                target[s] += scratch[s] * (max(0.0, min(balance[s], limit) - start * unit[s]) * ratio[s])
         else:
             for s in range(width):
-                target[s] += scratch[s] * max(0.0, min(balance[s] * ratio[s], end * unit[s]) - start * unit[s])
+                limit = np.inf if last else end * unit[s]
+                target[s] += scratch[s] * max(0.0, min(balance[s] * ratio[s], limit) - start * unit[s])
 
 
 @part
