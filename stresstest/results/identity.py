@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,8 +51,9 @@ def recomputed_id(stated: Identity) -> str:
     return hashlib.sha256(canonical(parts)).hexdigest()
 
 
+@lru_cache(maxsize=1)
 def code_sha256() -> str:
-    """SHA-256 over the package's own Python files: sorted relative path and SHA-256 of each.
+    """SHA-256 over the package's own Python files: sorted relative path and SHA-256 of each; taken once, when this process first asks.
 
     Shipped data (folders with a leading underscore, present in an installed package only) is no code.
     """

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -84,13 +85,17 @@ class Manifest(Document):
 
 def versions(stresstest: str) -> dict[str, str]:
     """Versions of Python, of stresstest and of the packages that figures pass through."""
-    found = {"python": platform.python_version(), "stresstest": stresstest}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {package: _installed(package) for package in PACKAGES}
+    return {"python": platform.python_version(), "stresstest": stresstest, **{package: each for package, each in found.items() if each is not None}}
+
+
+@lru_cache
+def _installed(package: str) -> str | None:
+    """Version of a package, None without it; looked up once, because each time its whole metadata is parsed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def machine() -> Machine:

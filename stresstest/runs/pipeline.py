@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -16,9 +18,6 @@ import polars as pl
 import stresstest
 from stresstest.errors import Reason, StressTestError
 from stresstest.executors import make_executor
-from stresstest.report.facts import facts
-from stresstest.report.html import render_html
-from stresstest.report.pdf import render_pdf
 from stresstest.results import manifest as records
 from stresstest.results import quality as checks
 from stresstest.results.documents import canonical, write_document
@@ -35,10 +34,11 @@ from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
-from stresstest.stress.static import StressResult, static_stress
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DATA_QUALITY, DETAIL, OWNER_SCENARIO, POOL_SCENARIO, SCENARIO_SUMMARY
 from stresstest.valuation.unit_values import UnitValues
-from stresstest.valuation.value import value_instruments
+
+if TYPE_CHECKING:
+    from stresstest.stress.static import StressResult
 
 SUMMARY_COLUMNS = (
     "account_id", "owner_id", "name", "status", "gross_notional", "equity", "initial_margin", "maintenance_margin",
@@ -157,8 +157,12 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
 
 
 def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
-    with clock.stage("snapshot"):
+    # The snapshot is read by a process of its own: this one imports what computes meanwhile, which takes as long as a small book.
+    with clock.stage("snapshot"), ThreadPoolExecutor(1) as meanwhile:
+        meanwhile.submit(_import_engine)
         book = stage(plan.settings, plan.rulebook, work)
+    from stresstest.valuation.value import value_instruments
+
     with clock.stage("scenarios"):
         resolved, notices = resolve(plan.scenarios, book.dimensions, plan.rulebook.margin_names())
     with clock.stage("valuation"):
@@ -166,8 +170,15 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
     return _Valued(book, resolved, notices, units)
 
 
+def _import_engine() -> None:
+    import stresstest.stress.static
+    import stresstest.valuation.value  # noqa: F401
+
+
 def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult]:
     """Number of blocks taken over from an interrupted run, and the result; the large tables are moved into `result`."""
+    from stresstest.stress.static import static_stress
+
     # Named after the data: finished blocks of other data, or of another moment, are never taken for those of this.
     dimensions = valued.book.dimensions
     data = [[file.table, file.sha256] for file in valued.book.inputs], dimensions.as_of.isoformat(), dimensions.reporting_currency
@@ -269,6 +280,10 @@ def _write_reports(plan: Plan, result: Path, manifest: records.Manifest, clock: 
     formats = plan.settings.output.formats
     if "html" not in formats and "pdf" not in formats:
         return None
+    from stresstest.report.facts import facts
+    from stresstest.report.html import render_html
+    from stresstest.report.pdf import render_pdf
+
     with clock.stage("report"):
         html = render_html(facts(result, manifest.model_dump(mode="json")))
         if "html" in formats:

@@ -15,6 +15,7 @@ from runs.plain_book import write_plain_book
 
 from stresstest.config import load_run
 from stresstest.errors import ExitCode, Reason, StressTestError
+from stresstest.report import pdf
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity, recomputed_id
 from stresstest.results.manifest import Manifest
@@ -106,7 +107,7 @@ def test_a_machine_without_pango_keeps_the_html_and_says_so(book: BookSpec, out:
     def no_pango(html: str, target: Path) -> Path:
         raise StressTestError(Reason.ENVIRONMENT, "Pango is missing")
 
-    monkeypatch.setattr(pipeline, "render_pdf", no_pango)
+    monkeypatch.setattr(pdf, "render_pdf", no_pango)
     outcome = run(book, out, **{"output.formats": ["pdf"]})
     assert outcome.lacking is not None
     assert outcome.lacking.exit_code == ExitCode.ENVIRONMENT
