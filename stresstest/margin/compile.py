@@ -111,7 +111,8 @@ def compile_tables(
         span=np.stack([values.min(axis=1), values.max(axis=1)], axis=1),
         weight_row=weight_rows,
         asset_plain=lanes.pack(shocked_assets.astype(np.float64)).max(axis=2) == 0.0,
-        weight_unit=(in_lanes[:, weight_rows] == 1.0).all(axis=2),
+        # Its memory lies as the indexing left it; kernels would be compiled once more for every other order.
+        weight_unit=np.ascontiguousarray((in_lanes[:, weight_rows] == 1.0).all(axis=2)),
     )
     # A deduction's zero adds up to two pieces, a leverage one.
     return Compiled(tables, lanes, model_names, schedule_names, int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max()))

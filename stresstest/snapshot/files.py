@@ -46,11 +46,13 @@ class Files:
         return [as_input(source, self.facts[name], hashes[name]) for name, source in self.sources.items()]
 
     def notes(self) -> list[Note]:
-        """How many files were verified, and columns that only some files of a table have."""
-        checked = {file_key(source, number): fact.checked for name, source in self.sources.items() for number, fact in enumerate(self.facts[name])}
-        by_checksum = {key for key, verified in checked.items() if verified}
-        by_digest = set(checked) & set(self.defaults.sha256)
-        notes = [integrity_note(len(checked), len(by_checksum), len(by_digest), len(by_checksum & by_digest))]
+        """How many tables were verified, and columns that only some files of a table have."""
+        by_checksum = {name: [fact.checked for fact in self.facts[name]] for name in self.sources}
+        by_digest = {name: [file_key(source, number) in self.defaults.sha256 for number in range(len(by_checksum[name]))]
+                     for name, source in self.sources.items()}  # fmt: skip
+        verified = sum(all(a or b for a, b in zip(by_checksum[name], by_digest[name], strict=True)) for name in self.sources)
+        # Tables, not files: the same rows in other files give the same note.
+        notes = [integrity_note(len(self.sources), verified, sum(map(all, by_checksum.values())), sum(map(all, by_digest.values())))]
         for name, facts in self.facts.items():
             for column in self.sources[name].table.names:
                 without = sum(column not in fact.columns for fact in facts)

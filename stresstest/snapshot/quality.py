@@ -54,14 +54,13 @@ def row_note(table: str, read: int, used: int) -> Note:
     )
 
 
-def integrity_note(files: int, by_checksum: int, by_digest: int, both: int) -> Note:
-    """How many files were verified, and how many carry nothing to verify them by."""
-    verified = by_checksum + by_digest - both
+def integrity_note(tables: int, verified: int, by_checksum: int, by_digest: int) -> Note:
+    """How many tables were verified in all their files, and how many have files that carry nothing to verify them by."""
     message = (
-        f"{verified:,} of {counted(files, 'file')} verified: {by_checksum:,} by page checksums, {by_digest:,} by the SHA-256 in snapshot.json; "
-        f"{files - verified:,} carry neither."
+        f"{verified:,} of {counted(tables, 'table')} verified: {by_checksum:,} by page checksums, {by_digest:,} by the SHA-256 in snapshot.json; "
+        f"{tables - verified:,} with files that carry neither."
     )
-    return Note("file integrity", "snapshot", False, files, message, float(files - verified))
+    return Note("file integrity", "snapshot", False, tables, message, float(tables - verified))
 
 
 def price_time_notes(session: Session, gross: Floats) -> list[Note]:

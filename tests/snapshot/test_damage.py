@@ -138,8 +138,8 @@ def test_stated_digests(tmp_path, request_for):
     described.write_text(json.dumps({"sha256": {name: digest for name, digest in digests.items() if name != "assets.parquet"}}))
     book = stage_snapshot(request_for(snapshot))
     note = book.quality.filter(check="file integrity").row(0, named=True)
-    assert (note["rows"], note["value"], note["result"]) == (6, 1.0, "pass")
-    assert note["message"].startswith("5 of 6 files verified: 2 by page checksums, 5 by the SHA-256")
+    assert (note["rows"], note["value"], note["result"]) == (5, 1.0, "pass")
+    assert note["message"].startswith("4 of 5 tables verified: 1 by page checksums, 4 by the SHA-256")
 
     described.write_text(json.dumps({"sha256": digests | {"assets.parquet": "0" * 64, "accounts/p2.parquet": "1" * 64, "orders.parquet": "2" * 64}}))
     with pytest.raises(StressTestError) as refused:
