@@ -273,7 +273,8 @@ def _assets(
     threshold = np.full(len(chosen), -1, dtype=np.int32)
     for code, schedule in enumerate(chosen):
         if by_quantity[code]:
-            threshold[code] = price_row[code]
+            # A debt of an asset below zero is worth something: its units then, too, have a positive size.
+            threshold[code] = price_row[code] if resolved.value[code].min() >= 0.0 else rows.one(np.abs(resolved.value[code]))
         elif moving[code]:
             threshold[code] = rows.one(_factor(resolved, codes, schedule.currency))
     shocked = (resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0) | (resolved.collateral_ratio != 1.0)

@@ -176,7 +176,7 @@ def after_haircut(market: Market, asset: str, value: float, level: str) -> float
     ratio = state.collateral_ratio[asset]
     worth = value * ratio
     if schedule.get("basis", "value") == "quantity":
-        unit = state.value[asset] * ratio
+        unit = abs(state.value[asset]) * ratio
     else:
         unit = state.value[schedule.get("currency") or market.snapshot.reporting]
     a, b = state.haircut[asset]

@@ -84,7 +84,7 @@ def haircut_bands(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
     Args:
         bands: `schedule, band, from, to (null = none), haircut_maintenance, haircut_initial`, edges in units of the schedule's basis.
     """
-    unit = pl.when(pl.col("basis") == "quantity").then(pl.col("value") * pl.col("ratio")).otherwise(pl.col("currency_value"))
+    unit = pl.when(pl.col("basis") == "quantity").then(pl.col("value").abs() * pl.col("ratio")).otherwise(pl.col("currency_value"))
     amounts = {"maintenance": "net_maintenance", "initial": "net_initial", "own": "balance"}
     rows = (
         tokens.filter(pl.max_horizontal(*amounts.values()) > 0)

@@ -142,6 +142,15 @@ def test_an_asset_below_zero_turns_deposits_into_debts(schedule: Row, amount: fl
         assert figures["equity"] == pytest.approx(value)
 
 
+def test_bands_by_quantity_of_an_asset_below_zero() -> None:
+    # 10 units owed at -37 are worth 370, 5 of them in the first band; 10 units held are a debt and earn nothing back.
+    schedule = {"basis": "quantity", "bands": UNITS, "liability_weight": 1.2}
+    assert balances(negative(schedule, -10.0), below=moved(-37.0))[1] == pytest.approx((37 * (5 * 0.9 + 5 * 0.5), 37 * (5 * 0.8 + 5 * 0.5)))
+    assert balances(negative(schedule, 10.0), below=moved(-37.0))[1] == pytest.approx((-444, -444))
+    shocked = {**moved(-37.0), "haircut": {"COIN": 0.1}, "ratio": {"COIN": 0.5}}
+    assert balances(negative(schedule, -10.0), below=shocked)[1] == pytest.approx((18.5 * (5 * 0.8 + 5 * 0.4), 18.5 * (5 * 0.7 + 5 * 0.4)))
+
+
 @pytest.mark.parametrize(
     "schedule", [{"bands": [{"from": 0, "haircut": 0.25}]}, {"bands": [{"from": 0, "haircut": 0.0}]}], ids=["haircut", "in full"]
 )
