@@ -155,7 +155,7 @@ def test_laws_of_accounts(seed: int) -> None:
         assert ((apart["loss"] - apart["alone"]).abs() <= 1e-12 * apart["alone"]).all()
 
 
-@settings(parent=whole_books, max_examples=4)
+@settings(parent=whole_books, max_examples=3)
 @given(seeds)
 def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
