@@ -52,10 +52,13 @@ def reconciliation(account_summary: pl.DataFrame, accounts: pl.DataFrame, absolu
     They agree within max(absolute, relative * |reported|), in reporting currency; a figure that no account reports is
     not checked.
     """
+    reported = [(column, figure) for column, figure in REPORTED if accounts[column].null_count() < accounts.height]
+    if not reported:
+        return []
     both = account_summary.join(
-        accounts.select("account_id", *(column for column, _ in REPORTED)), on="account_id", how="left", maintain_order="left"
+        accounts.select("account_id", *(column for column, _ in reported)), on="account_id", how="left", maintain_order="left"
     )
-    return [check for column, figure in REPORTED for check in _reconciled(both, column, figure, absolute, relative)]
+    return [check for column, figure in reported for check in _reconciled(both, column, figure, absolute, relative)]
 
 
 def _reconciled(both: pl.DataFrame, column: str, figure: str, absolute: float, relative: float) -> list[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -235,5 +236,7 @@ def table_sha256(folder: Path, name: str) -> str:
     files = files_of(folder, name)
     if len(files) == 1 and files[0].parent == folder:
         return sha256_of(files[0])
-    lines = "".join(f"{file.name} {file.stat().st_size} {sha256_of(file)}\n" for file in files)
+    with ThreadPoolExecutor() as pool:
+        digests = list(pool.map(sha256_of, files))
+    lines = "".join(f"{file.name} {file.stat().st_size} {digest}\n" for file, digest in zip(files, digests, strict=True))
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
 from stresstest.results.documents import Document
@@ -153,7 +154,7 @@ def summarise(
     order = headline.sort("margin_shortfall", "pnl", descending=[True, False], maintain_order=True)
     results = dict(quality.group_by("result").len().iter_rows())
     # Summed in the order of rows, one after the other: the frame's own sum may differ in its last bit from run to run.
-    gross = sum(account_summary["gross_notional"].to_list())
+    gross = float(np.cumsum(account_summary["gross_notional"].to_numpy())[-1]) if account_summary.height else 0.0
     return Summary(
         result_id=result_id,
         run=run,

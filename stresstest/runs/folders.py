@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from stresstest.results.manifest import NAME as MANIFEST
 
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # fcntl.h
+
+SYNCED_AT_ONCE = 8
+"""Files seen safely on disk at the same time: a table may be hundreds of files, and a disk takes many at once."""
 
 
 def check_target(target: Path, force: bool) -> None:
@@ -97,9 +101,9 @@ def publish(work: Path, target: Path) -> None:
 
     An older result there is exchanged in the same step where the system can (Linux), and then removed.
     """
-    for path in sorted(work.rglob("*")):
-        _sync(path)
-    _sync(work)
+    with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
+        for _ in pool.map(_sync, (work, *work.rglob("*"))):
+            pass
     if target.exists():
         if not _exchange(work, target):
             aside = work.with_name(work.name + "-old")

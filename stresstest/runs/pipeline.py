@@ -122,7 +122,8 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     valued = _value(plan, work, clock)
     reused, stressed = _stress(plan, work, result, valued, clock)
     with clock.stage("results"):
-        stated = _write_results(plan, result, valued, stressed)
+        accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
+        stated = _write_results(plan, result, valued, stressed, accounts)
         manifest = records.Manifest(
             result_id=stated.result_id,
             command=tuple(command),
@@ -142,7 +143,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             reused_blocks=reused,
             reports={},
         )
-        summary = _write_summary(plan, result, valued.book, stated)
+        summary = _write_summary(plan, result, valued.book, stated, accounts)
     lacking = _write_reports(plan, result, manifest, clock)
     finished = {
         "finished": now().isoformat(),
@@ -204,11 +205,11 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
     return reused, stressed
 
 
-def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressResult) -> Identity:
+def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressResult, accounts: pl.DataFrame) -> Identity:
     ids, book, dimensions = plan.scenarios.ids, valued.book, valued.book.dimensions
     for table, frame in ((SCENARIO_SUMMARY, stressed.scenario_summary), (OWNER_SCENARIO, stressed.owner_scenario), (DETAIL, stressed.detail)):
         write_table(frame, table, result / f"{table.name}.parquet", ids)
-    write_table(_quality(plan, result, valued, stressed), DATA_QUALITY, result / "data_quality.parquet")
+    write_table(_quality(plan, valued, stressed, accounts), DATA_QUALITY, result / "data_quality.parquet")
     write_run(result, plan.settings, plan.scenarios, dimensions.as_of, dimensions.reporting_currency)
     asked = specification(plan.settings, plan.scenarios, plan.rulebook, dimensions.as_of, dimensions.reporting_currency)
     stated = identity(asked, book.inputs, stresstest.__version__, result)
@@ -216,9 +217,8 @@ def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressRe
     return stated
 
 
-def _quality(plan: Plan, result: Path, valued: _Valued, stressed: StressResult) -> pl.DataFrame:
+def _quality(plan: Plan, valued: _Valued, stressed: StressResult, accounts: pl.DataFrame) -> pl.DataFrame:
     tolerance = plan.settings.reconciliation_tolerance
-    accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
     gross = checks.gross_by_instrument(valued.book, np.ascontiguousarray(valued.units.notional[:, 0]))
     headline = [each.id for each in plan.scenarios if each.headline]
     found = [
@@ -232,7 +232,7 @@ def _quality(plan: Plan, result: Path, valued: _Valued, stressed: StressResult) 
     return checks.quality_table(valued.book, found)
 
 
-def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity) -> Summary:
+def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accounts: pl.DataFrame) -> Summary:
     dimensions = book.dimensions
     counts = Counts(
         owners=dimensions.owners.height,
@@ -255,7 +255,7 @@ def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity) -> Su
         about,
         counts,
         _resources(plan, dimensions.owners),
-        read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS),
+        accounts,
         read_table(result, SCENARIO_SUMMARY.name),
         read_table(result, DATA_QUALITY.name),
     )

@@ -35,10 +35,8 @@ def specification(settings: RunFile, scenarios: ScenarioSet, rulebook: Rulebook,
 
 
 def _scenarios_sha256(scenarios: ScenarioSet) -> str:
-    digest = hashlib.sha256()
-    for each in scenarios:
-        about = [each.id, each.name, each.family, each.headline, each.horizon_days, each.decay, each.weight]
-        digest.update(canonical(about) + b"\n")
+    about = [[each.id, each.name, each.family, each.headline, each.horizon_days, each.decay, each.weight] for each in scenarios]
+    digest = hashlib.sha256(canonical(about) + b"\n")
     for column in scenarios.shocks.iter_columns():
         digest.update(canonical([column.name, len(column)]) + b"\n")
         digest.update(_column_bytes(column))
