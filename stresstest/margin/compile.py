@@ -95,7 +95,8 @@ def compile_tables(
     holding_row = _holding_rows(dimensions, resolved, rows, price_row)
     models, weights, weight_rows = _models(resolved, rulebook, codes, rows, ones)
     values = np.concatenate(rows.parts)
-    shocked = shocked_assets.any(axis=0) | (values[weight_rows] != 1.0).any(axis=0)
+    # Margin rates, not weights: the weight of a schedule in another currency is that currency's price, and never one.
+    shocked = shocked_assets.any(axis=0) | np.any([rate != 1.0 for rate in resolved.margin_rate.values()] or [False], axis=0)
     lanes = make_lanes(headline, shocked, widest)
     in_lanes = lanes.pack(values)
     tables = Tables(

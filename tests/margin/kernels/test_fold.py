@@ -151,6 +151,15 @@ def test_thresholds_in_a_currency_that_moves() -> None:
     assert [figures["maintenance_margin"] for figures in found.values()] == [pytest.approx(value) for value in ((10 + 30) * 1.25, 10 + 50)]
 
 
+def test_a_schedule_in_a_currency_that_moves_is_no_shock_of_margin_rates() -> None:
+    # Scenarios that shock margin rates or haircuts are walked apart from those that do not, whatever the currencies.
+    compiled, _, _ = case({"currency": "EUR", "tiers": STEPS}, 20.0).parts(
+        parity={"spot": {"EUR": 1.0}}, rates={"margin_rate": {"tiered": 2.0}}, still={}, cut={"haircut": {"BTC": 0.1}}
+    )
+    lanes = compiled.lanes
+    assert [lane[:used].tolist() for lane, used in zip(lanes.scenario, lanes.used, strict=True)] == [[0], [1, 3], [2, 4]]
+
+
 def test_groups_of_different_weights_in_one_pool() -> None:
     margin: Row = {"margin_schedules": {name: {"tiers": STEPS} for name in ("a", "b", "c")}}
     book = KernelCase(
