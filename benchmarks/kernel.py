@@ -19,6 +19,7 @@ from benchmarks.measuring import cores
 from stresstest.config import load_run
 from stresstest.executors import make_executor
 from stresstest.margin.compile import Compiled, compile_tables
+from stresstest.margin.kernels.program import STEPS_AT
 from stresstest.runs.planning import plan
 from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
@@ -42,7 +43,7 @@ def measured(run_file: Path) -> dict[str, float]:
         compiled = compile_tables(book.dimensions, resolved, units, planned.rulebook, headline_flags(planned.scenarios.scenarios))
         holders = holders_of(book.dimensions, compiled.models)
         blocks = [block_holdings(load_block(book, number), holders, compiled) for number in range(book.blocks)]
-        evaluate_block(compiled, holders, blocks[0].part(0, 1))  # compiled, or read from the cache, before the clock runs
+        evaluate_block(compiled, holders, blocks[0])  # compiled, or read from the cache, before the clock runs
         whole = _best(lambda block: evaluate_block(compiled, holders, block), blocks)
         fold = _best(lambda block: folded(compiled, block), blocks)
         states = book.positions * (len(planned.scenarios) - 1)
@@ -66,7 +67,7 @@ def _best(work: Callable[[BlockHoldings], object], blocks: list[BlockHoldings]) 
 
 def _steps(compiled: Compiled, blocks: list[BlockHoldings]) -> int:
     """Live pieces beyond the first: tier and band edges that some scenario crosses."""
-    return sum(int(folded(compiled, block).first[-1, 3]) for block in blocks)
+    return sum(int(folded(compiled, block).first[-1, STEPS_AT]) for block in blocks)
 
 
 def main() -> None:
