@@ -82,7 +82,7 @@ def evaluate_block(
     blocks, width, slots = lanes.blocks, lanes.width, holders.slots
     totals = no_totals(blocks, width)
     edges = Edges(
-        loss=np.zeros((2, 2, blocks, width)), default=np.zeros((2, blocks, width), dtype=np.bool_), netting=np.zeros((2, slots, 4, blocks, width))
+        loss=np.zeros((2, 2, blocks, width)), default=np.zeros((2, blocks, width), dtype=np.bool_), netting=np.zeros((2, slots, 3, blocks, width))
     )
     kept = Kept(
         figures=np.zeros((accounts, 3, FIGURES)),

@@ -1,18 +1,21 @@
-"""The accumulators of one pool: rows of lanes that its program adds to."""
+"""The accumulators of one pool: rows of lanes that its program adds to.
+
+The first ten become the pool's figures in place (see `figures`): few rows, so that they stay in the first-level cache. Kernels name rows by
+number and never make a view of one: a view costs two calls to count references, as much as the work on a short row.
+"""
 
 from __future__ import annotations
 
-# Accumulators of a pool, one row of lanes each. The first ten become its figures in place (see `reduce`): few rows, so that they stay in the
-# first-level cache.
-APART = 0  # position value that is not in the balances as it is (long options, P&L behind a haircut)
+DIRECT = 0  # position value that is in the balances as it is
 HELD = 1  # balances at spot, unhaircut
-INITIAL = 2  # initial margin balance besides DIRECT and KEPT
+KEPT = 2  # initial margin balance from positive collateral alone: also the K of `stress_loss_over_margin`
 MAINTENANCE = 3  # margin balance besides DIRECT
 NEED_INITIAL = 4
 NEED_MAINTENANCE = 5
 FIGURES = 10
-DIRECT = 10  # position value that is in the balances as it is
-KEPT = 11  # initial margin balance from positive collateral alone: also the K of `stress_loss_over_margin`
+# Cleared only by pools that use them.
+APART = 10  # position value that is not in the balances as it is (long options, P&L behind a haircut or a weight)
+INITIAL = 11  # initial margin balance besides DIRECT and KEPT
 KEPT_BEHIND = 12  # K of tokens whose balance goes into INITIAL together with P&L
 GROUP_MAINTENANCE = 13
 GROUP_INITIAL = 14

@@ -18,6 +18,7 @@ from stresstest.margin.kernels.program import (
     CONSTANT,
     GROUP,
     GROUP_END,
+    LISTS,
     MOST_PIECES,
     NEEDS,
     NET,
@@ -64,13 +65,14 @@ def _fold_all(
     weights: Codes,
     span: Floats,
 ) -> None:
-    at = np.zeros(7, dtype=np.int64)
+    at = np.zeros(LISTS, dtype=np.int64)
     own = np.empty((MOST_PIECES, 5))
     constants = np.zeros(2)
     pools = len(model_of)
     found_weights = np.empty(len(positions) + 1, dtype=np.int32)
     for pool in range(pools):
-        starts[pool] = at
+        for k in range(LISTS):
+            starts[pool, k] = at[k]
         first = position_first[pool]
         last = position_first[pool + 1]
         c_first = collateral_first[pool]
@@ -192,7 +194,8 @@ def _fold_all(
             if at[NETS] > net:
                 write_code(codes, at, NET, at[NETS] - net, 0.0, 0.0)
             write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
-    starts[pools] = at
+    for k in range(LISTS):
+        starts[pools, k] = at[k]
 
 
 def fold(program: Program, tables: Tables, holdings: Holdings) -> None:

@@ -83,6 +83,7 @@ class Program(NamedTuple):
 
 
 INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS = 0, 1, 2, 3, 4, 5, 6
+LISTS = 7
 MOST_PIECES = 64
 """Pieces of one requirement: tiers, plus pieces where a deduction reaches zero."""
 
@@ -90,7 +91,7 @@ MOST_PIECES = 64
 def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int) -> Program:
     """Room for the largest program that these holdings can give; untouched pages cost no memory."""
     return Program(
-        first=np.zeros((pools + 1, 7), dtype=np.int64),
+        first=np.zeros((pools + 1, LISTS), dtype=np.int64),
         codes=np.empty(12 * pools + 9 * positions + 6 * collateral + 16, CODE),
         values=np.empty(3 * positions + 8, VALUE_ENTRY),
         needs=np.empty(2 * positions + 8, NEED_ENTRY),

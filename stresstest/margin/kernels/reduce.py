@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.accumulators import ACCUMULATORS, FIGURES, KEPT, KEPT_BEHIND
+from stresstest.margin.kernels.accumulators import ACCUMULATORS, FIGURES, KEPT_BEHIND
 from stresstest.margin.kernels.figures import (
     BREACHED,
     COLLATERAL,
@@ -29,13 +29,11 @@ from stresstest.margin.kernels.figures import (
 )
 from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.lanes import aligned
-from stresstest.margin.kernels.loops import accumulate
 from stresstest.margin.kernels.program import Program
 from stresstest.margin.kernels.tables import Tables
 from stresstest.margin.kernels.totals import (
     NET_EQUITY,
-    NET_LOSS,
-    NET_MARGIN,
+    NET_STRESS_LOSS,
     NET_TOLERANCE,
     Accounts,
     Edges,
@@ -92,37 +90,57 @@ def _evaluate(
 ) -> None:
     widest = scenario.shape[1]
     constants = np.zeros(KEPT_BEHIND + 1)
-    figures = acc
+    # Once, not in the loops: taking an array out of a tuple counts a reference.
+    accounts_first_pool = accounts.first_pool
+    accounts_code = accounts.code
+    accounts_owner = accounts.owner
+    accounts_netting = accounts.netting
+    accounts_isolated = accounts.isolated
+    accounts_tolerance = accounts.tolerance
+    accounts_equality = accounts.equality
+    kept_figures = kept.figures
+    kept_status = kept.status
+    kept_scenario = kept.scenario
+    kept_pool_base = kept.pool_base
+    totals_figures = totals.figures
+    totals_statuses = totals.statuses
+    totals_all_ok = totals.all_ok
+    totals_newly = totals.newly
+    totals_largest = totals.largest
+    totals_largest_account = totals.largest_account
     total = np.zeros((FIGURES, widest))
     status = np.zeros(widest, dtype=np.int8)
     worst_status = np.zeros(widest, dtype=np.int8)
     to = np.zeros(3, dtype=np.int64)
     by = np.zeros(3)
-    stale = False
+    stale = 0
     touched = False
     owner_loss = np.zeros((2, widest))
     owner_default = np.zeros(widest, dtype=np.bool_)
-    netting = np.zeros((max(slots, 1), 4, widest))
+    netting = np.zeros((max(slots, 1), 3, widest))
     count = len(accounts.code)
     first_owner = accounts.owner[0]
     last_owner = accounts.owner[count - 1]
     for block in range(len(used)):
         width = padded[block]
         lanes = used[block]
+        rows_here = values[block]
+        plain_here = asset_plain[block]
+        unit_here = weight_unit[block]
         for account in range(count):
-            first = accounts.first_pool[account]
-            last = accounts.first_pool[account + 1]
-            owner = accounts.owner[account]
-            slot = accounts.netting[account]
+            first = accounts_first_pool[account]
+            last = accounts_first_pool[account + 1]
+            owner = accounts_owner[account]
+            slot = accounts_netting[account]
             single = last - first == 1
             ok = True
             found = 0
             for pool in range(first, last):
-                walk(
+                special = walk(
                     acc,
                     constants,
-                    starts[pool],
-                    starts[pool + 1],
+                    starts,
+                    pool,
                     codes,
                     value_entries,
                     needs,
@@ -130,105 +148,115 @@ def _evaluate(
                     tokens,
                     nets,
                     legs,
-                    values[block],
+                    rows_here,
                     schedules,
                     pieces,
                     assets,
                     bands,
                     models,
                     weight_row,
-                    asset_plain[block],
-                    weight_unit[block],
+                    plain_here,
+                    unit_here,
                     to,
                     by,
                     width,
                 )
+                netted = slot > 0 and not accounts_isolated[pool]
                 holds = finish_pool(
-                    acc, constants, status, kept.pool_base[pool], block == 0, accounts.tolerance[pool], accounts.equality[pool], stale, width
+                    acc,
+                    constants,
+                    special,
+                    status,
+                    kept_pool_base,
+                    pool,
+                    block == 0,
+                    netted,
+                    accounts_tolerance[pool],
+                    accounts_equality[pool],
+                    stale,
+                    width,
                 )
-                stale = holds & SHORT != 0
+                if netted:
+                    # Cross pools of a netting group: losses less margin, and equity, net before the owner's loss is known.
+                    for s in range(width):
+                        netting[slot - 1, NET_STRESS_LOSS, s] += acc[STRESS_LOSS, s]
+                        netting[slot - 1, NET_EQUITY, s] += acc[POSITIONS, s] + acc[COLLATERAL, s]
+                        netting[slot - 1, NET_TOLERANCE, s] += accounts_tolerance[pool]
+                        acc[STRESS_LOSS, s] = max(0.0, acc[STRESS_LOSS, s])
+                    touched = True
+                else:
+                    if holds & STRESSED:
+                        for s in range(width):
+                            owner_loss[0, s] += acc[STRESS_LOSS, s]
+                        touched = True
+                    if holds & SHORT:
+                        for s in range(width):
+                            owner_loss[1, s] += acc[LOSS, s]
+                        touched = True
+                stale = holds | STRESSED if netted else holds
                 healthy = holds & BREACHED == 0
                 found |= holds
                 if pool_rows:
                     for s in range(lanes):
-                        write_row(rows, pool, scenario[block, s], figures, s, OK if healthy else status[s])
+                        write_row(rows, pool, scenario[block, s], acc, s, OK if healthy else status[s])
                 if not healthy:
                     if ok:
                         for s in range(width):
                             worst_status[s] = OK
                     for s in range(width):
                         worst_status[s] = max(worst_status[s], status[s])
-                    if not accounts.isolated[pool] and slot == 0:
+                    if not accounts_isolated[pool] and slot == 0:
                         for s in range(lanes):
                             owner_default[s] = owner_default[s] or status[s] == DEFAULT
                         touched = True
                     ok = False
-                if slot > 0 and not accounts.isolated[pool]:
-                    # Cross pools of a netting group: loss, margin and equity net before the owner's loss is known.
-                    base = kept.pool_base[pool]
-                    group = netting[slot - 1]
-                    kept_base = constants[KEPT]
-                    for s in range(lanes):
-                        share = 1.0
-                        if base[2] > 0.0:
-                            share = min(1.0, max(0.0, (acc[KEPT, s] + acc[KEPT_BEHIND, s] + kept_base) / base[2]))
-                        group[NET_LOSS, s] += base[0] - figures[POSITIONS, s]
-                        group[NET_MARGIN, s] += share * base[1]
-                        group[NET_EQUITY, s] += figures[POSITIONS, s] + figures[COLLATERAL, s]
-                        group[NET_TOLERANCE, s] += accounts.tolerance[pool]
-                    touched = True
-                else:
-                    if holds & STRESSED:
-                        accumulate(owner_loss[0], figures[STRESS_LOSS], width)
-                        touched = True
-                    if holds & SHORT:
-                        accumulate(owner_loss[1], figures[LOSS], width)
-                        touched = True
                 if not single:
                     for k in range(FIGURES):
                         if pool == first:
                             for s in range(width):
-                                total[k, s] = figures[k, s]
+                                total[k, s] = acc[k, s]
                         else:
                             for s in range(width):
-                                total[k, s] += figures[k, s]
-            sums = figures if single else total
-            for k in range(INITIAL_SHORTFALL):
-                accumulate(totals.figures[block, k], sums[k], width)
-            if found & STRESSED:
-                accumulate(totals.figures[block, STRESS_LOSS], sums[STRESS_LOSS], width)
-            if found & SHORT:
-                for k in range(INITIAL_SHORTFALL, STRESS_LOSS):
-                    accumulate(totals.figures[block, k], sums[k], width)
-                largest = totals.largest[block]
-                for s in range(lanes):
-                    if sums[MARGIN_SHORTFALL, s] > largest[s]:
-                        largest[s] = sums[MARGIN_SHORTFALL, s]
-                        totals.largest_account[block, s] = accounts.code[account]
-            if ok:
-                totals.all_ok[block] += 1
-            else:
-                breached = block == 0 or kept.status[account, 0] >= LIQUIDATION
-                for s in range(lanes):
-                    totals.statuses[block, worst_status[s], s] += 1
-                    if worst_status[s] >= LIQUIDATION and not breached:
-                        totals.newly[block, s] += 1
-            if block == 0:
-                kept.scenario[account, 0] = 0
-                kept.status[account, 0] = OK if ok else worst_status[0]
+                                total[k, s] += acc[k, s]
+            if not single:
                 for k in range(FIGURES):
-                    kept.figures[account, 0, k] = sums[k, 0]
+                    for s in range(width):
+                        acc[k, s] = total[k, s]
+                stale = SHORT | STRESSED
+            # Rows that are zero in every lane are left out: the last is the stress loss, the three before it the shortfalls.
+            for k in range(FIGURES):
+                if k < INITIAL_SHORTFALL or (found & STRESSED if k == STRESS_LOSS else found & SHORT):
+                    for s in range(width):
+                        totals_figures[block, k, s] += acc[k, s]
+            if found & SHORT:
+                for s in range(lanes):
+                    if acc[MARGIN_SHORTFALL, s] > totals_largest[block, s]:
+                        totals_largest[block, s] = acc[MARGIN_SHORTFALL, s]
+                        totals_largest_account[block, s] = accounts_code[account]
+            if ok:
+                totals_all_ok[block] += 1
             else:
-                keep_worst(kept, account, headline[block], sums, scenario[block], worst_status, ok, width)
+                breached = block == 0 or kept_status[account, 0] >= LIQUIDATION
+                for s in range(lanes):
+                    totals_statuses[block, worst_status[s], s] += 1
+                    if worst_status[s] >= LIQUIDATION and not breached:
+                        totals_newly[block, s] += 1
+            if block == 0:
+                kept_scenario[account, 0] = 0
+                kept_status[account, 0] = OK if ok else worst_status[0]
+                for k in range(FIGURES):
+                    kept_figures[account, 0, k] = acc[k, 0]
+            else:
+                keep_worst(kept_figures, kept_status, kept_scenario, account, headline[block], acc, scenario, block, worst_status, ok, width)
             if not pool_rows:
                 if keep_all or (block == 0 and keep_breaches):
                     for s in range(lanes):
-                        write_row(rows, accounts.code[account], scenario[block, s], sums, s, OK if ok else worst_status[s])
+                        write_row(rows, accounts_code[account], scenario[block, s], acc, s, OK if ok else worst_status[s])
                 elif keep_breaches and not ok:
                     for s in range(lanes):
                         if worst_status[s] > OK:
-                            write_row(rows, accounts.code[account], scenario[block, s], sums, s, worst_status[s])
-            if account + 1 == count or accounts.owner[account + 1] != owner:
+                            write_row(rows, accounts_code[account], scenario[block, s], acc, s, worst_status[s])
+            if account + 1 == count or accounts_owner[account + 1] != owner:
                 opened = (first_open and owner == first_owner) or (last_open and owner == last_owner)
                 if opened:
                     # The same owner may be both the first and the last of a block: then it leaves by edge 0.
@@ -239,7 +267,7 @@ def _evaluate(
                     for s in range(lanes):
                         edges.default[edge, block, s] = owner_default[s]
                     for k in range(slots):
-                        for j in range(4):
+                        for j in range(3):
                             for s in range(lanes):
                                 edges.netting[edge, k, j, block, s] = netting[k, j, s]
                 elif touched:

@@ -18,93 +18,81 @@ from stresstest.margin.kernels.accumulators import (
     WEIGHED_INITIAL,
     WEIGHED_MAINTENANCE,
 )
-from stresstest.margin.kernels.jit import part
+from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.tables import BAND_START, INITIAL_HAIRCUT, MAINTENANCE_HAIRCUT, QUANTITY
 
 Floats = npt.NDArray[np.float64]
 Records = npt.NDArray[Any]
 
 
-@part
-def _keep_positive(
-    target: Floats, balance: Floats, rows: Floats, terms: Records, bands: Floats, column: int, shocked: bool, scratch: Floats, width: int
-) -> None:
-    """target += sum over bands of (1 - h) * (part of max(0, balance) * ratio inside the band); `terms` is one asset, `column` picks its haircut."""
+@kernel
+def _keep_positive(acc: Floats, target: int, rows: Floats, terms: Records, bands: Floats, column: int, shocked: bool, width: int) -> None:
+    """target += sum over bands of (1 - h) * (part of max(0, MEASURED) * ratio inside the band); `terms` is one asset, `column` picks its haircut."""
     first = terms[0]["band_first"]
     count = terms[0]["band_count"]
-    moving = terms[0]["threshold_row"]
-    ratio = rows[terms[0]["ratio_row"]]
-    scale = rows[terms[0]["haircut_scale_row"]]
-    shift = rows[terms[0]["haircut_shift_row"]]
-    unit = rows[max(moving, 0)]
+    unit = terms[0]["threshold_row"]
+    ratio = terms[0]["ratio_row"]
+    scale = terms[0]["haircut_scale_row"]
+    shift = terms[0]["haircut_shift_row"]
     by_quantity = terms[0]["band_basis"] == QUANTITY
     for k in range(first, first + count):
         start = bands[k, BAND_START]
         last = k + 1 == first + count
         end = np.inf if last else bands[k + 1, BAND_START]
-        haircut = bands[k, column]
+        keep = 1.0 - bands[k, column]
         if not shocked:
-            keep = 1.0 - haircut
-            if moving < 0:
+            if unit < 0:
                 for s in range(width):
-                    target[s] += keep * max(0.0, min(balance[s], end) - start)
+                    acc[target, s] += keep * max(0.0, min(acc[MEASURED, s], end) - start)
             else:
                 for s in range(width):
                     # The last band has no end, also where a unit is worth nothing: infinity times zero is not a number.
-                    limit = np.inf if last else end * unit[s]
-                    target[s] += keep * max(0.0, min(balance[s], limit) - start * unit[s])
+                    limit = np.inf if last else end * rows[unit, s]
+                    acc[target, s] += keep * max(0.0, min(acc[MEASURED, s], limit) - start * rows[unit, s])
             continue
         for s in range(width):
-            scratch[s] = 1.0 - min(1.0, max(0.0, scale[s] * haircut + shift[s]))
-        if moving < 0:
+            acc[SCRATCH, s] = 1.0 - min(1.0, max(0.0, rows[scale, s] * (1.0 - keep) + rows[shift, s]))
+        if unit < 0:
             for s in range(width):
-                target[s] += scratch[s] * max(0.0, min(balance[s] * ratio[s], end) - start)
-        elif by_quantity:
-            # Thresholds are units of the token: worth price * ratio each.
-            for s in range(width):
-                limit = np.inf if last else end * unit[s]
-                target[s] += scratch[s] * (max(0.0, min(balance[s], limit) - start * unit[s]) * ratio[s])
+                acc[target, s] += acc[SCRATCH, s] * max(0.0, min(acc[MEASURED, s] * rows[ratio, s], end) - start)
         else:
             for s in range(width):
-                limit = np.inf if last else end * unit[s]
-                target[s] += scratch[s] * max(0.0, min(balance[s] * ratio[s], limit) - start * unit[s])
+                # Thresholds in units of the token are worth price * ratio each: the ratio then scales the whole part.
+                before = 1.0 if by_quantity else rows[ratio, s]
+                after = rows[ratio, s] if by_quantity else 1.0
+                limit = np.inf if last else end * rows[unit, s]
+                acc[target, s] += acc[SCRATCH, s] * (max(0.0, min(acc[MEASURED, s] * before, limit) - start * rows[unit, s]) * after)
 
 
-@part
+@kernel
 def close_token(acc: Floats, rows: Floats, terms: Records, bands: Floats, shocked: bool, measured: bool, width: int) -> None:
     """Haircuts on the net balance of one token; its rows are in TOKEN_HELD, its P&L in TOKEN_PNL, what weights took off in WEIGHED_*.
 
     Three balances are kept: of the rows alone after initial haircuts (K), and of rows and P&L for maintenance and for initial.
     """
-    held = acc[TOKEN_HELD]
-    pnl = acc[TOKEN_PNL]
-    net = acc[MEASURED]
     for which in range(3):
-        target = acc[KEPT_BEHIND if which == 0 else MAINTENANCE if which == 1 else INITIAL]
-        weighed = acc[WEIGHED_MAINTENANCE if which == 1 else WEIGHED_INITIAL]
+        target = KEPT_BEHIND if which == 0 else MAINTENANCE if which == 1 else INITIAL
+        weighed = WEIGHED_MAINTENANCE if which == 1 else WEIGHED_INITIAL
         liability = terms[0]["liability_maintenance"] if which == 1 else terms[0]["liability_initial"] if which == 2 else 0.0
         with_pnl = 0.0 if which == 0 else 1.0
-        with_weighed = 1.0 if measured and which > 0 else 0.0
         for s in range(width):
-            net[s] = held[s] + with_pnl * pnl[s]
-        if with_weighed > 0.0:
+            acc[MEASURED, s] = acc[TOKEN_HELD, s] + with_pnl * acc[TOKEN_PNL, s]
+        if measured and which > 0:
             for s in range(width):
-                net[s] += weighed[s]
-        if liability > 0.0:
-            for s in range(width):
-                target[s] += liability * min(0.0, net[s])
+                acc[MEASURED, s] += acc[weighed, s]
         for s in range(width):
-            net[s] = max(0.0, net[s])
-        _keep_positive(target, net, rows, terms, bands, MAINTENANCE_HAIRCUT if which == 1 else INITIAL_HAIRCUT, shocked, acc[SCRATCH], width)
+            acc[target, s] += liability * min(0.0, acc[MEASURED, s])
+            acc[MEASURED, s] = max(0.0, acc[MEASURED, s])
+        _keep_positive(acc, target, rows, terms, bands, MAINTENANCE_HAIRCUT if which == 1 else INITIAL_HAIRCUT, shocked, width)
 
 
-@part
-def weigh(target: Floats, pnl: Floats, weight: float, cap: float, behind: bool, width: int) -> None:
-    """One position's P&L: positive times weight, at most the cap. `behind` a haircut the target holds only what the weight takes off."""
+@kernel
+def weigh(acc: Floats, target: int, weight: float, cap: float, behind: bool, width: int) -> None:
+    """The P&L in MEASURED: positive times weight, at most the cap. `behind` a haircut the target holds only what the weight takes off."""
     if behind:
         for s in range(width):
-            gain = max(0.0, pnl[s])
-            target[s] += min(weight * gain, cap) - gain
+            gain = max(0.0, acc[MEASURED, s])
+            acc[target, s] += min(weight * gain, cap) - gain
     else:
         for s in range(width):
-            target[s] += min(weight * max(0.0, pnl[s]), cap) + min(0.0, pnl[s])
+            acc[target, s] += min(weight * max(0.0, acc[MEASURED, s]), cap) + min(0.0, acc[MEASURED, s])

@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from stresstest.margin.kernels.accumulators import FIGURES
 from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, OK
-from stresstest.margin.kernels.jit import kernel, part
+from stresstest.margin.kernels.jit import kernel
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.int8]
 
-NET_LOSS, NET_MARGIN, NET_EQUITY, NET_TOLERANCE = 0, 1, 2, 3
+NET_STRESS_LOSS, NET_EQUITY, NET_TOLERANCE = 0, 1, 2
 TOP = 5
 """Owners kept per scenario and basis: enough for Cover-2 and the report's owner table."""
 
@@ -53,7 +53,7 @@ class Totals(NamedTuple):
 class Edges(NamedTuple):
     """Partial losses of the first (0) and the last (1) owner of a block.
 
-    `loss` [2, bases, blocks, width], `default`, `netting` [2, slots, 4, blocks, width].
+    `loss` [2, bases, blocks, width], `default`, `netting` [2, slots, 3, blocks, width].
     """
 
     loss: Floats
@@ -94,40 +94,52 @@ def write_row(rows: Rows, holder: int, scenario: int, figures: Floats, lane: int
             rows.figures[n, k] = figures[k, lane]
 
 
-@part
-def keep_worst(kept: Kept, account: int, headline: bool, figures: Floats, scenario: Codes, status: Bytes, ok: bool, width: int) -> None:
+@kernel
+def keep_worst(
+    kept_figures: Floats,
+    kept_status: Bytes,
+    kept_scenario: Codes,
+    account: int,
+    headline: bool,
+    figures: Floats,
+    scenario: Codes,
+    block: int,
+    status: Bytes,
+    ok: bool,
+    width: int,
+) -> None:
     """Replace the account's worst scenario (and worst headline scenario) if this block holds a smaller balance less requirement.
 
     Ties go to the first scenario. The worst of all is never above the worst headline, so most blocks are done after one count.
     """
-    balance = figures[BALANCE]
-    need = figures[MAINTENANCE_MARGIN]
     start = 1 if headline else 2
-    known = kept.scenario[account, start]
-    best = kept.figures[account, start, BALANCE] - kept.figures[account, start, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+    known = kept_scenario[account, start]
+    best = kept_figures[account, start, BALANCE] - kept_figures[account, start, MAINTENANCE_MARGIN] if known >= 0 else np.inf
     count = 0
     for s in range(width):
-        count += 1 if balance[s] - need[s] <= best else 0
+        count += 1 if figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s] <= best else 0
     if count == 0:
         return
+    same = kept_scenario[account, 1] == kept_scenario[account, 2]
     for which in range(start, 3):
-        known = kept.scenario[account, which]
-        best = kept.figures[account, which, BALANCE] - kept.figures[account, which, MAINTENANCE_MARGIN] if known >= 0 else np.inf
-        lane = -1
-        for s in range(width):
-            excess = balance[s] - need[s]
-            if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[s] < known)):
-                best = excess
-                lane = s
-        if lane < 0:
-            continue
-        kept.scenario[account, which] = scenario[lane]
-        kept.status[account, which] = OK if ok else status[lane]
-        for k in range(FIGURES):
-            kept.figures[account, which, k] = figures[k, lane]
+        if which == 1 or not (headline and same):
+            known = kept_scenario[account, which]
+            best = kept_figures[account, which, BALANCE] - kept_figures[account, which, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+            lane = -1
+            for s in range(width):
+                excess = figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s]
+                if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[block, s] < known)):
+                    best = excess
+                    lane = s
+        # Else the worst of all was the worst headline: the lane just found replaces both.
+        if lane >= 0:
+            kept_scenario[account, which] = scenario[block, lane]
+            kept_status[account, which] = OK if ok else status[lane]
+            for k in range(FIGURES):
+                kept_figures[account, which, k] = figures[k, lane]
 
 
-@part
+@kernel
 def _rank(top_loss: Floats, top_owner: Codes, loss: Floats, owner: int, used: int) -> None:
     """Insert an owner's losses [lanes] among the largest of each lane; equal losses keep the earlier owner first."""
     depth = top_loss.shape[0]
@@ -145,10 +157,10 @@ def _rank(top_loss: Floats, top_owner: Codes, loss: Floats, owner: int, used: in
 
 @kernel
 def close_owner(totals: Totals, block: int, owner: int, loss: Floats, default: npt.NDArray[np.bool_], netting: Floats, slots: int, used: int) -> None:
-    """An owner is complete: net its netting groups, rank its losses, count its default. `loss` [bases, lanes], `netting` [slots, 4, lanes]."""
+    """An owner is complete: net its netting groups, rank its losses, count its default. `loss` [bases, lanes], `netting` [slots, 3, lanes]."""
     for slot in range(slots):
         for s in range(used):
-            loss[0, s] += max(0.0, netting[slot, NET_LOSS, s] - netting[slot, NET_MARGIN, s])
+            loss[0, s] += max(0.0, netting[slot, NET_STRESS_LOSS, s])
             loss[1, s] += max(0.0, -netting[slot, NET_EQUITY, s])
             if netting[slot, NET_EQUITY, s] < -netting[slot, NET_TOLERANCE, s]:
                 default[s] = True

@@ -25,7 +25,7 @@ from stresstest.margin.kernels.accumulators import (
     WEIGHED_INITIAL,
     WEIGHED_MAINTENANCE,
 )
-from stresstest.margin.kernels.jit import part
+from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.loops import add_needs, add_row, add_steps, add_values, clear
 from stresstest.margin.kernels.netting import add_net
 from stresstest.margin.kernels.program import (
@@ -60,12 +60,12 @@ Flags = npt.NDArray[np.bool_]
 Records = npt.NDArray[Any]
 
 
-@part
+@kernel
 def walk(
     acc: Floats,
     constants: Floats,
-    first: npt.NDArray[np.int64],
-    last: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+    pool: int,
     codes: Records,
     values: Records,
     needs: Records,
@@ -85,23 +85,22 @@ def walk(
     to: npt.NDArray[np.int64],
     by: Floats,
     width: int,
-) -> None:
+) -> bool:
     """Fill the accumulators and the constants [KEPT_BEHIND, by accumulator] of one pool for one block of lanes.
 
-    `first`, `last` [7] delimit the pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block;
-    `to`, `by` [3] are scratch.
+    `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block;
+    `to`, `by` [3] are scratch. Returns whether the pool used APART, INITIAL and KEPT_BEHIND.
     """
-    at_value = first[VALUES]
-    at_need = first[NEEDS]
-    at_step = first[STEPS_AT]
-    at_token = first[TOKENS]
-    at_net = first[NETS]
-    at_leg = first[LEGS]
-    for j in range(NEED_MAINTENANCE + 1):
-        clear(acc[j], width)
-    for j in range(DIRECT, KEPT_BEHIND + 1):
-        clear(acc[j], width)
-    constants[:] = 0.0
+    at_value = starts[pool, VALUES]
+    at_need = starts[pool, NEEDS]
+    at_step = starts[pool, STEPS_AT]
+    at_token = starts[pool, TOKENS]
+    at_net = starts[pool, NETS]
+    at_leg = starts[pool, LEGS]
+    for row in range(NEED_MAINTENANCE + 1):
+        clear(acc, row, width)
+    for k in range(len(constants)):
+        constants[k] = 0.0
     target = DIRECT
     saved = DIRECT
     gm = NEED_MAINTENANCE
@@ -109,21 +108,35 @@ def walk(
     simple = True
     shocked = False
     measured = False
+    special = False
     outside = 0.0
-    kept = KEPT
-    for i in range(first[INSTRUCTIONS], last[INSTRUCTIONS]):
+    amount = 0.0
+    for i in range(starts[pool, INSTRUCTIONS], starts[pool + 1, INSTRUCTIONS]):
         operation = codes[i]["operation"]
         count = codes[i]["count"]
         x = codes[i]["x"]
         y = codes[i]["y"]
+        if operation == COLLATERAL or operation == TOKEN_ROW:
+            amount = tokens[at_token]["amount"]
+        if operation == COLLATERAL or operation == TOKEN:
+            shocked = not asset_plain[count]
+        if operation == TOKEN:
+            simple = assets[count]["trivial"] != 0 and not shocked and y == 0.0
+        uncommon = operation == OUTSIDE or operation == MEASURE or (operation == TOKEN and not simple)
+        uncommon = uncommon or (operation == COLLATERAL and shocked) or ((operation == COLLATERAL or operation == TOKEN_ROW) and amount < 0.0)
+        if uncommon and not special:
+            special = True
+            clear(acc, APART, width)
+            clear(acc, INITIAL, width)
+            clear(acc, KEPT_BEHIND, width)
         # Most instructions end in adding multiples of one row to a few accumulators, or in closing a token: one place for each.
         adds = 0
         closes = False
-        source = acc[MEASURED]
+        source = -1
         if operation == VALUE or operation == OUTSIDE:
             if operation == OUTSIDE:
-                clear(acc[MEASURED], width)
-            add_values(acc[MEASURED if operation == OUTSIDE else target], rows, values, at_value, count, width)
+                clear(acc, MEASURED, width)
+            add_values(acc, MEASURED if operation == OUTSIDE else target, rows, values, at_value, count, width)
             at_value += count
             if operation == OUTSIDE:
                 adds = 3 if x != 0.0 or y != 0.0 else 1
@@ -133,27 +146,25 @@ def walk(
                 constants[MAINTENANCE] += x * outside
                 constants[INITIAL] += y * outside
         elif operation == REQUIREMENT:
-            add_needs(acc[gm], acc[gi], rows, needs, at_need, count, width)
+            add_needs(acc, gm, gi, rows, needs, at_need, count, width)
             at_need += count
         elif operation == STEPS or operation == BANDS:
-            bands_of_token = operation == BANDS
-            if not (bands_of_token and shocked):
-                add_steps(acc[MAINTENANCE if bands_of_token else gm], acc[KEPT if bands_of_token else gi], rows, steps, at_step, count, width)
+            of_token = operation == BANDS
+            if not (of_token and shocked):
+                add_steps(acc, MAINTENANCE if of_token else gm, KEPT if of_token else gi, rows, steps, at_step, count, width)
             at_step += count
         elif operation == COLLATERAL:
-            source = rows[tokens[at_token]["row"]]
-            amount = tokens[at_token]["amount"]
-            shocked = not asset_plain[count]
-            kept = KEPT if amount >= 0.0 else INITIAL
+            source = tokens[at_token]["row"]
             to[0], by[0] = HELD, amount
             if shocked:
-                clear(acc[TOKEN_HELD], width)
-                clear(acc[TOKEN_PNL], width)
+                clear(acc, TOKEN_HELD, width)
+                clear(acc, TOKEN_PNL, width)
                 to[1], by[1] = TOKEN_HELD, amount
                 adds = 2
                 measured = False
                 closes = True
             else:
+                kept = KEPT if amount >= 0.0 else INITIAL
                 to[1], by[1] = MAINTENANCE, tokens[at_token]["maintenance"]
                 to[2], by[2] = kept, tokens[at_token]["initial"]
                 adds = 3
@@ -165,16 +176,13 @@ def walk(
             constants[APART] += y
             outside = y
         elif operation == TOKEN:
-            shocked = not asset_plain[count]
-            simple = assets[count]["trivial"] != 0 and not shocked and y == 0.0
             measured = False
             target = DIRECT if simple else TOKEN_PNL
             if not simple:
-                clear(acc[TOKEN_PNL], width)
-                clear(acc[TOKEN_HELD], width)
+                clear(acc, TOKEN_PNL, width)
+                clear(acc, TOKEN_HELD, width)
         elif operation == TOKEN_ROW:
-            source = rows[tokens[at_token]["row"]]
-            amount = tokens[at_token]["amount"]
+            source = tokens[at_token]["row"]
             at_token += 1
             to[0], by[0] = HELD, amount
             if simple:
@@ -190,50 +198,46 @@ def walk(
             if simple:
                 constants[DIRECT] += x
             else:
-                source = acc[TOKEN_PNL]
                 for s in range(width):
-                    source[s] += x
-                to[0], by[0] = APART, 1.0
-                adds = 1
+                    acc[TOKEN_PNL, s] += x
+                    acc[APART, s] += acc[TOKEN_PNL, s]
                 closes = True
                 simple = True
         elif operation == MEASURE:
             saved = target
             target = MEASURED
-            clear(acc[MEASURED], width)
+            clear(acc, MEASURED, width)
         elif operation == PNL:
             target = saved
             for s in range(width):
-                source[s] += x
+                acc[MEASURED, s] += x
             if not simple and not measured:
-                clear(acc[WEIGHED_MAINTENANCE], width)
-                clear(acc[WEIGHED_INITIAL], width)
+                clear(acc, WEIGHED_MAINTENANCE, width)
+                clear(acc, WEIGHED_INITIAL, width)
                 measured = True
             for which in range(2):
-                into = acc[(MAINTENANCE if which == 0 else INITIAL) if simple else WEIGHED_MAINTENANCE if which == 0 else WEIGHED_INITIAL]
+                plainly = MAINTENANCE if which == 0 else INITIAL
+                behind = WEIGHED_MAINTENANCE if which == 0 else WEIGHED_INITIAL
                 weight = models[count]["maintenance_weight"] if which == 0 else models[count]["initial_weight"]
                 cap = models[count]["maintenance_cap"] if which == 0 else models[count]["initial_cap"]
-                weigh(into, source, weight, cap, not simple, width)
+                weigh(acc, plainly if simple else behind, weight, cap, not simple, width)
             to[0], by[0] = APART if simple else TOKEN_PNL, 1.0
             adds = 1
         elif operation == GROUP:
             if not weight_unit[count]:
                 gm = GROUP_MAINTENANCE
                 gi = GROUP_INITIAL
-                clear(acc[gm], width)
-                clear(acc[gi], width)
+                clear(acc, gm, width)
+                clear(acc, gi, width)
         elif operation == GROUP_END:
             if gm == NEED_MAINTENANCE:
                 constants[NEED_MAINTENANCE] += x
                 constants[NEED_INITIAL] += y
             else:
-                weights = rows[weight_row[count]]
-                for which in range(2):
-                    need = acc[NEED_MAINTENANCE if which == 0 else NEED_INITIAL]
-                    group = acc[GROUP_MAINTENANCE if which == 0 else GROUP_INITIAL]
-                    constant = x if which == 0 else y
-                    for s in range(width):
-                        need[s] += weights[s] * (group[s] + constant)
+                row = weight_row[count]
+                for s in range(width):
+                    acc[NEED_MAINTENANCE, s] += rows[row, s] * (acc[GROUP_MAINTENANCE, s] + x)
+                    acc[NEED_INITIAL, s] += rows[row, s] * (acc[GROUP_INITIAL, s] + y)
                 gm = NEED_MAINTENANCE
                 gi = NEED_INITIAL
         elif operation == NET:
@@ -242,6 +246,10 @@ def walk(
                 at_leg += nets[n]["legs"]
             at_net += count
         for k in range(adds):
-            add_row(acc[to[k]], source, by[k], width)
+            if source >= 0:
+                add_row(acc, to[k], rows, source, by[k], width)
+            else:
+                add_row(acc, to[k], acc, MEASURED, by[k], width)
         if closes:
             close_token(acc, rows, assets[count : count + 1], bands, shocked, measured, width)
+    return special
