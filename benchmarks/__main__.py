@@ -73,8 +73,10 @@ def measured(folder: Path, quick: bool) -> Report:
         run = whole_run(folders[name], folders[name] / "scenarios.parquet", repeats, warm=not quick)
         runs.append(Run(about, size.positions * size.scenarios, run, seconds, memory))
     beside = rivals(folders["book"], runs[0].run)
-    say("revaluation of options")
-    valuation = "" if quick else measure([sys.executable, "-m", "benchmarks.bench_valuation"], ROOT).output
+    valuation = ""
+    if not quick:
+        say("revaluation of options")
+        valuation = measure([sys.executable, "-m", "benchmarks.bench_valuation"], ROOT).output
     return Report(machine(), load, not quick, found, runs, beside, valuation)
 
 
