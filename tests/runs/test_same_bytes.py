@@ -133,16 +133,11 @@ def test_a_run_killed_between_blocks_is_taken_up(book: BookSpec, finished: Path,
             process.kill()
     assert process.returncode == -signal.SIGKILL
     assert not out.exists()
-    (first,) = tmp_path.glob(".out.work-*/blocks-*/block-000000.npz")
-    written = first.stat().st_mtime_ns
-    assert run(book.run_file, tmp_path / "other", threads=1) != out
-    assert first.stat().st_mtime_ns == written
-
     folder = run(book.run_file, out, threads=1)
     assert read_document(Manifest, folder / "manifest.json").reused_blocks == 1
     assert hashes(folder) == hashes(finished)
     assert (folder / "result.json").read_bytes() == (finished / "result.json").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 # ------------------------------------------------------------------ without compiled code
