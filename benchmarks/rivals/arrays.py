@@ -89,12 +89,14 @@ def read(book: Path, scenarios: Path) -> Arrays:
     )
 
 
-def finished(arrays: Arrays, moves: Floats, pnl: Floats, maintenance_margin: Floats, initial_margin: Floats) -> tuple[Floats, Floats]:
+def finished(
+    arrays: Arrays, moves: Floats, pnl: Floats, maintenance_margin: Floats, initial_margin: Floats, accounts: slice = slice(None)
+) -> tuple[Floats, Floats]:
     """Totals [scenarios, 3] and excess of every account, of the scenarios [accounts, scenarios] that are given."""
-    settled = arrays.cash.reshape(-1, *[1] * (pnl.ndim - 1)) + pnl
+    settled = arrays.cash[accounts].reshape(-1, *[1] * (pnl.ndim - 1)) + pnl
     equity, excess, initial_excess = settled.copy(), arrays.held(settled, 0) - maintenance_margin, arrays.held(settled, 1) - initial_margin
     for underlying, curve, amount in arrays.coins:
-        value = np.multiply.outer(amount, moves[underlying])
+        value = np.multiply.outer(amount[accounts], moves[underlying])
         equity += value
         excess += curve(value, 0)
         initial_excess += curve(value, 1)

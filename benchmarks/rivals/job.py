@@ -44,9 +44,14 @@ class Curve:
 
     def __call__(self, x: Floats, which: int) -> Floats:
         """The function of all x; which = 0: maintenance, 1: initial. Only a collateral schedule is asked below zero."""
-        result = np.minimum(x, 0.0) * self.liability[which]
+        result = np.minimum(x, 0.0)
+        result *= self.liability[which]
+        part = np.empty_like(x)  # one buffer for all pieces: fresh memory costs more than the arithmetic
         for start, slope in zip(self.starts, (self.maintenance, self.initial)[which], strict=True):
-            result += slope * np.maximum(x - start, 0.0)
+            np.subtract(x, start, out=part)
+            np.maximum(part, 0.0, out=part)
+            part *= slope
+            result += part
         return result
 
     def sql(self, x: str, which: int) -> str:
