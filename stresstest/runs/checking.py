@@ -13,11 +13,11 @@ from stresstest.config import RunFile
 from stresstest.errors import StressTestError
 from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import Rulebook
-from stresstest.results.quality import exclusions, from_notices, quality_table
+from stresstest.results.quality import Check, exclusions, from_notices, quality_table
 from stresstest.runs.console import Console, Silent
+from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import attempt, load_documents, merged
 from stresstest.runs.staging import stage
-from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Book
@@ -71,8 +71,8 @@ def validate(settings: RunFile, console: Console | None = None) -> Checked:
         if book is None or scenarios is None or rulebook is None:
             raise merged(refusals)
         with console.stage("scenarios on the book"):
-            notices = _on_the_book(book, scenarios, rulebook)
-        findings = quality_table(book, [*from_notices(notices), *exclusions(book)])
+            found = _on_the_book(book, scenarios, rulebook)
+        findings = quality_table(book, [*found, *exclusions(book)])
     return Checked(
         book.dimensions.as_of.isoformat(),
         book.dimensions.reporting_currency,
@@ -84,8 +84,8 @@ def validate(settings: RunFile, console: Console | None = None) -> Checked:
     )
 
 
-def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook) -> tuple[Notice, ...]:
+def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook) -> list[Check]:
     check_nettable(book.dimensions, rulebook)
     resolved, notices = resolve(scenarios, book.dimensions, rulebook.margin_names())
     value_instruments(book.dimensions, resolved)
-    return notices
+    return [*from_notices(notices), *margin_checks(rulebook, book.dimensions, resolved)]

@@ -27,6 +27,7 @@ from stresstest.results.store import PartWriter, finish_parts, read_table, write
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise
 from stresstest.runs.console import Advance, Console, Silent
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
+from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
 from stresstest.runs.specification import specification
 from stresstest.runs.staging import stage, workers
@@ -224,6 +225,7 @@ def _quality(plan: Plan, valued: _Valued, stressed: StressResult, accounts: pl.D
     found = [
         *checks.reconciliation(accounts, valued.book.dimensions.accounts, tolerance.absolute, tolerance.relative),
         *checks.from_notices(valued.notices),
+        *margin_checks(plan.rulebook, valued.book.dimensions, valued.resolved),
         *checks.unshocked(valued.resolved, valued.units, gross, headline),
         *checks.options(valued.units, gross),
         *checks.extended_tiers(stressed.extended),

@@ -1,0 +1,39 @@
+"""Haircuts that shocks take out of [0, 1]: how many bands were brought back, asset by asset."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stresstest.margin.rulebook import Rulebook
+from stresstest.scenarios.notices import Notice
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+
+
+def haircut_clamps(dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook) -> tuple[Notice, ...]:
+    """One notice of kind "clamped" per asset whose collateral schedule has bands that some scenario takes out of range.
+
+    A band counts once per scenario in which `scale * haircut + shift` of its maintenance or its initial haircut is below 0 or above 1.
+    Resolving the scenarios cannot count them: it knows factors, not schedules. `scenario_id` is the first scenario with one.
+    """
+    notices = []
+    names = dimensions.assets["asset"].to_list()
+    schedules = dimensions.assets["collateral_schedule"].to_list()
+    moved = ((resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0)).any(axis=1)
+    for code in np.flatnonzero(moved).tolist():
+        name = schedules[code]
+        if name is None:
+            continue
+        bands = rulebook.collateral_schedules[name].bands
+        haircuts = np.array([[band.haircut, band.initial] for band in bands])
+        stressed = resolved.haircut_scale[code] * haircuts[..., None] + resolved.haircut_shift[code]
+        clamped = ((stressed < 0.0) | (stressed > 1.0)).any(axis=1).sum(axis=0)
+        count = int(clamped.sum())
+        if count:
+            scenarios = np.flatnonzero(clamped)
+            message = (
+                f"{count:,} stressed haircut{'' if count == 1 else 's'} of {names[code]} (bands of {name}, in {len(scenarios):,} "
+                f"scenario{'' if len(scenarios) == 1 else 's'}) brought to between 0 and 1"
+            )
+            notices.append(Notice("clamped", resolved.ids[int(scenarios[0])], f"haircut:{names[code]}", message, count))
+    return tuple(notices)

@@ -1,0 +1,85 @@
+"""What a margin file may say and hardly means: a call that comes after the liquidation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stresstest.margin.rulebook import AmountPair, CapPair, CollateralSchedule, MarginSchedule, Model, RatioPair, Rulebook
+
+Pair = AmountPair | RatioPair | CapPair
+Found = Iterator[tuple[str, float, float]]
+"""Figure, its maintenance version, its initial version."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One schedule or model whose initial version is milder than its maintenance version. `figures`: how many; the message shows the first."""
+
+    subject: str
+    message: str
+    figures: int
+
+
+def plausibility(rulebook: Rulebook) -> tuple[Doubt, ...]:
+    """Schedules and models under which the initial calculation asks for less, or gives more, than the maintenance one.
+
+    The margin call should come before the liquidation: initial rates, amounts, haircuts and liability weights are at least those of
+    maintenance, weights, caps and credits at most. Nothing is refused, because a file may be meant so; data quality warns of it.
+    """
+    found: list[Doubt] = []
+    for kind, named in (
+        ("collateral schedule", {name: _of_collateral(each) for name, each in rulebook.collateral_schedules.items()}),
+        ("margin schedule", {name: _of_margin(each) for name, each in rulebook.margin_schedules.items()}),
+        ("model", {name: _of_model(each) for name, each in rulebook.models.items()}),
+    ):
+        for name, milder in named.items():
+            figures = list(milder)
+            if figures:
+                what, maintenance, initial = figures[0]
+                more = f", and {len(figures) - 1:,} more" if len(figures) > 1 else ""
+                message = (
+                    f"{kind} {name}: initial is milder than maintenance ({what}: {initial:g} against {maintenance:g}{more}), "
+                    "so that an account can be liquidated before it is called."
+                )
+                found.append(Doubt(f"{kind} {name}", message, len(figures)))
+    return tuple(found)
+
+
+def _of_collateral(schedule: CollateralSchedule) -> Found:
+    for band in schedule.bands:
+        if band.initial < band.haircut:
+            yield f"haircut from {band.from_:g}", band.haircut, band.initial
+    yield from _lower("liability_weight", schedule.liability_weight)
+
+
+def _of_margin(schedule: MarginSchedule) -> Found:
+    for tier in schedule.tiers:
+        if tier.initial_rate < tier.maintenance_rate:
+            yield f"rate from {tier.from_:g}", tier.maintenance_rate, tier.initial_rate
+    if schedule.amount_per_contract is not None:
+        yield from _lower("amount_per_contract", schedule.amount_per_contract)
+    short = schedule.short_option
+    if short is not None:
+        yield from _lower("short_option rate", AmountPair(maintenance=short.maintenance.rate, initial=short.initial.rate))
+        yield from _lower("short_option minimum", AmountPair(maintenance=short.maintenance.minimum, initial=short.initial.minimum))
+
+
+def _of_model(model: Model) -> Found:
+    yield from _lower("spread_rate", model.spread_rate)
+    for name in ("positive_pnl_weight", "positive_pnl_cap", "long_option_credit"):
+        maintenance, initial = _ends(getattr(model, name))
+        if initial > maintenance:
+            yield name, maintenance, initial
+
+
+def _lower(name: str, pair: Pair) -> Found:
+    maintenance, initial = _ends(pair)
+    if initial < maintenance:
+        yield name, maintenance, initial
+
+
+def _ends(pair: Pair) -> tuple[float, float]:
+    """Maintenance and initial figure; no cap is an infinite one."""
+    maintenance, initial = (float("inf") if each is None else each for each in (pair.maintenance, pair.initial))
+    return maintenance, initial

@@ -1,0 +1,18 @@
+"""What data quality says of the margin file and of what scenarios do to its haircuts."""
+
+from __future__ import annotations
+
+from stresstest.margin.haircut_clamps import haircut_clamps
+from stresstest.margin.plausibility import plausibility
+from stresstest.margin.rulebook import Rulebook
+from stresstest.results.quality import Check, from_notices
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Dimensions
+
+
+def margin_checks(rulebook: Rulebook, dimensions: Dimensions, resolved: Resolved) -> list[Check]:
+    """A warning per schedule or model whose initial version is milder than its maintenance version, and the count of clamped haircuts."""
+    return [
+        *(Check("margin file", "warning", "warn", doubt.subject, doubt.message, doubt.figures) for doubt in plausibility(rulebook)),
+        *from_notices(haircut_clamps(dimensions, resolved, rulebook)),
+    ]

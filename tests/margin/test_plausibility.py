@@ -1,0 +1,68 @@
+"""Margin files whose initial calculation is milder than that of maintenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stresstest.margin.plausibility import plausibility
+from stresstest.margin.rulebook import Rulebook
+
+TIER = {"from": 0, "maintenance_rate": 0.02, "initial_rate": 0.04}
+BAND = {"from": 0, "haircut": 0.05}
+LATE = "so that an account can be liquidated before it is called."
+
+
+def doubts(file: dict[str, Any]) -> list[str]:
+    return [doubt.message for doubt in plausibility(Rulebook.model_validate(file))]
+
+
+@pytest.mark.parametrize(
+    ("file", "where", "what"),
+    [
+        (
+            {"margin_schedules": {"m": {"tiers": [TIER, {"from": 100, "maintenance_rate": 0.05, "initial_rate": 0.03}]}}},
+            "margin schedule m",
+            "rate from 100: 0.03 against 0.05",
+        ),
+        (
+            {"margin_schedules": {"m": {"amount_per_contract": {"maintenance": 4, "initial": 3}}}},
+            "margin schedule m",
+            "amount_per_contract: 3 against 4",
+        ),
+        (
+            {
+                "margin_schedules": {
+                    "m": {"short_option": {"maintenance": {"rate": 0.1, "minimum": 0.05}, "initial": {"rate": 0.08, "minimum": 0.04}}}
+                }
+            },
+            "margin schedule m",
+            "short_option rate: 0.08 against 0.1, and 1 more",
+        ),
+        (
+            {"collateral_schedules": {"c": {"bands": [{"from": 0, "haircut": 0.08, "initial_haircut": 0.05}]}}},
+            "collateral schedule c",
+            "haircut from 0: 0.05 against 0.08",
+        ),
+        (
+            {"collateral_schedules": {"c": {"bands": [BAND], "liability_weight": {"maintenance": 1.2, "initial": 1.1}}}},
+            "collateral schedule c",
+            "liability_weight: 1.1 against 1.2",
+        ),
+        ({"models": {"p": {"positive_pnl_weight": {"maintenance": 0.5, "initial": 1.0}}}}, "model p", "positive_pnl_weight: 1 against 0.5"),
+        ({"models": {"p": {"positive_pnl_cap": {"maintenance": 100}}}}, "model p", "positive_pnl_cap: inf against 100"),
+        ({"models": {"p": {"spread_rate": {"maintenance": 0.02, "initial": 0.01}}}}, "model p", "spread_rate: 0.01 against 0.02"),
+    ],
+)
+def test_milder_initial_figures_are_doubted(file: dict[str, Any], where: str, what: str) -> None:
+    assert doubts(file) == [f"{where}: initial is milder than maintenance ({what}), {LATE}"]
+
+
+def test_equal_and_stricter_initial_figures_are_plausible() -> None:
+    file = {
+        "collateral_schedules": {"c": {"bands": [BAND], "liability_weight": 1.1}},
+        "margin_schedules": {"m": {"tiers": [TIER]}, "n": {"amount_per_contract": 5}},
+        "models": {"p": {"positive_pnl_weight": {"maintenance": 1.0, "initial": 0.5}, "positive_pnl_cap": {"initial": 100}}},
+    }
+    assert doubts(file) == []
