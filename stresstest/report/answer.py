@@ -105,6 +105,7 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
         return (
             Figure("Accounts below maintenance", count(short_accounts(base)), "", f"at base, of {accounts}"),
             Figure("Margin shortfall", money(base["margin_shortfall"]), currency, "at base"),
+            Figure("Owners in default", count(base["owners_in_default"]), "", "at base", "fail" if base["owners_in_default"] else ""),
             _checks_figure(summary),
         )
     everywhere = f"in {plural_count(len(headline), 'headline scenario')}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import polars as pl
 
@@ -13,9 +14,10 @@ LIGHTS: tuple[Light, ...] = ("green", "amber", "red")
 """From best to worst."""
 
 RULE = (
-    "Red: a headline scenario puts an owner in default, a red limit is breached, or a data check failed. "
-    "Amber: an account is newly below its maintenance margin in a headline scenario, an amber limit is breached, accounts were excluded, "
-    "or a data check warns. Green: none of these."
+    "Red: a headline scenario puts an owner in default, or a data check failed. "
+    "Amber: an account is newly below its maintenance margin in a headline scenario, accounts were excluded, or a data check warns. "
+    "Green: none of these. Without a headline scenario the base is judged instead, where every account below its maintenance margin counts, "
+    "and the light is at least amber."
 )
 
 
@@ -31,32 +33,48 @@ class Status(Document):
 def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_accounts: int) -> Status:
     """The light of a run by `RULE`, from its scenario summary, its data checks and the number of accounts left out."""
     headline = scenario_summary.filter("headline")
+    if not headline.height:
+        return _status_at_base(scenario_summary.row(0, named=True), quality, excluded_accounts)
     defaulting = headline.filter(pl.col("owners_in_default") > 0)
     breaching = headline.filter(pl.col("accounts_newly_breached") > 0)
-    failed, warned = (quality.filter(pl.col("result") == result).height for result in ("fail", "warn"))
-    red, amber = [], []
+    red: list[str] = []
+    amber: list[str] = []
     if defaulting.height:
         most = defaulting.row(int(defaulting["owners_in_default"].arg_max() or 0), named=True)
         red.append(f"owners default in {_of(defaulting.height, headline.height)}, most ({most['owners_in_default']:,}) in {most['scenario_id']}")
-    if failed:
-        red.append(f"{_plural(failed, 'data check')} failed")
     if breaching.height:
         most = breaching.row(int(breaching["accounts_newly_breached"].arg_max() or 0), named=True)
         amber.append(
             f"accounts fall below their maintenance margin in {_of(breaching.height, headline.height)}, "
             f"most ({most['accounts_newly_breached']:,}) in {most['scenario_id']}"
         )
-    if excluded_accounts:
-        amber.append(f"{_plural(excluded_accounts, 'account')} excluded, so totals are lower bounds")
-    if warned:
-        amber.append(f"{_plural(warned, 'data check')} with a warning")
+    return _status(_sentence(headline.height, defaulting.height, breaching.height), red, amber, quality, excluded_accounts)
+
+
+def _status_at_base(base: Mapping[str, Any], quality: pl.DataFrame, excluded_accounts: int) -> Status:
+    """Where there is nothing but the base: the same rule for it, and never green, since nothing was stressed."""
+    defaults, short = int(base["owners_in_default"]), int(base["accounts_liquidation"]) + int(base["accounts_default"])
+    red = [f"{_are(defaults, 'owner')} in default at base"] if defaults else []
+    amber = [f"{_are(short, 'account')} below {'its' if short == 1 else 'their'} maintenance margin at base"] if short else []
+    found = (red or amber or ["no account is below its maintenance margin there"])[0]
+    sentence = f"No headline scenario was run, so only the base was judged: {found}."
+    return _status(sentence, red, [*amber, "no headline scenario: nothing but the base was judged"], quality, excluded_accounts)
+
+
+def _status(sentence: str, red: list[str], amber: list[str], quality: pl.DataFrame, excluded_accounts: int) -> Status:
+    """The light with what data checks and exclusions add to the reasons of the scenarios."""
+    failed, warned = (quality.filter(pl.col("result") == result).height for result in ("fail", "warn"))
+    red = [*red, *([f"{_plural(failed, 'data check')} failed"] if failed else [])]
+    amber = [
+        *amber,
+        *([f"{_plural(excluded_accounts, 'account')} excluded, so totals are lower bounds"] if excluded_accounts else []),
+        *([f"{_plural(warned, 'data check')} with a warning"] if warned else []),
+    ]
     light: Light = "red" if red else "amber" if amber else "green"
-    return Status(light=light, sentence=_sentence(headline.height, defaulting.height, breaching.height), reasons=(*red, *amber))
+    return Status(light=light, sentence=sentence, reasons=(*red, *amber))
 
 
 def _sentence(headline: int, defaulting: int, breaching: int) -> str:
-    if not headline:
-        return "No headline scenario was run: only the base is judged."
     if defaulting:
         return f"An owner defaults in {_of(defaulting, headline)}."
     if breaching:
@@ -66,6 +84,10 @@ def _sentence(headline: int, defaulting: int, breaching: int) -> str:
 
 def _of(part: int, whole: int) -> str:
     return f"{part:,} of {_plural(whole, 'headline scenario')}"
+
+
+def _are(number: int, noun: str) -> str:
+    return f"{_plural(number, noun)} {'is' if number == 1 else 'are'}"
 
 
 def _plural(number: int, noun: str) -> str:

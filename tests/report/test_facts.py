@@ -156,9 +156,10 @@ def test_a_calm_run_says_nothing_to_report_and_how_much_was_checked(tmp_path: Pa
 
 def test_a_run_without_headline_scenarios_lists_the_others(tmp_path: Path) -> None:
     view = facts(generated_run(tmp_path / "run", accounts=50, headline=False), AUDIT)
-    assert view.light.sentence == "No headline scenario was run: only the base is judged."
+    assert view.light.sentence.startswith("No headline scenario was run, so only the base was judged: ")
+    assert view.light.colour != "green"
     assert view.light.detail == "Nothing to report at base, 50 accounts checked; 27 other scenarios listed below for information."
-    assert [figure.label for figure in view.figures] == ["Accounts below maintenance", "Margin shortfall", "Data quality"]
+    assert [figure.label for figure in view.figures] == ["Accounts below maintenance", "Margin shortfall", "Owners in default", "Data quality"]
     assert len(view.scenarios.rows) == 28
     assert {row.cells[0].text for row in view.scenarios.rows} == {"—"}
 

@@ -95,7 +95,7 @@ def test_runs_without_anything_to_show_still_render(tmp_path: Path) -> None:
     calm = render_html(facts(generated_run(tmp_path / "calm", accounts=30, calm=True, resources=None), AUDIT))
     assert "Nothing to report: no account falls below its maintenance margin in any of 24 headline scenarios; 30 accounts checked." in calm
     none = render_html(facts(generated_run(tmp_path / "none", accounts=30, headline=False, others=0), AUDIT))
-    assert "No headline scenario was run: only the base is judged." in none
+    assert "No headline scenario was run, so only the base was judged: " in none
 
 
 def test_a_folder_of_the_user_takes_the_place_of_shipped_files(venue_facts: ReportFacts, tmp_path: Path) -> None:

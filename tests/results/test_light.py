@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from results.tables_for_tests import quality, scenario_summary
 
@@ -37,15 +38,44 @@ def test_the_light_follows_its_rule(scenarios, checks, excluded, light, reasons)
     assert (status.light, list(status.reasons), status.rule) == (light, reasons, RULE)
 
 
-def test_a_default_at_base_alone_is_not_a_headline_default():
-    base_only = scenario_summary().with_columns(owners_in_default=1)
-    assert status_of(base_only, quality(), 0).light == "green"
+UNJUDGED = "no headline scenario: nothing but the base was judged"
+
+
+@pytest.mark.parametrize(
+    ("base", "checks", "light", "found", "reasons"),
+    [
+        ({}, [], "amber", "no account is below its maintenance margin there", [UNJUDGED]),
+        ({}, ["fail"], "red", "no account is below its maintenance margin there", ["1 data check failed", UNJUDGED]),
+        # In default by an isolated pool: the owner is not.
+        ({"accounts_default": 1}, [], "amber", "1 account is below its maintenance margin at base", [None, UNJUDGED]),
+        ({"accounts_liquidation": 2, "accounts_default": 1}, [], "amber", "3 accounts are below their maintenance margin at base", [None, UNJUDGED]),
+        (
+            {"owners_in_default": 1, "accounts_default": 1},
+            [],
+            "red",
+            "1 owner is in default at base",
+            [None, "1 account is below its maintenance margin at base", UNJUDGED],
+        ),
+    ],
+)
+@pytest.mark.parametrize("scenarios", [[], [CELL]])
+def test_without_headline_scenarios_the_base_is_judged_and_never_green(scenarios, base, checks, light, found, reasons):
+    table = scenario_summary(*scenarios)
+    table = table.with_columns(**{name: pl.when(pl.col("scenario_id") == "base").then(value).otherwise(name) for name, value in base.items()})
+    status = status_of(table, quality(*checks), 0)
+    assert status.light == light
+    assert status.sentence == f"No headline scenario was run, so only the base was judged: {found}."
+    assert list(status.reasons) == [found if reason is None else reason for reason in reasons]
+
+
+def test_with_headline_scenarios_a_default_at_base_is_left_to_them():
+    table = scenario_summary(QUIET).with_columns(owners_in_default=pl.when(pl.col("scenario_id") == "base").then(1).otherwise(0))
+    assert status_of(table, quality(), 0).light == "green"
 
 
 @pytest.mark.parametrize(
     ("scenarios", "sentence"),
     [
-        ([], "No headline scenario was run: only the base is judged."),
         ([QUIET], "No account falls below its maintenance margin in any of 1 headline scenario that was not below it at base."),
         ([QUIET, BREACH], "No owner defaults; accounts fall below their maintenance margin in 1 of 2 headline scenarios."),
         ([DEFAULT, BREACH], "An owner defaults in 1 of 2 headline scenarios."),

@@ -83,7 +83,7 @@ def test_counts_and_checks():
 
 def test_no_headline_scenario_has_no_worst():
     found = summarise("id", FACTS, COUNTS, None, account_summary({"account_id": "a"}), scenario_summary(GRID), quality())
-    assert (found.worst, found.worst_accounts, found.status.light) == (None, (), "green")
+    assert (found.worst, found.worst_accounts, found.status.light) == (None, (), "amber")
 
 
 def test_a_summary_comes_back_from_its_file(tmp_path: Path):
