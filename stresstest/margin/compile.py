@@ -12,23 +12,20 @@ import polars as pl
 from stresstest.margin.kernels.lanes import LANES, Lanes, make_lanes
 from stresstest.margin.kernels.tables import (
     ASSET,
-    DEDUCTION,
     FIXED_VALUE,
     INSTRUMENT,
-    MARGINAL,
     MARGINED_OPTION,
     MARKED,
     MODEL,
     MOVING_VALUE,
     PAID_OPTION,
     QUANTITY,
-    SCHEDULE,
     SPOT,
-    WHOLE,
     Tables,
 )
 from stresstest.margin.nettable import check_nettable
-from stresstest.margin.rulebook import CollateralSchedule, MarginSchedule, Rulebook
+from stresstest.margin.rulebook import CollateralSchedule, Rulebook
+from stresstest.margin.schedule_tables import records, schedule_tables
 from stresstest.margin.short_options import short_option_needs
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
@@ -36,7 +33,6 @@ from stresstest.valuation.unit_values import UnitValues
 
 Floats = npt.NDArray[np.float64]
 Records = npt.NDArray[Any]
-_CONVENTIONS = {"marginal": MARGINAL, "deduction": DEDUCTION, "whole": WHOLE}
 _NO_SCHEDULE = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut": 1.0}]})
 _NO_HAIRCUT = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut": 0.0}]})
 
@@ -89,7 +85,7 @@ def compile_tables(
     codes = {name: code for code, name in enumerate(dimensions.assets["asset"])}
     schedule_names = tuple(rulebook.margin_schedules)
     model_names = tuple(rulebook.models)
-    schedules, pieces = _schedules(rulebook)
+    schedules, pieces = schedule_tables(rulebook)
     instruments = _instruments(dimensions, resolved, units, rulebook, schedule_names, codes, rows, price_row)
     assets, bands, shocked_assets = _assets(dimensions, resolved, rulebook, schedule_names, codes, rows, price_row, ones, zeros)
     holding_row = _holding_rows(dimensions, resolved, rows, price_row)
@@ -168,7 +164,7 @@ def _instruments(
     short_maintenance[short.instruments] = rows.extend(short.maintenance)
     short_initial[short.instruments] = rows.extend(short.initial)
     expiry = frame["expiry"].dt.timestamp("us").fill_null(0).to_numpy().astype(np.int64)
-    return _records(
+    return records(
         INSTRUMENT,
         count,
         kind=kind,
@@ -194,61 +190,6 @@ def _notional_rows(rows: _RowList, units: UnitValues, factors: Floats, value_row
     if not same.all():
         row[~same] = rows.extend(units.notional[~same] / factors[~same])
     return row
-
-
-def _pieces(schedule: MarginSchedule) -> Floats:
-    """[pieces, 5]: start, maintenance slope and constant, initial slope and constant, of the requirement as a function of the notional.
-
-    `marginal`: slope = rate, constant = what makes it continuous. `deduction`: slope = rate, constant = -deduction, zero below deduction / rate.
-    `whole`: slope = rate. For basis contracts the raw tiers (a deduction's zero then depends on the position).
-    """
-    found: list[list[float]] = []
-    constant = [0.0, 0.0]
-    before = [0.0, 0.0]
-    for number, tier in enumerate(schedule.tiers):
-        rates = [tier.maintenance_rate, tier.initial_rate]
-        if schedule.convention == "marginal":
-            constant = [c - (rate - old) * tier.from_ for c, rate, old in zip(constant, rates, before, strict=True)]
-            before = rates
-        elif schedule.convention == "deduction":
-            constant = [-(tier.maintenance_deduction or 0.0), -(tier.initial_deduction or 0.0)]
-        piece = [tier.from_, rates[0], constant[0], rates[1], constant[1]]
-        if schedule.convention != "deduction" or schedule.basis == "contracts":
-            found.append(piece)
-            continue
-        end = schedule.tiers[number + 1].from_ if number + 1 < len(schedule.tiers) else np.inf
-        zeros = [-c / rate if rate > 0 else np.inf for c, rate in zip(constant, rates, strict=True)]
-        for start in sorted({tier.from_, *(zero for zero in zeros if tier.from_ < zero < end)}):
-            live = [start >= zero for zero in zeros]
-            found.append([start, *(value if live[k // 2] else 0.0 for k, value in enumerate(piece[1:]))])
-    return np.array(found).reshape(-1, 5)
-
-
-def _schedules(rulebook: Rulebook) -> tuple[Records, Floats]:
-    pieces = [_pieces(schedule) for schedule in rulebook.margin_schedules.values()]
-    counts = np.array([len(piece) for piece in pieces], dtype=np.int32)
-    values = list(rulebook.margin_schedules.values())
-    amounts = [schedule.amount_per_contract for schedule in values]
-    records = _records(
-        SCHEDULE,
-        len(values),
-        first=np.concatenate([[0], np.cumsum(counts)])[:-1],
-        count=counts,
-        convention=[_CONVENTIONS[schedule.convention] for schedule in values],
-        by_contracts=[schedule.basis == "contracts" for schedule in values],
-        by_amount=[amount is not None for amount in amounts],
-        maintenance_amount=[0.0 if amount is None else amount.maintenance for amount in amounts],
-        initial_amount=[0.0 if amount is None else amount.initial for amount in amounts],
-    )
-    return records, np.concatenate([*pieces, np.zeros((1, 5))])
-
-
-def _records(kind: np.dtype[Any], rows: int, /, **columns: npt.ArrayLike) -> Records:
-    """Records of a type of `kernels.tables` from columns."""
-    records = np.zeros(rows, dtype=kind)
-    for name, values in columns.items():
-        records[name] = values
-    return records
 
 
 def _assets(
@@ -280,7 +221,7 @@ def _assets(
             threshold[code] = rows.one(_factor(resolved, codes, schedule.currency))
     shocked = (resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0) | (resolved.collateral_ratio != 1.0)
     weights = [schedule.liability_weight for schedule in chosen]
-    records = _records(
+    found = records(
         ASSET,
         len(chosen),
         price_row=price_row,
@@ -300,7 +241,7 @@ def _assets(
         liability_maintenance=[weight.maintenance for weight in weights],
         liability_initial=[weight.initial for weight in weights],
     )
-    return records, np.array([[band.from_, band.haircut, band.initial] for band in bands]), shocked
+    return found, np.array([[band.from_, band.haircut, band.initial] for band in bands]), shocked
 
 
 def _holding_rows(dimensions: Dimensions, resolved: Resolved, rows: _RowList, price_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -340,7 +281,7 @@ def _models(
             plain[m, k] = weight(rate)
             tier[m, k] = weight(rate * _factor(resolved, codes, schedule.currency))
     caps = [model.positive_pnl_cap for model in values]
-    records = _records(
+    found = records(
         MODEL,
         len(values),
         net_by_underlying=[model.net_by == "underlying" for model in values],
@@ -362,4 +303,4 @@ def _models(
         maintenance_spread=[model.spread_rate.maintenance for model in values],
         initial_spread=[model.spread_rate.initial for model in values],
     )
-    return records, np.stack([tier, plain]), np.array(list(weights), dtype=np.int32)
+    return found, np.stack([tier, plain]), np.array(list(weights), dtype=np.int32)

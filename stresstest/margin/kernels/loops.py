@@ -10,6 +10,7 @@ import numpy.typing as npt
 from stresstest.margin.kernels.jit import kernel
 
 Floats = npt.NDArray[np.float64]
+Counters = npt.NDArray[np.int64]
 Records = npt.NDArray[Any]
 
 
@@ -58,35 +59,46 @@ def add_values(acc: Floats, target: int, rows: Floats, entries: Records, first: 
 
 @kernel
 def add_needs(acc: Floats, gm: int, gi: int, rows: Floats, entries: Records, first: int, count: int, width: int) -> None:
-    """The same for both requirements at once."""
+    """The same for both requirements at once. Three rows and two targets are what the compiler still finds free of overlap."""
     i = first
     last = first + count
-    while i + 4 <= last:
+    while i + 3 <= last:
         r0 = entries[i]["row"]
         r1 = entries[i + 1]["row"]
         r2 = entries[i + 2]["row"]
-        r3 = entries[i + 3]["row"]
         a0 = entries[i]["maintenance"]
         a1 = entries[i + 1]["maintenance"]
         a2 = entries[i + 2]["maintenance"]
-        a3 = entries[i + 3]["maintenance"]
+        b0 = entries[i]["initial"]
+        b1 = entries[i + 1]["initial"]
+        b2 = entries[i + 2]["initial"]
         for s in range(width):
-            acc[gm, s] = (((acc[gm, s] + a0 * rows[r0, s]) + a1 * rows[r1, s]) + a2 * rows[r2, s]) + a3 * rows[r3, s]
-        a0 = entries[i]["initial"]
-        a1 = entries[i + 1]["initial"]
-        a2 = entries[i + 2]["initial"]
-        a3 = entries[i + 3]["initial"]
-        for s in range(width):
-            acc[gi, s] = (((acc[gi, s] + a0 * rows[r0, s]) + a1 * rows[r1, s]) + a2 * rows[r2, s]) + a3 * rows[r3, s]
-        i += 4
+            acc[gm, s] = ((acc[gm, s] + a0 * rows[r0, s]) + a1 * rows[r1, s]) + a2 * rows[r2, s]
+            acc[gi, s] = ((acc[gi, s] + b0 * rows[r0, s]) + b1 * rows[r1, s]) + b2 * rows[r2, s]
+        i += 3
     while i < last:
         r0 = entries[i]["row"]
         a0 = entries[i]["maintenance"]
-        a1 = entries[i]["initial"]
+        b0 = entries[i]["initial"]
         for s in range(width):
             acc[gm, s] += a0 * rows[r0, s]
-            acc[gi, s] += a1 * rows[r0, s]
+            acc[gi, s] += b0 * rows[r0, s]
         i += 1
+
+
+@kernel
+def add_row_thrice(acc: Floats, to: Counters, by: Floats, rows: Floats, row: int, width: int) -> None:
+    """Add three multiples of one row to three accumulators: the row is read once."""
+    t0 = to[0]
+    t1 = to[1]
+    t2 = to[2]
+    a0 = by[0]
+    a1 = by[1]
+    a2 = by[2]
+    for s in range(width):
+        acc[t0, s] += a0 * rows[row, s]
+        acc[t1, s] += a1 * rows[row, s]
+        acc[t2, s] += a2 * rows[row, s]
 
 
 @kernel

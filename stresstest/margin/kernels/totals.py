@@ -143,6 +143,11 @@ def keep_worst(
 def _rank(top_loss: Floats, top_owner: Codes, loss: Floats, owner: int, used: int) -> None:
     """Insert an owner's losses [lanes] among the largest of each lane; equal losses keep the earlier owner first."""
     depth = top_loss.shape[0]
+    count = 0
+    for s in range(used):
+        count += 1 if loss[s] > top_loss[depth - 1, s] else 0
+    if count == 0:
+        return
     for s in range(used):
         amount = loss[s]
         if amount > top_loss[depth - 1, s]:
@@ -166,6 +171,6 @@ def close_owner(totals: Totals, block: int, owner: int, loss: Floats, default: n
                 default[s] = True
     for basis in range(2):
         _rank(totals.top_loss[block, basis], totals.top_owner[block, basis], loss[basis], owner, used)
+    in_default = totals.owners_in_default
     for s in range(used):
-        if default[s]:
-            totals.owners_in_default[block, s] += 1
+        in_default[block, s] += 1 if default[s] else 0

@@ -26,7 +26,7 @@ from stresstest.margin.kernels.accumulators import (
     WEIGHED_MAINTENANCE,
 )
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.loops import add_needs, add_row, add_steps, add_values, clear
+from stresstest.margin.kernels.loops import add_needs, add_row, add_row_thrice, add_steps, add_values, clear
 from stresstest.margin.kernels.netting import add_net
 from stresstest.margin.kernels.program import (
     BANDS,
@@ -245,6 +245,9 @@ def walk(
                 add_net(acc, gm, gi, rows, nets[n : n + 1], legs, at_leg, schedules, pieces, models, width)
                 at_leg += nets[n]["legs"]
             at_net += count
+        if adds == 3 and source >= 0:
+            add_row_thrice(acc, to, by, rows, source, width)
+            adds = 0
         for k in range(adds):
             if source >= 0:
                 add_row(acc, to[k], rows, source, by[k], width)
