@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from stresstest.errors import Reason, StressTestError
@@ -113,10 +115,51 @@ def test_rows_of_a_scenario_must_agree_about_it(tmp_path: Path) -> None:
 def test_missing_and_mistyped_columns(tmp_path: Path) -> None:
     pl.DataFrame({"scenario_id": [1], "ord": [0.5], "factor": ["spot:X"], "value": ["1"], "extra": [1]}).write_parquet(tmp_path / "set.parquet")
     hint = " A scenario set has scenario_id, ord, factor, shift, value."
+    columns = (
+        " Columns: scenario_id, ord, factor, shift, value, where, term, annualised, mode, name, family, headline, horizon_days, "
+        "decay, source, weight."
+    )
     assert _faults(tmp_path / "set.parquet") == [
+        f"set.extra: unknown column `extra`.{columns}",
         "set.scenario_id: holds Int64, not text", "set.ord: holds Float64, not whole numbers", f"set.shift: the column is missing.{hint}",
         "set.value: holds String, not numbers",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "hint"), [("headlines", "headline"), ("were", "where"), ("anualised", "annualised")])
+def test_an_unknown_column_is_refused_however_good_the_rest(tmp_path: Path, column: str, hint: str) -> None:
+    path = _write(tmp_path, ROWS, **{column: [None, None, None]})
+    assert _faults(path) == [f"set.{column}: unknown column `{column}`. Did you mean `{hint}`?"]
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
+@pytest.mark.parametrize("writer", ["polars", "arrow"])
+def test_no_damaged_byte_does_worse_than_a_refusal(tmp_path: Path, compression: Any, writer: str) -> None:
+    path = _write(tmp_path, ROWS * 40, ord=list(range(120)))
+    frame = pl.read_parquet(path)
+    if writer == "polars":
+        frame.write_parquet(path, compression="uncompressed" if compression == "none" else compression)
+    else:
+        pq.write_table(frame.to_arrow(), path, compression=compression)
+    whole, rng, refused = path.read_bytes(), random.Random(8), 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(damaged))] ^= rng.randrange(1, 256)
+        path.write_bytes(damaged)
+        try:
+            load_scenarios([path])
+        except StressTestError as error:
+            refused += error.reason is Reason.SCENARIO
+    assert refused > 20
+
+
+def test_a_reader_that_panics_is_a_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*_: object, **__: object) -> pl.DataFrame:
+        raise pl.exceptions.PanicException("assertion failed: offset + length <= self.length")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    path = _write(tmp_path, ROWS)
+    assert _faults(path) == ["set: cannot be read: its pages are damaged, and the reader gave up on them. Write the file again."]
 
 
 def test_empty_and_damaged_sets_are_refused(tmp_path: Path) -> None:
