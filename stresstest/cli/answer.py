@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stresstest.cli.output import text_table
+from stresstest.cli.output import printable, text_table
 from stresstest.results.summary import Summary
 
 WORDS = {"green": "GREEN", "amber": "AMBER", "red": "RED"}
@@ -22,12 +22,12 @@ def answer_text(summary: Summary, folder: Path) -> str:
     if summary.worst is not None:
         lines += ["", *_worst_scenario(summary)]
     if summary.worst_accounts:
-        lines += ["", _worst_accounts(summary)]
+        lines += ["", *_worst_accounts(summary)]
     reports = [name for name in REPORTS if (folder / name).is_file()]
     lines += ["", *(f"{name}: {folder / name}" for name in reports)]
     if not reports:
         lines.append(f"results: {folder}")
-    return "\n".join(lines) + "\n"
+    return "".join(printable(line) + "\n" for line in lines)
 
 
 def _moment(text: str) -> str:
@@ -45,9 +45,10 @@ def _worst_scenario(summary: Summary) -> list[str]:
     ]
 
 
-def _worst_accounts(summary: Summary) -> str:
+def _worst_accounts(summary: Summary) -> list[str]:
     rows = [
         (a.account_id, a.status, a.scenario_id, f"{a.margin_balance:,.0f}", f"{a.maintenance_margin:,.0f}", f"{a.margin_shortfall:,.0f}")
         for a in summary.worst_accounts[:SHOWN_ACCOUNTS]
     ]
-    return text_table(("Worst accounts", "status", "in", "margin balance", "maintenance margin", "short"), rows, right=frozenset({3, 4, 5}))
+    header = ("Worst accounts", "status", "in scenario", "margin balance", "maintenance margin", "margin shortfall")
+    return text_table(header, rows, right=frozenset({3, 4, 5})).splitlines()

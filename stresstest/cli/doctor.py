@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from stresstest.cli.options import Debug, Json
-from stresstest.cli.output import print_document
+from stresstest.cli.output import print_document, printable
 from stresstest.errors import ExitCode
 
 
@@ -27,7 +27,7 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
         width = max(len(finding.name) for finding in findings)
         for finding in findings:
             word = "ok" if finding.good else "MISSING" if finding.required else "note"
-            typer.echo(f"{word:8}{finding.name:{width}}  {finding.found}")
+            typer.echo(f"{word:8}{finding.name:{width}}  {printable(finding.found)}")
             if finding.mend:
                 typer.echo(f"{'':8}{'':{width}}  {finding.mend}")
     if not good:

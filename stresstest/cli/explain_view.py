@@ -12,7 +12,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from stresstest.cli.figures import interval, money, money_of, number, percent, plain
+from stresstest.cli.figures import interval, money, money_of, number, percent
+from stresstest.cli.output import printable
 
 Row = dict[str, Any]
 Cell = str | Text
@@ -32,7 +33,7 @@ def explain_view(document: Row) -> RenderableType:
     parts: list[RenderableType] = [_heading(document)]
     for pool in pools:
         if len(pools) > 1:
-            parts += [Text(), Rule(Text.assemble("Margin pool ", (plain(pool["pool_id"]), _STRONG)), align="left", style=_QUIET)]
+            parts += [Text(), Rule(Text.assemble("Margin pool ", (printable(pool["pool_id"]), _STRONG)), align="left", style=_QUIET)]
         parts += _pool(pool)
     if len(pools) > 1:
         parts += [Text(), Rule(Text("The account: the sum of its pools, its status the worst of theirs"), align="left", style=_QUIET)]
@@ -80,7 +81,7 @@ def _step(text: str) -> Text:
 
 
 def _name(text: object) -> Text:
-    return Text(plain(text), style=_STRONG)
+    return Text(printable(text), style=_STRONG)
 
 
 def _section(title: str, body: RenderableType, note: str = "") -> list[RenderableType]:
@@ -110,11 +111,11 @@ def _heading(document: Row) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style=_QUIET, no_wrap=True)
     grid.add_column(overflow="fold")
-    owner = "" if document["owner_id"] == document["account_id"] else f", of {plain(document['owner_id'])}"
+    owner = "" if document["owner_id"] == document["account_id"] else f", of {printable(document['owner_id'])}"
     grid.add_row(Text("account"), Text.assemble(_name(document["account_id"]), owner))
     grid.add_row(Text("scenario"), _name(document["scenario_id"]))
     grid.add_row(Text("status"), _status(document["account"]["status"]))
-    grid.add_row(Text("amounts"), Text(f"in {plain(document['reporting_currency'])}; MM = maintenance, IM = initial"))
+    grid.add_row(Text("amounts"), Text(f"in {printable(document['reporting_currency'])}; MM = maintenance, IM = initial"))
     return grid
 
 
@@ -138,7 +139,7 @@ def _positions(rows: list[Row]) -> Table:
     for row in rows:
         _add(
             table,
-            plain(row["instrument_id"]),
+            printable(row["instrument_id"]),
             number(row["quantity"]),
             number(row["base_price"]),
             number(row["stressed_price"]),
@@ -157,8 +158,8 @@ def _balances(rows: list[Row]) -> Table:
     for row in rows:
         _add(
             table,
-            plain(row["asset"]),
-            plain(row["location"] or ""),
+            printable(row["asset"]),
+            printable(row["location"] or ""),
             number(row["amount"]),
             number(row["base_price"]),
             number(row["stressed_price"]),
@@ -214,7 +215,7 @@ def _tokens(tokens: list[Row]) -> Table:
 
 def _counting(token: Row) -> str:
     weights = [f"{weight:g}" for weight, net in zip(_both(token, "liability_weight"), _both(token, "net"), strict=True) if net < 0]
-    return f"debt x {' / '.join(dict.fromkeys(weights))}" if weights else f"counts, by {plain(token['schedule'])}"
+    return f"debt x {' / '.join(dict.fromkeys(weights))}" if weights else f"counts, by {printable(token['schedule'])}"
 
 
 def _haircut(base: float, stressed: float) -> str:
@@ -252,7 +253,7 @@ Line = tuple[str, list[float] | None, str, list[float | None] | list[float] | No
 
 
 def _tiers(charge: Row) -> Iterator[Line]:
-    currency, schedule = plain(charge["currency"]), plain(charge["schedule"])
+    currency, schedule = printable(charge["currency"]), printable(charge["schedule"])
     if charge["rule"] == "net by underlying":
         yield "long, over expiries", None, number(charge["long"]), None
         yield "short", None, number(charge["short"]), None
@@ -280,7 +281,7 @@ def _short_option(charge: Row) -> Iterator[Line]:
     price, out_of_the_money, units = charge["underlying_price"], charge["out_of_the_money"], charge["units"] * charge["strike_currency_value"]
     rates, minimums = _both(charge, "short_rate"), _both(charge, "short_minimum")
     less = f" - {number(out_of_the_money)} otm" if out_of_the_money else ""
-    yield f"short, {plain(charge['schedule'])}: the larger of", None, number(charge["units"]), None
+    yield f"short, {printable(charge['schedule'])}: the larger of", None, number(charge["units"]), None
     yield f"{number(price)}{less}", rates, "", [(rate * price - out_of_the_money) * units for rate in rates]
     yield f"minimum, on {number(charge['short_base'])}", minimums, "", [rate * charge["short_base"] * units for rate in minimums]
 
@@ -333,5 +334,5 @@ def _account(pools: list[Row], account: Row) -> Table:
     show = money_of([totals[measure] for _, totals in every for measure in measures])
     for name, totals in every:
         amounts = (show(totals[measure]) for measure in measures)
-        _add(table, plain(name), *amounts, _status(totals["status"]), style=_STRONG if totals is account else "")
+        _add(table, printable(name), *amounts, _status(totals["status"]), style=_STRONG if totals is account else "")
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from stresstest.cli.output import printable
 from stresstest.errors import StressTestError
 
 SHOWN = 50
@@ -18,7 +19,7 @@ def error_text(error: StressTestError) -> str:
         lines.append(f"  and {len(error.faults) - SHOWN:,} more")
     if error.hint:
         lines.append(error.hint)
-    return "".join(_printable(line) + "\n" for line in lines)
+    return "".join(printable(line) + "\n" for line in lines)
 
 
 def print_error(error: StressTestError) -> None:
@@ -30,8 +31,3 @@ def error_document(error: StressTestError) -> dict[str, object]:
     """The refusal as data: reason, exit code and every fault."""
     faults = [{name: value for name, value in vars(fault).items() if value not in (None, "", ())} for fault in error.faults]
     return {"reason": error.reason.label, "exit_code": int(error.exit_code), "summary": error.summary, "hint": error.hint, "faults": faults}
-
-
-def _printable(text: str) -> str:
-    # Keys and names come from data: an escape sequence in them must not reach the terminal.
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

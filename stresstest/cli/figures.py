@@ -12,15 +12,6 @@ _WHOLE_FROM = 1_000_000.0
 Formatter = Callable[[float | None], str]
 
 
-def plain(text: object) -> str:
-    """Text from data without control characters, which a terminal would obey.
-
-    >>> plain("BTC\\x1b[31m")
-    'BTC�[31m'
-    """
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
-
-
 def money(amount: float | None, decimals: int = 2) -> str:
     """With thousands separators, never a negative zero; a dash where there is none.
 

@@ -9,14 +9,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from stresstest.cli import demo, doctor, explain, run, scenarios, schema, validate
 from stresstest.cli.faults import error_document, print_error
-from stresstest.cli.output import print_document
-from stresstest.errors import ExitCode, StressTestError
+from stresstest.cli.output import print_document, printable
+from stresstest.errors import ExitCode, Reason, StressTestError
 
 app = typer.Typer(
     name="stresstest",
@@ -55,39 +56,60 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Looked up here and not in the command: an error may come before a command has parsed its flags.
     debug = "--debug" in words or os.environ.get("STRESSTEST_DEBUG", "") not in ("", "0")
     # A terminated run ends as an interrupted one: it leaves its work folder and resumes.
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, _interrupt)
     sys.exit(_exit_code(words, debug))
 
 
-def _terminated(number: int, frame: object) -> NoReturn:
-    del number, frame
+_IMPORTING = "<frozen importlib"
+_AGAIN_AFTER = 0.02
+"""Seconds until an interruption that came during an import is tried again."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupt what runs, but never inside an import: an extension module (DuckDB) that is broken off half-way ends the process with a traceback."""
+    del number
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORTING):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_AFTER)  # the alarm comes here again
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 
 def _exit_code(words: Sequence[str], debug: bool) -> int:
     try:
-        return int(app(list(words), standalone_mode=False) or 0)
+        code = int(app(list(words), standalone_mode=False) or 0)
+        # Typer turns an interrupted command into this code and says nothing.
+        return _refused(_INTERRUPTED, words) if code == ExitCode.INTERRUPTED else code
     except StressTestError as error:
         if debug:
             raise
-        print_error(error)
-        if "--json" in words:
-            print_document("error", error_document(error))
-        return error.exit_code
+        return _refused(error, words)
     except typer.TyperException as error:
         _print_usage(error)
         return ExitCode.CONFIGURATION
     except (KeyboardInterrupt, typer.Abort):
-        print("\ninterrupted: nothing half-written was left; the same command takes up where it stopped", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+        return _refused(_INTERRUPTED, words)
     except SystemExit:
         # Typer's way out when the reader of our output went away (as `head` does): that is no error.
         return ExitCode.DONE
     except Exception as error:
         if debug:
             raise
-        print(f"internal error: {type(error).__name__}: {error}\nThis is a bug in stresstest. Run with --debug for the details.", file=sys.stderr)
+        print(f"internal error: {type(error).__name__}: {printable(error)}", file=sys.stderr)
+        print("This is a bug in stresstest. Run with --debug for the details.", file=sys.stderr)
         return ExitCode.INTERNAL
+
+
+_INTERRUPTED = StressTestError(Reason.INTERRUPTED, "nothing half-written was left; the same command takes up where it stopped")
+
+
+def _refused(error: StressTestError, words: Sequence[str]) -> int:
+    print_error(error)
+    if "--json" in words:
+        print_document("error", error_document(error))
+    return error.exit_code
 
 
 def _print_usage(error: typer.TyperException) -> None:
@@ -96,4 +118,4 @@ def _print_usage(error: typer.TyperException) -> None:
     if not text.startswith("Usage:"):
         path = getattr(getattr(error, "ctx", None), "command_path", "stresstest")
         text = f"usage: {text}\nSee: {path} --help"
-    print(text, file=sys.stderr)
+    print("\n".join(map(printable, text.splitlines())), file=sys.stderr)

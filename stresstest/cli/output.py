@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
+
+_C1 = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON allows in text as they are, and terminals obey."""
+
+
+def printable(text: object) -> str:
+    """Text from data as one line for a terminal: control characters, line ends and marks of direction are spelled out, nothing else is changed.
+
+    >>> printable("BTC\\x1b[31m\\n")
+    'BTC\\\\x1b[31m\\\\n'
+    """
+    return "".join(sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else repr(sign)[1:-1] for sign in str(text))
 
 
 def print_document(kind: str, content: dict[str, Any]) -> None:
     """One versioned JSON document on stdout; a `schema_version` of the content's own wins."""
-    json.dump({"schema_version": 1, "kind": kind, **content}, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False, default=str)
-    sys.stdout.write("\n")
+    text = json.dumps({"schema_version": 1, "kind": kind, **content}, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    sys.stdout.write(_C1.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n")
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
-    """Columns aligned with spaces; those numbered in `right` to the right; the last is not padded."""
+    """Columns aligned with spaces, cells printable; those numbered in `right` to the right; the last is not padded."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:

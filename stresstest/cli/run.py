@@ -33,7 +33,9 @@ def run(
     keep: Annotated[str | None, typer.Option("--keep", help="Account rows to store: all, breaches or worst.")] = None,
     formats: Annotated[str | None, typer.Option("--formats", help="Reports to write: html, pdf, json, with commas between.")] = None,
     on_missing: Annotated[str | None, typer.Option("--on-missing", help="Accounts with missing data: refuse or exclude.")] = None,
-    fail_on: Annotated[FailOn | None, typer.Option("--fail-on", envvar="STRESSTEST_FAIL_ON", help="Exit 5 when the light is at least this.")] = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option("--fail-on", envvar="STRESSTEST_FAIL_ON", help="Exit 5 (before 4) when the light is at least this.")
+    ] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads or worker processes; default: all cores.")] = None,
     max_memory: Annotated[str | None, typer.Option("--max-memory", help="Memory for reading the snapshot, for example 4GB.")] = None,
     executor: Annotated[str | None, typer.Option("--executor", help="threads or processes.")] = None,
@@ -73,7 +75,7 @@ def carry_out(
     _use_threads(settings.threads)
     from stresstest.cli.answer import REPORTS, answer_text
     from stresstest.cli.faults import print_error
-    from stresstest.cli.output import print_document
+    from stresstest.cli.output import print_document, printable
     from stresstest.cli.terminal import Terminal
     from stresstest.results.light import LIGHTS
     from stresstest.runs.pipeline import execute
@@ -84,12 +86,13 @@ def carry_out(
         if as_json:
             print_document("plan", planned.document())
         else:
-            print(planned.text())
+            print("\n".join(map(printable, planned.lines())))
         return
     outcome = execute(planned, Terminal(quiet, verbose), force=force, command=("stresstest", *sys.argv[1:]))
     summary, folder = outcome.summary, outcome.folder
     breached = fail_on is not None and LIGHTS.index(summary.status.light) >= LIGHTS.index(fail_on)
-    code = outcome.lacking.exit_code if outcome.lacking else ExitCode.LIMIT_BREACHED if breached else ExitCode.DONE
+    # A breach is more urgent news than a PDF that could not be made.
+    code = ExitCode.LIMIT_BREACHED if breached else outcome.lacking.exit_code if outcome.lacking else ExitCode.DONE
     if as_json:
         reports = [str(folder / name) for name in REPORTS if (folder / name).is_file()]
         content = {"folder": str(folder), "reports": reports, "exit_code": int(code), "summary": summary.model_dump(mode="json")}

@@ -46,7 +46,7 @@ def list_(files: Files, as_json: Json = False, debug: Debug = False) -> None:
 def show(files: Files, wanted: Wanted, as_json: Json = False, debug: Debug = False) -> None:
     """The shocks of scenarios, in file order: the first match counts."""
     del debug
-    from stresstest.cli.output import print_document
+    from stresstest.cli.output import print_document, printable
     from stresstest.scenarios.files import load_scenarios
 
     found = load_scenarios(files)
@@ -54,7 +54,7 @@ def show(files: Files, wanted: Wanted, as_json: Json = False, debug: Debug = Fal
     if as_json:
         print_document("scenarios", {"scenarios": [_content(each) | {"shocks": _shocks(found, each)} for each in chosen]})
         return
-    print("\n\n".join(_text(found, each) for each in chosen))
+    print("\n\n".join("\n".join(map(printable, _lines(found, each))) for each in chosen))
 
 
 def _content(scenario: Scenario) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _shocks(found: ScenarioSet, scenario: Scenario) -> list[dict[str, Any]]:
     return [shock.model_dump(mode="json", exclude_defaults=True) for shock in found.shocks_of(scenario.id)]
 
 
-def _text(found: ScenarioSet, scenario: Scenario) -> str:
+def _lines(found: ScenarioSet, scenario: Scenario) -> list[str]:
     horizon = f"{scenario.horizon_days:g} day{'' if scenario.horizon_days == 1 else 's'}"
     lines = [f"{scenario.id}: {scenario.name}", f"{scenario.family}, {'headline' if scenario.headline else 'not headline'}, horizon {horizon}"]
     lines += ["time passes: times to expiry shorten by the horizon"] if scenario.decay else []
@@ -74,7 +74,7 @@ def _text(found: ScenarioSet, scenario: Scenario) -> str:
     for shock in _shocks(found, scenario):
         factor = shock.pop("factor")
         lines.append(f"  {factor:24}" + ", ".join(f"{key} {_size(key, value)}" for key, value in shock.items()))
-    return "\n".join(lines)
+    return lines
 
 
 def _size(key: str, value: object) -> str:

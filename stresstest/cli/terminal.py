@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from stresstest.cli.output import printable
 from stresstest.runs.console import Advance
 
 
@@ -21,12 +22,12 @@ class Terminal:
     def note(self, text: str) -> None:
         """Something worth knowing that needs no action."""
         if self.verbose or (self.watched and not self.quiet):
-            print(text, file=sys.stderr)
+            print(printable(text), file=sys.stderr)
 
     def warn(self, text: str) -> None:
         """Something to look at; the run goes on."""
         if not self.quiet:
-            print(f"warning: {text}", file=sys.stderr)
+            print(f"warning: {printable(text)}", file=sys.stderr)
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Advance]:

@@ -27,7 +27,7 @@ def validate(
     """Check run file, snapshot, scenarios and margin file without computing anything."""
     del debug
     from stresstest.cli.faults import error_document, print_error
-    from stresstest.cli.output import print_document
+    from stresstest.cli.output import print_document, printable
     from stresstest.cli.settings import load
     from stresstest.cli.terminal import Terminal
     from stresstest.errors import StressTestError
@@ -44,4 +44,4 @@ def validate(
     if as_json:
         print_document("validation", {"valid": True, **checked.document()})
     elif not quiet:
-        print(checked.text())
+        print("\n".join(map(printable, checked.lines())))

@@ -40,7 +40,7 @@ class Checked:
         """As plain values."""
         return vars(self) | {"findings": self.findings.to_dicts()}
 
-    def text(self) -> str:
+    def lines(self) -> tuple[str, ...]:
         """For a person: what was read, and every warning."""
         rows = ", ".join(f"{name} {count:,}" for name, count in self.tables.items())
         lines = [
@@ -48,8 +48,7 @@ class Checked:
             f"rows read: {rows}",
         ]
         warnings = self.findings.filter(pl.col("result") != "pass")
-        lines += [f"warning: {row['check']}, {row['subject']}: {row['message']}" for row in warnings.iter_rows(named=True)]
-        return "\n".join(lines)
+        return (*lines, *(f"warning: {row['check']}, {row['subject']}: {row['message']}" for row in warnings.iter_rows(named=True)))
 
 
 def validate(settings: RunFile, console: Console | None = None) -> Checked:

@@ -65,24 +65,27 @@ class Plan:
             "resumes": work_path(self.target, self.hash).is_dir(),
         }
 
-    def text(self) -> str:
+    def lines(self) -> list[str]:
         """The plan for a person."""
         content = self.document()
         lines = [f"snapshot    {content['snapshot']}"]
         for each in content["tables"]:
-            rows = "rows unknown" if each["rows"] is None else f"{each['rows']:,} rows"
-            lines.append(f"  {each['table']:12}{rows}, {each['bytes']:,} bytes in {each['files']:,} file{'' if each['files'] == 1 else 's'}")
-        blocks = (
-            "blocks known after reading" if content["blocks"] is None else f"about {content['blocks']:,} block{'' if content['blocks'] == 1 else 's'}"
-        )
+            rows = "rows unknown (its footer cannot be read)" if each["rows"] is None else _count(each["rows"], "row")
+            lines.append(f"  {each['table']:12}{rows}, {_count(each['bytes'], 'byte')} in {_count(each['files'], 'file')}")
+        number = content["blocks"]
+        blocks = "as many blocks as reading the snapshot will show" if number is None else f"about {_count(number, 'block')}"
         lines += [
             f"scenarios   {content['scenarios'] - 1:,} and base, {content['headline_scenarios']:,} of them headline",
             f"models      {', '.join(content['models'])}",
-            f"work        {blocks} of {BLOCK_POOLS:,} margin pools" + ("; takes up an interrupted run" if content["resumes"] else ""),
+            f"work        {blocks}, of {BLOCK_POOLS:,} margin pools each" + ("; takes up an interrupted run" if content["resumes"] else ""),
             f"keeps       {content['keep']} rows of account_scenario",
             f"writes      {content['folder']} ({', '.join(content['formats'])})",
         ]
-        return "\n".join(lines)
+        return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 Loaded = TypeVar("Loaded")

@@ -24,7 +24,7 @@ def stresstest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
     from stresstest.cli.main import main
 
     monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
 
     def call(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
         arguments = [str(word) for word in words]
@@ -41,7 +41,8 @@ def stresstest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
         return subprocess.CompletedProcess(arguments, ended.value.code, told.out, told.err)
 
     yield call
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

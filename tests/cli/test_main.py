@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -75,20 +76,46 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as ended:
         entry.main(["run", "x.yaml"])
     assert ended.value.code == ExitCode.INTERRUPTED
-    assert "Traceback" not in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("interrupted: nothing half-written was left")
+
+
+IMPORTING = """
+import os, signal, sys, types
+sys.path.insert(0, sys.argv.pop(1))
+from stresstest.cli import main
+def command(*words, **options):
+    import slow_module
+    print(slow_module.LOADED, file=sys.stderr)
+    while True:
+        pass
+main.app = command
+main.main(["run", "x.yaml", "--json"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_import_is_finished_before_a_signal_interrupts(tmp_path: Path, number: signal.Signals):
+    signalled = f"import os\nos.kill(os.getpid(), {int(number)})\nimport duckdb, time\ntime.sleep(0.1)\nLOADED = 'loaded whole'\n"
+    (tmp_path / "slow_module.py").write_text(signalled)
+    done = subprocess.run([sys.executable, "-c", IMPORTING, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, json.loads(done.stdout)["reason"]) == (ExitCode.INTERRUPTED, "interrupted")
+    assert done.stderr.splitlines()[0] == "loaded whole"
+    assert done.stderr.splitlines()[1].startswith("interrupted: nothing half-written was left")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_terminated_run_leaves_no_result_and_the_next_one_finishes(run_file: Path, tmp_path: Path, number: signal.Signals, stresstest):
-    command = [sys.executable, "-c", "from stresstest.cli.main import main; main()", "run", str(run_file), "--out", "out"]
+    command = [sys.executable, "-c", "from stresstest.cli.main import main; main()", "run", str(run_file), "--out", "out", "--json"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not any(tmp_path.glob(".out.work-*/book")) and time.monotonic() < deadline:
         time.sleep(0.005)
     os.kill(process.pid, number)
-    _, told = process.communicate(timeout=60)
+    printed, told = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED, told
-    assert "Traceback" not in told
+    assert told == "interrupted: nothing half-written was left; the same command takes up where it stopped\n"
+    content = json.loads(printed)
+    assert (content["kind"], content["reason"], content["exit_code"]) == ("error", "interrupted", ExitCode.INTERRUPTED)
     assert not (tmp_path / "out").exists()
     assert stresstest("run", run_file, "--out", "out").returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -77,7 +77,10 @@ def test_relative_paths_of_flags_start_where_the_user_is(stresstest, run_file: P
 def test_a_dry_run_prints_the_plan_and_writes_nothing(stresstest, run_file: Path, tmp_path: Path):
     done = stresstest("run", run_file, "--out", "out", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "accounts    3 rows" in done.stdout
+    assert "accounts    3 rows, " in done.stdout
+    assert "instruments 1 row, " in done.stdout
+    assert " in 1 file\n" in done.stdout
+    assert "about 1 block, of 4,096 margin pools each" in done.stdout
     assert str(tmp_path / "out") in done.stdout
     plan = json.loads(stresstest("run", run_file, "--out", "out", "--dry-run", "--json").stdout)
     assert (plan["kind"], plan["scenarios"], plan["folder"]) == ("plan", 3, str(tmp_path / "out"))
@@ -130,12 +133,74 @@ def test_a_feature_to_come_is_refused_as_such(stresstest, run_file: Path):
     assert "not in this version" in done.stderr
 
 
-def test_control_characters_of_data_do_not_reach_the_terminal(stresstest, run_file: Path, tmp_path: Path):
+HOSTILE = "a\x1b[2Jb\nc\x9bd"
+SPELLED = "a\\x1b[2Jb\\nc\\x9bd"
+
+
+@pytest.fixture
+def hostile_book(run_file: Path, tmp_path: Path) -> Path:
+    """The plain book with control characters in an account's id, a scenario's name and source, and an unknown asset."""
     import polars as pl
 
     shutil.copytree(run_file.parent, tmp_path / "book")
-    positions = tmp_path / "book" / "snapshot" / "positions.parquet"
-    pl.read_parquet(positions).with_columns(instrument_id=pl.lit("\x1b[31mred")).write_parquet(positions)
-    done = stresstest("run", "book/run.yaml", "--out", "out")
-    assert done.returncode == ExitCode.INPUT_REFUSED
-    assert "\x1b" not in done.stderr
+    for table in ("accounts", "positions", "collateral"):
+        file = tmp_path / "book" / "snapshot" / f"{table}.parquet"
+        pl.read_parquet(file).with_columns(account_id=pl.col("account_id").replace("a000003", HOSTILE)).write_parquet(file)
+    name, shock = json.dumps(HOSTILE), json.dumps(f"spot:{HOSTILE}")
+    shocks = f'[{{factor: "spot:BTC", relative: -0.5}}, {{factor: {shock}, relative: -0.5}}]'
+    scenarios = f"version: 1\nscenarios: [{{id: crash, family: historical, name: {name}, source: {name}, shocks: {shocks}}}]\n"
+    (tmp_path / "book" / "scenarios.yaml").write_text(scenarios)
+    return tmp_path / "book" / "run.yaml"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "book/run.yaml", "--out", "out"],
+        ["run", "book/run.yaml", "--out", HOSTILE, "--dry-run"],
+        ["run", HOSTILE],
+        ["validate", "book/run.yaml"],
+        ["scenarios", "list", "book/scenarios.yaml"],
+        ["scenarios", "show", "book/scenarios.yaml", "--id", "crash"],
+        ["scenarios", "show", "book/scenarios.yaml", "--id", HOSTILE],
+        [HOSTILE],
+    ],
+    ids=str,
+)
+def test_control_characters_of_data_do_not_reach_the_terminal(stresstest, hostile_book: Path, words: list[str]):
+    done = stresstest(*words)
+    told = done.stdout + done.stderr
+    assert SPELLED in told
+    assert not {sign for sign in told if not sign.isprintable()} - {"\n"}
+    assert not any(line.lstrip().startswith("c\\x9bd") for line in told.splitlines()), "a line end of data made a line"
+
+
+def test_json_spells_out_what_a_terminal_would_obey(stresstest, hostile_book: Path):
+    done = stresstest("scenarios", "list", "book/scenarios.yaml", "--json")
+    assert json.loads(done.stdout)["scenarios"][1]["name"] == HOSTILE
+    assert not {sign for sign in done.stdout if not sign.isprintable()} - {"\n"}
+
+
+def test_a_breach_is_more_urgent_than_a_pdf_that_cannot_be_made(stresstest, run_file: Path, monkeypatch: pytest.MonkeyPatch):
+    from stresstest.errors import Reason, StressTestError
+    from stresstest.report import pdf
+
+    def no_pango(*_: object, **__: object) -> None:
+        raise StressTestError(Reason.ENVIRONMENT, "Pango is missing")
+
+    monkeypatch.setattr(pdf, "render_pdf", no_pango)
+    flags = ["--out", "out", "--force", "--formats", "pdf"]
+    assert stresstest("run", run_file, *flags).returncode == ExitCode.ENVIRONMENT
+    both = stresstest("run", run_file, *flags, "--fail-on", "red")
+    assert both.returncode == ExitCode.LIMIT_BREACHED
+    assert "Pango is missing" in both.stderr
+    assert json.loads(stresstest("run", run_file, *flags, "--fail-on", "red", "--json").stdout)["exit_code"] == ExitCode.LIMIT_BREACHED
+
+
+def test_the_answer_names_its_columns(stresstest, run_file: Path):
+    lines = stresstest("run", run_file, "--out", "out").stderr.splitlines()
+    head = next(line for line in lines if line.startswith("Worst accounts"))
+    assert head.split("  ")[0] == "Worst accounts"
+    assert [cell.strip() for cell in head.split("  ") if cell.strip()][1:] == [
+        "status", "in scenario", "margin balance", "maintenance margin", "margin shortfall",
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from stresstest.runs.checking import validate
 def test_a_good_run_is_valid_and_its_rows_are_counted(book: BookSpec):
     checked = validate(load_run(book.run_file))
     assert checked.tables == {name: len(rows) for name, rows in book.tables.items()}
-    assert checked.text().startswith("valid: as of 2026-03-31T16:00:00+00:00")
+    assert checked.lines()[0].startswith("valid: as of 2026-03-31T16:00:00+00:00")
     assert checked.document()["scenarios"] == len(book.scenarios) + 1
 
 

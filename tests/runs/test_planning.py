@@ -16,7 +16,7 @@ def test_a_plan_says_what_would_be_done(book: BookSpec, out: Path):
     assert rows == {name: len(rows) for name, rows in book.tables.items()}
     assert content["scenarios"] == len(book.scenarios) + 1
     assert (content["folder"], content["resumes"], content["blocks"]) == (str(out), False, 1)
-    text = plan(load_run(book.run_file), out).text()
+    text = "\n".join(plan(load_run(book.run_file), out).lines())
     assert f"positions   {rows['positions']:,} rows" in text
     assert not out.exists()
 
