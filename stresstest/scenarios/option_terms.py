@@ -1,4 +1,7 @@
-"""Days to expiry and log moneyness at base, by which shocks select."""
+"""What options are measured by at base: time to expiry, the currency of their strike, forward and moneyness.
+
+Shocks select by them and valuation starts from them, so both take them from here.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import polars as pl
 from stresstest.snapshot.book import Dimensions
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int32]
 
 SECONDS_A_DAY = 86_400.0
 SECONDS_A_YEAR = 31_536_000.0
@@ -20,36 +24,87 @@ def seconds_to_expiry(dimensions: Dimensions) -> Floats:
     return dimensions.instruments.select(seconds.alias("seconds"))["seconds"].fill_null(float("nan")).to_numpy()
 
 
+def years_to_expiry(dimensions: Dimensions) -> Floats:
+    """T in years of 365 days per instrument, not below zero; NaN without expiry."""
+    years: Floats = np.maximum(seconds_to_expiry(dimensions) / SECONDS_A_YEAR, 0.0)
+    return years
+
+
+def strike_currencies(dimensions: Dimensions) -> Codes:
+    """Asset code of the currency of the strike per instrument: of coin options the price currency of their underlying, else the quote currency."""
+    assets, instruments = dimensions.assets, dimensions.instruments
+    code_of = {asset: code for code, asset in enumerate(assets["asset"])}
+    price_currency = np.array([code_of[currency] for currency in assets["price_currency"]], dtype=np.int32)
+    underlying, quote = instruments["underlying_code"].to_numpy(), instruments["quote_code"].to_numpy()
+    return np.where(_coin_options(instruments), price_currency[underlying], quote).astype(np.int32)
+
+
+def base_ratios(dimensions: Dimensions, price: Floats, value: Floats) -> Floats:
+    """R(0) per instrument: the underlying in quote units, of coin options in its own price currency.
+
+    Args:
+        dimensions: the book's dimension tables.
+        price: f64[assets] at base, each in its price currency.
+        value: X of every asset at base.
+    """
+    instruments = dimensions.instruments
+    underlying, quote = instruments["underlying_code"].to_numpy(), instruments["quote_code"].to_numpy()
+    ratios: Floats = np.where(_coin_options(instruments), price[underlying], value[underlying] / value[quote])
+    return ratios
+
+
+def _coin_options(instruments: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    coin: npt.NDArray[np.bool_] = ((instruments["kind"] == "option") & (instruments["payoff"] == "inverse")).to_numpy()
+    return coin
+
+
+def base_forwards(options: pl.DataFrame, futures: pl.DataFrame) -> pl.DataFrame:
+    """Adds `base_forward` and `carry` to the options, in their order.
+
+    The forward comes from, in this order: the option's own `forward`; the mark of a dated future of the same underlying, currency of
+    the strike and expiry (of several, the first by instrument id); R(0) * exp(r * T). The carry is c = ln(F(0)/R(0)) / T, zero where
+    that is not defined: at expiry, where the forward is R(0), and where a price is not positive, where forwards move additively.
+
+    Args:
+        options: `underlying`, `strike_currency`, `expiry`, `forward`, `base_ratio`, `base_rate`, `base_years`.
+        futures: `instrument_id`, `underlying`, `quote`, `expiry`, `mark_price` of every dated future.
+    """
+    key = ["underlying", "strike_currency", "expiry"]
+    listed = (
+        futures.sort("instrument_id")
+        .select("underlying", "expiry", strike_currency="quote", future_mark="mark_price")
+        .unique(key, keep="first", maintain_order=True)
+    )
+    ratio, years, forward = pl.col("base_ratio"), pl.col("base_years"), pl.col("base_forward")
+    grown = ratio * (pl.col("base_rate") * years).exp()
+    quoted = pl.coalesce("forward", "future_mark")
+    carry = pl.when(quoted.is_null()).then(pl.col("base_rate")).otherwise((forward / ratio).log() / years)
+    return (
+        options.join(listed, on=key, how="left", maintain_order="left")
+        .with_columns(base_forward=pl.when(years > 0.0).then(pl.coalesce(quoted, grown)).otherwise(ratio))
+        .with_columns(carry=pl.when((years > 0.0) & (ratio > 0.0) & (forward > 0.0)).then(carry).otherwise(0.0))
+        .drop("future_mark")
+    )
+
+
 def log_moneyness(dimensions: Dimensions, value: Floats) -> Floats:
     """ln(K/F) at base per instrument; NaN where it is no option or strike or forward is not positive.
-
-    F comes from, in this order: the column `forward`; a dated future of the same underlying, currency and expiry (of
-    several, the first by id); R(0) * exp(r * T), R the underlying in the strike's currency.
 
     Args:
         dimensions: the book's dimension tables.
         value: X of every asset at base.
     """
     assets, instruments = dimensions.assets, dimensions.instruments
-    code_of = dict(zip(assets["asset"], range(assets.height), strict=True))
-    underlying, quote = instruments["underlying_code"].to_numpy(), instruments["quote_code"].to_numpy()
-    price_currency = np.array([code_of[currency] for currency in assets["price_currency"]], dtype=np.int32)
-    inverse = (instruments["payoff"] == "inverse").to_numpy()
-    # Strikes of coin options are in the price currency of their underlying, all others in the quote currency.
-    strike_currency = np.where(inverse, price_currency[underlying], quote).astype(np.int32)
-    years = np.maximum(seconds_to_expiry(dimensions), 0.0) / SECONDS_A_YEAR
-    grown = value[underlying] / value[strike_currency] * np.exp(assets["rate"].to_numpy()[strike_currency] * years)
-    rows = instruments.select("instrument_id", "kind", "expiry", "strike", "forward", "mark_price").with_columns(
-        underlying=underlying, currency=quote, strike_currency=strike_currency, grown=grown
+    currency = strike_currencies(dimensions)
+    rows = instruments.with_columns(
+        pl.Series("strike_currency", assets["asset"].gather(currency)),
+        pl.Series("base_ratio", base_ratios(dimensions, assets["price"].to_numpy(), value)),
+        pl.Series("base_rate", assets["rate"].to_numpy()[currency]),
+        pl.Series("base_years", years_to_expiry(dimensions)),
     )
-    key = ["underlying", "strike_currency", "expiry"]
-    futures = (
-        rows.filter((pl.col("kind") == "future") & pl.col("expiry").is_not_null())
-        .sort("instrument_id")
-        .select("underlying", "expiry", strike_currency="currency", future="mark_price")
-        .unique(key, keep="first", maintain_order=True)
-    )
-    forward = pl.coalesce("forward", "future", "grown")
-    defined = (pl.col("kind") == "option") & (pl.col("strike") > 0.0) & (forward > 0.0)
-    moneyness = pl.when(defined).then((pl.col("strike") / forward).log())
-    return rows.join(futures, on=key, how="left", maintain_order="left").select(m=moneyness)["m"].fill_null(float("nan")).to_numpy()
+    option = (instruments["kind"] == "option").to_numpy()
+    strike, forward = pl.col("strike"), pl.col("base_forward")
+    moneyness = pl.when((strike > 0.0) & (forward > 0.0)).then((strike / forward).log())
+    result = np.full(instruments.height, np.nan)
+    result[option] = base_forwards(rows.filter(option), rows.filter(pl.col("kind") == "future")).select(m=moneyness)["m"].fill_null(np.nan).to_numpy()
+    return result

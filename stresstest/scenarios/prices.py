@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.snapshot.book import Dimensions
+from stresstest.snapshot.price_chains import along_chains
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,18 +25,12 @@ def in_reporting_currency(dimensions: Dimensions, spot: Floats) -> Floats:
     assets = dimensions.assets["asset"].to_list()
     code_of = {asset: code for code, asset in enumerate(assets)}
     parent = np.array([code_of[currency] for currency in dimensions.assets["price_currency"]], dtype=np.int64)
-    value = np.ones_like(spot)
-    done = np.zeros(len(assets), dtype=np.bool_)
-    done[code_of[dimensions.reporting_currency]] = True
-    while not done.all():
-        ready = np.flatnonzero(~done & done[parent])
-        if not len(ready):
-            circle = tuple(asset for asset, is_done in zip(assets, done, strict=True) if not is_done)
-            fault = Fault(
-                "price currencies go round in a circle", "One of them must be priced in the reporting currency.",
-                table="assets", column="price_currency", rows=len(circle), keys=circle[:5],
-            )  # fmt: skip
-            raise StressTestError(Reason.INPUT_DATA, "Prices cannot be converted to the reporting currency", [fault])
-        value[ready] = spot[ready] * value[parent[ready]]
-        done[ready] = True
+    value, reached = along_chains(spot, parent, code_of[dimensions.reporting_currency])
+    if not reached.all():
+        circle = tuple(asset for asset, is_reached in zip(assets, reached, strict=True) if not is_reached)
+        fault = Fault(
+            "price currencies go round in a circle", "One of them must be priced in the reporting currency.",
+            table="assets", column="price_currency", rows=len(circle), keys=circle[:5],
+        )  # fmt: skip
+        raise StressTestError(Reason.INPUT_DATA, "Prices cannot be converted to the reporting currency", [fault])
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stresstest.snapshot.book import Floats
+from stresstest.snapshot.price_chains import along_chains
 from stresstest.snapshot.session import Session
 
 
@@ -17,16 +18,7 @@ def asset_values(session: Session) -> Floats:
     price = rows.column("price").to_numpy()
     parent = rows.column("parent").to_numpy()
     root = rows.column("asset").to_pylist().index(session.currency)
-    value = np.full(len(price), np.nan)
-    value[root] = 1.0
-    # One round settles one link of the chains; chains are short, and circles stay NaN.
-    for _ in range(len(price)):
-        open_ones = np.isnan(value) & (parent >= 0)
-        settled = np.where(open_ones, price * value[parent], value)
-        if np.array_equal(settled, value, equal_nan=True):
-            break
-        value = settled
-    return value
+    return along_chains(price, parent, root)[0]
 
 
 def unit_notionals(session: Session) -> Floats:

@@ -46,6 +46,16 @@ def unit_cost(cost_sign: Operand, contract_size: Operand, money: Operand) -> Ope
     return cost_sign * (contract_size * money)
 
 
+def unit_notional(value: Operand) -> Operand:
+    """Unsigned notional of one contract that is neither inverse nor an option, reporting currency: its value cs*|M|*X."""
+    return abs(value)
+
+
+def inverse_unit_notional(contract_size: Operand, quote: Operand) -> Operand:
+    """Notional of one inverse contract, reporting currency: cs*X_quote, a fixed amount of money."""
+    return contract_size * quote
+
+
 def shocked_vol() -> pl.Expr:
     """Stressed vol before its clamp: a * base vol + b."""
     return pl.col("vol_scale") * pl.col("base_vol") + pl.col("vol_shift")

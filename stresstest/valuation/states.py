@@ -13,7 +13,16 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.scenarios.resolved import Resolved
-from stresstest.valuation.marks import additive_mark, inverse_unit_value, linear_mark, option_steps, unit_cost, unit_value
+from stresstest.valuation.marks import (
+    additive_mark,
+    inverse_unit_notional,
+    inverse_unit_value,
+    linear_mark,
+    option_steps,
+    unit_cost,
+    unit_notional,
+    unit_value,
+)
 
 STATE = ("underlying_price", "underlying_value", "quote_value", "money_value", "basis", "rate", "elapsed_years", "vol_scale", "vol_shift")
 """The columns of a state, f64: price of the underlying in its price currency; X of `underlying_code`, `quote_code`, `money_code`; basis of
@@ -101,7 +110,7 @@ def value_others(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(mark=pl.when("additive").then(additive_mark(*inputs)).otherwise(linear_mark(*inputs))).with_columns(
         value_slope=pl.when(inverse).then(inverse_unit_value(size, money, mark)).otherwise(unit_value(size, money, mark)),
         cost_slope=unit_cost(pl.col("cost_sign"), size, money),
-        notional=pl.when(inverse).then(size * pl.col("quote_value")).otherwise(unit_value(size, money, mark).abs()),
+        notional=pl.when(inverse).then(inverse_unit_notional(size, pl.col("quote_value"))).otherwise(unit_notional(unit_value(size, money, mark))),
         forward=pl.lit(0.0),
         vol_clamped=pl.lit(False),
         price_clamped=pl.lit(False),

@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.scenarios.option_terms import base_forwards, base_ratios, strike_currencies, years_to_expiry
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.black import intrinsic, time_value
-from stresstest.valuation.forwards import base_forwards
 from stresstest.valuation.implied import EXPIRED, FOUND, NOISE, imply_vols
 from stresstest.valuation.marks import MAX_VOL, price_scale
-
-SECONDS_A_YEAR = 31_536_000.0
 
 COMMON = (
     "instrument",
@@ -54,16 +51,10 @@ def instrument_terms(dimensions: Dimensions, resolved: Resolved) -> pl.DataFrame
     Options, null elsewhere: `sign` w, `strike`, `normal` bool, `discounting` (1 discounted, 0 margined or inverse), `base_years`,
     `base_rate`, `base_forward`, `carry`, `base_vol` (implied; no root: the given vol, or zero), `offset` (quote units), `outcome` of implying.
 
-    Raises:
-        StressTestError: an option of American exercise (not in this version).
+    An American or quanto option is treated as a European one of linear payoff: the snapshot refuses those that are held, so nothing uses the figures.
     """
-    _refuse_american(dimensions.instruments)
-    assets, instruments = dimensions.assets, dimensions.instruments
+    instruments = dimensions.instruments
     underlying, quote, settle = (instruments[f"{role}_code"].to_numpy() for role in ("underlying", "quote", "settle"))
-    value, price = resolved.value[:, 0], resolved.spot[:, 0]
-    # An inverse option lives in the currency in which its underlying is priced: that of its strike.
-    code_of = {asset: code for code, asset in enumerate(assets["asset"])}
-    price_currency = np.array([code_of[currency] for currency in assets["price_currency"]], dtype=np.int32)[underlying]
     option = (instruments["kind"] == "option").to_numpy()
     inverse = (instruments["payoff"] == "inverse").to_numpy()
     by_settle = ~option & instruments["payoff"].is_in(["inverse", "quanto"]).to_numpy()
@@ -72,41 +63,26 @@ def instrument_terms(dimensions: Dimensions, resolved: Resolved) -> pl.DataFrame
         pl.Series("instrument", np.arange(instruments.height, dtype=np.int32)),
         pl.Series("option", option),
         pl.Series("inverse", inverse),
-        pl.Series("additive", assets["may_be_negative"].to_numpy()[underlying]),
-        pl.Series("rate_code", np.where(option & inverse, price_currency, quote).astype(np.int32)),
+        pl.Series("additive", dimensions.assets["may_be_negative"].to_numpy()[underlying]),
+        pl.Series("rate_code", strike_currencies(dimensions)),
         pl.Series("money_code", np.where(by_settle, settle, quote).astype(np.int32)),
         pl.Series("cost_sign", np.where(up_front, 0.0, np.where(inverse & ~option, 1.0, -1.0))),
-        pl.Series("base_ratio", np.where(option & inverse, price[underlying], value[underlying] / value[quote])),
+        pl.Series("base_ratio", base_ratios(dimensions, resolved.spot[:, 0], resolved.value[:, 0])),
+        pl.Series("base_years", years_to_expiry(dimensions)),
     )
     options = _option_terms(dimensions, resolved, terms)
     return terms.select(COMMON).join(options, on="instrument", how="left", maintain_order="left")
-
-
-def _refuse_american(instruments: pl.DataFrame) -> None:
-    american = instruments.filter((pl.col("kind") == "option") & (pl.col("exercise") == "american"))["instrument_id"]
-    if len(american):
-        fault = Fault(
-            "American exercise is not in this version",
-            "Set exercise to european, or leave these instruments out.",
-            table="instruments",
-            column="exercise",
-            rows=len(american),
-            keys=tuple(american.head(5)),
-        )
-        raise StressTestError(Reason.NOT_IN_THIS_VERSION, "The snapshot holds American options", [fault])
 
 
 def _option_terms(dimensions: Dimensions, resolved: Resolved, terms: pl.DataFrame) -> pl.DataFrame:
     """The columns `OF_OPTIONS`, one row per option."""
     options = terms.filter("option")
     rate_code = options["rate_code"].to_numpy()
-    seconds = (pl.col("expiry").dt.epoch("us") - pl.lit(dimensions.as_of).dt.epoch("us")) / 1e6
     options = options.with_columns(
         dimensions.assets["asset"].gather(rate_code).alias("strike_currency"),
         pl.when(pl.col("option_type") == "call").then(1.0).otherwise(-1.0).alias("sign"),
         (pl.col("vol_type") == "normal").alias("normal"),
         pl.when((pl.col("premium_style") == "margined") | pl.col("inverse")).then(0.0).otherwise(1.0).alias("discounting"),
-        (seconds / SECONDS_A_YEAR).clip(lower_bound=0.0).alias("base_years"),
         pl.Series("base_rate", resolved.rate[rate_code, 0], dtype=pl.Float64),
     )
     forwards = base_forwards(options, terms.filter(pl.col("kind") == "future"))

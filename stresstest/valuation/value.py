@@ -12,7 +12,7 @@ from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.checks import refuse_currencies, refuse_values
 from stresstest.valuation.implied import EXPIRED, FOUND
-from stresstest.valuation.marks import additive_mark, inverse_unit_value, linear_mark, unit_cost, unit_value
+from stresstest.valuation.marks import additive_mark, inverse_unit_notional, inverse_unit_value, linear_mark, unit_cost, unit_notional, unit_value
 from stresstest.valuation.states import block, value_options
 from stresstest.valuation.terms import instrument_terms
 from stresstest.valuation.unit_values import UnitValues
@@ -31,8 +31,8 @@ def value_instruments(dimensions: Dimensions, resolved: Resolved) -> UnitValues:
     The base scenario has the marks of the snapshot, bit for bit. The bytes do not depend on the number of threads.
 
     Raises:
-        StressTestError: an option of American exercise (not in this version); a state in which a quote asset or the mark of an
-            inverse contract is worth nothing or less, or a value leaves the range of numbers.
+        StressTestError: a state in which a quote asset or the mark of an inverse contract is worth nothing or less, or a value leaves
+            the range of numbers.
     """
     refuse_currencies(dimensions, resolved)
     terms = instrument_terms(dimensions, resolved)
@@ -85,7 +85,7 @@ def _value_others(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Flo
             tables["mark"][codes] = mark
             tables["value_slope"][codes] = slope
             tables["cost_slope"][codes] = unit_cost(cost_sign, size, money)
-            tables["notional"][codes] = size * quote if inverse else abs(slope)
+            tables["notional"][codes] = inverse_unit_notional(size, quote) if inverse else unit_notional(slope)
 
 
 def _chunks(length: int, size: int) -> Iterator[slice]:

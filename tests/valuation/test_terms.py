@@ -7,7 +7,6 @@ import math
 import pytest
 from valuation.builders import AS_OF, CRYPTO, OPTION, black, book, states
 
-from stresstest.errors import Reason, StressTestError
 from stresstest.valuation.value import value_instruments
 
 
@@ -30,12 +29,14 @@ def test_marks_without_a_root_keep_the_given_vol_and_a_constant_offset(mark: flo
     assert unit.clamped_prices == int(not 10_000.0 <= free <= 60_000.0)
 
 
-def test_american_options_are_refused_by_name() -> None:
-    dimensions = book(CRYPTO, [{**OPTION, "instrument_id": "AM", "exercise": "american", "mark_price": 8_000.0}])
-    with pytest.raises(StressTestError) as refusal:
-        value_instruments(dimensions, states(dimensions))
-    assert refusal.value.reason is Reason.NOT_IN_THIS_VERSION
-    assert refusal.value.faults[0].keys == ("AM",)
+@pytest.mark.parametrize("unsupported", [{"exercise": "american"}, {"payoff": "quanto"}])
+def test_an_option_of_another_version_does_not_touch_the_others(unsupported: dict[str, str]) -> None:
+    """The snapshot refuses them where they are held; here they are only listed."""
+    option = {**OPTION, "instrument_id": "EU", "mark_price": 8_000.0}
+    alone = book(CRYPTO, [option])
+    both = book(CRYPTO, [option, {**option, "instrument_id": "XX", **unsupported}])
+    shock = {"spot": {"BTC": 45_000.0}}
+    assert value_instruments(both, states(both, shock)).mark[0].tolist() == value_instruments(alone, states(alone, shock)).mark[0].tolist()
 
 
 def test_option_that_expires_at_the_snapshot_is_worth_its_mark_and_then_its_intrinsic_value() -> None:
