@@ -80,19 +80,22 @@ def fold_values(
     span: Floats,
     instruments: Records,
     positions: Records,
+    joined: Codes,
     first: int,
     last: int,
     token: int,
     model: int,
     weighted: bool,
-    into_value: bool,
 ) -> float:
-    """Value entries of the positions that join `token` (-1: none; long options apart); weighed P&L is measured position by position."""
+    """Value entries of the positions that join `token` (-1: none; long options apart); weighed P&L is measured position by position.
+
+    `joined` [positions]: the token that each joins.
+    """
     constant = 0.0
     before = at[VALUES]
     for p in range(first, last):
         kind = instruments[positions[p]["instrument"]]["kind"]
-        if joined_token(instruments, positions, p, into_value) != token or (weighted and kind != SPOT and kind != PAID_OPTION):
+        if joined[p] != token or (weighted and kind != SPOT and kind != PAID_OPTION):
             continue
         if kind == PAID_OPTION and positions[p]["quantity"] >= 0.0:
             continue
@@ -102,7 +105,7 @@ def fold_values(
     if weighted:
         for p in range(first, last):
             kind = instruments[positions[p]["instrument"]]["kind"]
-            if joined_token(instruments, positions, p, into_value) != token or kind == SPOT or kind == PAID_OPTION:
+            if joined[p] != token or kind == SPOT or kind == PAID_OPTION:
                 continue
             write_code(codes, at, MEASURE, 0, 0.0, 0.0)
             before = at[VALUES]
@@ -200,16 +203,16 @@ def fold_token(
     bands: Floats,
     holding_row: Codes,
     positions: Records,
+    joined: Codes,
     first: int,
     last: int,
     collateral: Records,
     c_first: int,
     c_last: int,
     token: int,
-    joined: bool,
+    is_joined: bool,
     model: int,
     weighted: bool,
-    into_value: bool,
 ) -> None:
     """One token of a pool: its collateral rows (sorted by asset) and, if any position joins it, their value."""
     price_row = assets[token]["price_row"]
@@ -223,14 +226,14 @@ def fold_token(
             # A holding share applies to positive rows only.
             if collateral[c]["amount"] > 0.0 and holding_row[token, collateral[c]["location"] + 1] != price_row:
                 plain = False
-    if not joined and plain and assets[token]["foldable"]:
+    if not is_joined and plain and assets[token]["foldable"]:
         _fold_bands(codes, tokens, steps, at, span, assets, bands, token, quantity)
         return
     # A price below zero makes a debt of a deposit: the sign of the amount is then not the sign of the balance.
     write_code(codes, at, TOKEN, token, 0.0, 0.0 if plain and span[price_row, 0] >= 0.0 else 1.0)
     constant = 0.0
-    if joined:
-        constant = fold_values(codes, values, at, span, instruments, positions, first, last, token, model, weighted, into_value)
+    if is_joined:
+        constant = fold_values(codes, values, at, span, instruments, positions, joined, first, last, token, model, weighted)
     before = at[TOKENS]
     if plain and rows > 0:
         tokens[before]["row"] = price_row

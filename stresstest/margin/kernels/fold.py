@@ -69,7 +69,10 @@ def _fold_all(
     own = np.empty((MOST_PIECES, 5))
     constants = np.zeros(2)
     pools = len(model_of)
-    found_weights = np.empty(len(positions) + 1, dtype=np.int32)
+    joined = np.empty(len(positions) + 1, dtype=np.int32)
+    weight_of_position = np.empty(len(positions) + 1, dtype=np.int32)
+    distinct_weights = np.empty(len(positions) + 1, dtype=np.int32)
+    distinct_tokens = np.empty(len(positions) + len(collateral) + 1, dtype=np.int32)
     for pool in range(pools):
         for k in range(LISTS):
             starts[pool, k] = at[k]
@@ -80,84 +83,66 @@ def _fold_all(
         model = model_of[pool]
         weighted = models[model]["weighted_pnl"] != 0
         into_value = models[model]["into_value"] != 0
-        constant = fold_values(codes, values, at, span, instruments, positions, first, last, -1, model, weighted, into_value)
+        # What each position joins and weighs, and the distinct ones in order of appearance.
+        found = 0
+        found_tokens = 0
+        for p in range(first, last):
+            token = joined_token(instruments, positions, p, into_value)
+            weight = weight_of(instruments, assets, models, weights, model, positions, p)
+            joined[p] = token
+            weight_of_position[p] = weight
+            known = token < 0
+            for k in range(found_tokens):
+                known = known or distinct_tokens[k] == token
+            if not known:
+                distinct_tokens[found_tokens] = token
+                found_tokens += 1
+            known = weight < 0
+            for k in range(found):
+                known = known or distinct_weights[k] == weight
+            if not known:
+                distinct_weights[found] = weight
+                found += 1
+        # Then the collateral that nothing joins.
+        joined_tokens = found_tokens
+        for c in range(c_first, c_last):
+            token = collateral[c]["asset"]
+            known = c > c_first and collateral[c - 1]["asset"] == token
+            for k in range(joined_tokens):
+                known = known or distinct_tokens[k] == token
+            if not known:
+                distinct_tokens[found_tokens] = token
+                found_tokens += 1
+        constant = fold_values(codes, values, at, span, instruments, positions, joined, first, last, -1, model, weighted)
         if constant != 0.0:
             write_code(codes, at, CONSTANT, 0, constant, 0.0)
         fold_outside(codes, values, at, span, instruments, models, positions, first, last, model)
-        # Tokens that positions join, each once, then the collateral that nothing joins.
-        for p in range(first, last):
-            token = joined_token(instruments, positions, p, into_value)
-            seen = token < 0
-            for q in range(first, p):
-                if seen:
-                    break
-                seen = joined_token(instruments, positions, q, into_value) == token
-            if not seen:
-                fold_token(
-                    codes,
-                    values,
-                    tokens,
-                    steps,
-                    at,
-                    span,
-                    instruments,
-                    assets,
-                    bands,
-                    holding_row,
-                    positions,
-                    first,
-                    last,
-                    collateral,
-                    c_first,
-                    c_last,
-                    token,
-                    True,
-                    model,
-                    weighted,
-                    into_value,
-                )
-        for c in range(c_first, c_last):
-            token = collateral[c]["asset"]
-            seen = c > c_first and collateral[c - 1]["asset"] == token
-            for p in range(first, last):
-                if seen:
-                    break
-                seen = joined_token(instruments, positions, p, into_value) == token
-            if not seen:
-                fold_token(
-                    codes,
-                    values,
-                    tokens,
-                    steps,
-                    at,
-                    span,
-                    instruments,
-                    assets,
-                    bands,
-                    holding_row,
-                    positions,
-                    first,
-                    last,
-                    collateral,
-                    c_first,
-                    c_last,
-                    token,
-                    False,
-                    model,
-                    weighted,
-                    into_value,
-                )
-        found = 0
-        for p in range(first, last):
-            weight = weight_of(instruments, assets, models, weights, model, positions, p)
-            known = weight < 0
-            for g in range(found):
-                known = known or found_weights[g] == weight
-            if not known:
-                found_weights[found] = weight
-                found += 1
+        for k in range(found_tokens):
+            fold_token(
+                codes,
+                values,
+                tokens,
+                steps,
+                at,
+                span,
+                instruments,
+                assets,
+                bands,
+                holding_row,
+                positions,
+                joined,
+                first,
+                last,
+                collateral,
+                c_first,
+                c_last,
+                distinct_tokens[k],
+                k < joined_tokens,
+                model,
+                weighted,
+            )
         for g in range(found):
-            weight = found_weights[g]
+            weight = distinct_weights[g]
             constants[0] = 0.0
             constants[1] = 0.0
             need = at[NEEDS]
@@ -175,11 +160,11 @@ def _fold_all(
                 pieces,
                 assets,
                 models,
-                weights,
                 own,
                 model,
                 multiplier_of[pool],
                 positions,
+                weight_of_position,
                 first,
                 last,
                 weight,

@@ -290,20 +290,20 @@ def fold_group(
     pieces: Floats,
     assets: Records,
     models: Records,
-    weights: Codes,
     own: Floats,
     model: int,
     multiplier: float,
     positions: Records,
+    weight_of_position: Codes,
     first: int,
     last: int,
     weight: int,
     constants: Floats,
 ) -> None:
-    """The requirements of a pool that share a weight."""
+    """The requirements of a pool that share a weight; `weight_of_position` [positions] says which each has."""
     netting = models[model]["net_by_underlying"] != 0
     for p in range(first, last):
-        if weight_of(instruments, assets, models, weights, model, positions, p) != weight:
+        if weight_of_position[p] != weight:
             continue
         position = positions[p]
         instrument = instruments[position["instrument"]]
