@@ -13,7 +13,7 @@ from stresstest.config import RunFile
 from stresstest.errors import StressTestError
 from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import Rulebook
-from stresstest.results.quality import Check, exclusions, from_notices, quality_table
+from stresstest.results.quality import Check, from_notices, quality_table
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import attempt, load_documents, merged
@@ -21,6 +21,7 @@ from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Book
+from stresstest.stress.limits import check_limits
 from stresstest.valuation.value import value_instruments
 
 
@@ -71,7 +72,7 @@ def validate(settings: RunFile, console: Console | None = None) -> Checked:
             raise merged(refusals)
         with console.stage("scenarios on the book"):
             found = _on_the_book(book, scenarios, rulebook)
-        findings = quality_table(book, [*found, *exclusions(book)])
+        findings = quality_table(book, found)
     return Checked(
         book.dimensions.as_of.isoformat(),
         book.dimensions.reporting_currency,
@@ -86,5 +87,5 @@ def validate(settings: RunFile, console: Console | None = None) -> Checked:
 def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook) -> list[Check]:
     check_nettable(book.dimensions, rulebook)
     resolved, notices = resolve(scenarios, book.dimensions, rulebook.margin_names())
-    value_instruments(book.dimensions, resolved)
+    check_limits(book, resolved, value_instruments(book.dimensions, resolved), rulebook)
     return [*from_notices(notices), *margin_checks(rulebook, book.dimensions, resolved)]

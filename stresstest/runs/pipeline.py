@@ -163,12 +163,14 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
     with clock.stage("snapshot"), ThreadPoolExecutor(1) as meanwhile:
         meanwhile.submit(_import_engine)
         book = stage(plan.settings, plan.rulebook, work)
+    from stresstest.stress.limits import check_limits
     from stresstest.valuation.value import value_instruments
 
     with clock.stage("scenarios"):
         resolved, notices = resolve(plan.scenarios, book.dimensions, plan.rulebook.margin_names())
     with clock.stage("valuation"):
         units = value_instruments(book.dimensions, resolved)
+        check_limits(book, resolved, units, plan.rulebook)
     return _Valued(book, resolved, notices, units)
 
 

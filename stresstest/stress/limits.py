@@ -1,70 +1,115 @@
-"""Positions beyond a schedule's `max_notional`: refused at base where the schedule says so, extended and counted in scenarios."""
+"""Positions beyond a schedule's `max_notional`: refused at base where the schedule says so, extended and counted in scenarios.
+
+A position is tested as it is held, also where a model nets it with others: venues limit what is held in a contract. A long option is
+never tested, since nothing is asked of it by its schedule.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.compile import Compiled
+from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
-from stresstest.stress.holders import BlockHoldings
+from stresstest.scenarios.resolved import Resolved
+from stresstest.snapshot.book import Book, Dimensions
+from stresstest.snapshot.stage import load_block
+from stresstest.valuation.unit_values import UnitValues
+
+if TYPE_CHECKING:  # the kernels take long to import, and `validate` does without them
+    from stresstest.margin.compile import Compiled
+    from stresstest.stress.holders import BlockHoldings
 
 KEYS = 5
-"""Offending positions named in a refusal."""
+"""Offending positions named for each schedule in a refusal."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """[schedules]: `most` notional in the schedule's currency (infinite: none), `refuse`: beyond it at base is refused."""
+    """`most` [schedules]: notional in the schedule's currency (infinite: none); `option` [instruments]: whether it is one."""
 
     most: npt.NDArray[np.float64]
-    refuse: npt.NDArray[np.bool_]
+    option: npt.NDArray[np.bool_]
 
 
 class BlockLimits(NamedTuple):
-    """Per schedule: positions extended in some scenario and their base notional; positions refused at base.
-
-    `keys` [few, 3]: account, instrument and schedule of the first refused.
-    """
+    """Per schedule: positions extended in some scenario and their base notional."""
 
     extended: npt.NDArray[np.int64]
     notional: npt.NDArray[np.float64]
-    refused: npt.NDArray[np.int64]
-    keys: npt.NDArray[np.int32]
 
 
-def limits_of(rulebook: Rulebook) -> Limits:
+def limits_of(rulebook: Rulebook, dimensions: Dimensions) -> Limits:
     """The limits of a margin file's schedules, in file order."""
-    schedules = list(rulebook.margin_schedules.values())
-    return Limits(
-        np.array([np.inf if schedule.max_notional is None else schedule.max_notional for schedule in schedules], dtype=np.float64),
-        np.array([schedule.above_max == "refuse" for schedule in schedules], dtype=np.bool_),
-    )
+    schedules = rulebook.margin_schedules.values()
+    most = [np.inf if schedule.max_notional is None else schedule.max_notional for schedule in schedules]
+    return Limits(np.array(most, dtype=np.float64), (dimensions.instruments["kind"] == "option").to_numpy())
 
 
 def block_limits(limits: Limits, compiled: Compiled, block: BlockHoldings) -> BlockLimits:
-    """Which positions of a block go beyond their instrument's schedule, per position (before netting by underlying)."""
+    """Which positions of a block go beyond their instrument's schedule in some scenario, per position (before netting by underlying)."""
     count = len(limits.most)
-    none = BlockLimits(np.zeros(count, np.int64), np.zeros(count), np.zeros(count, np.int64), np.empty((0, 3), np.int32))
     if not np.isfinite(limits.most).any():
-        return none
-    instrument = block.holdings.positions["instrument"]
+        return BlockLimits(np.zeros(count, np.int64), np.zeros(count))
+    positions = block.holdings.positions
+    instrument = positions["instrument"]
     schedule = compiled.tables.instruments["schedule"][instrument]
-    size = np.abs(block.holdings.positions["quantity"])
+    size = np.abs(positions["quantity"])
     row = compiled.tables.instruments["notional_row"][instrument]
-    most = np.where(schedule >= 0, limits.most[schedule] if count else np.inf, np.inf)
-    base = compiled.tables.values[0, :, 0]
-    extended = size * compiled.tables.span[row, 1] > most
-    beyond = (size * base[row] > most) & limits.refuse[schedule]
-    pool = np.repeat(np.arange(len(block.gross)), np.diff(block.holdings.position_first))
-    account = np.repeat(block.accounts.code, np.diff(block.accounts.first_pool))[pool]
-    found = np.flatnonzero(beyond)[:KEYS]
+    tested = (schedule >= 0) & ~(limits.option[instrument] & (positions["quantity"] > 0.0))
+    extended = tested & (size * compiled.tables.span[row, 1] > limits.most[schedule])
+    weights = size[extended] * compiled.tables.values[0, row[extended], 0]
     return BlockLimits(
-        np.bincount(schedule[extended], minlength=count),
-        np.bincount(schedule[extended], weights=size[extended] * base[row[extended]], minlength=count).astype(np.float64),
-        np.bincount(schedule[beyond], minlength=count),
-        np.stack([account[found], instrument[found], schedule[found]], axis=1).astype(np.int32),
+        np.bincount(schedule[extended], minlength=count), np.bincount(schedule[extended], weights=weights, minlength=count).astype(np.float64)
     )
+
+
+def check_limits(book: Book, resolved: Resolved, units: UnitValues, rulebook: Rulebook) -> None:
+    """Refuse positions that are beyond `max_notional` at base, where their schedule says so.
+
+    Raises:
+        StressTestError: input data, with one fault for each such schedule.
+    """
+    schedules = {name: each for name, each in rulebook.margin_schedules.items() if each.above_max == "refuse" and each.max_notional is not None}
+    if not schedules:
+        return
+    instruments, assets = book.dimensions.instruments, book.dimensions.assets["asset"]
+    codes = {asset: code for code, asset in enumerate(assets)}
+    option = (instruments["kind"] == "option").to_numpy()
+    rows = dict.fromkeys(schedules, 0)
+    keys: dict[str, list[str]] = {name: [] for name in schedules}
+    # [instruments]: notional in reporting currency that a position may have; infinite for what the schedule does not govern.
+    most = {}
+    for name, schedule in schedules.items():
+        rate = 1.0 if schedule.currency is None else float(resolved.value[codes[schedule.currency], 0])
+        assert schedule.max_notional is not None
+        most[name] = np.where((instruments["margin_schedule"] == name).fill_null(False).to_numpy(), schedule.max_notional * rate, np.inf)
+    base = units.notional[:, 0]
+    for number in range(book.blocks):
+        block = load_block(book, number)
+        notional = np.where(option[block.instrument] & (block.quantity > 0.0), 0.0, np.abs(block.quantity) * base[block.instrument])
+        for name in schedules:
+            beyond = np.flatnonzero(notional > most[name][block.instrument])
+            rows[name] += len(beyond)
+            for place in beyond[: KEYS - len(keys[name])]:
+                account = book.dimensions.accounts["account_id"][int(block.account[block.position_pool[place]])]
+                keys[name].append(f"{account} {instruments['instrument_id'][int(block.instrument[place])]}")
+    faults = [
+        Fault(
+            f"notional at base is above max_notional of margin schedule {name}, which says above_max: refuse",
+            "Check the position, or raise max_notional, or set above_max: extend.",
+            file=next((file.path for file in book.inputs if file.table == "positions"), None),
+            table="positions",
+            column="quantity",
+            rule="notional within the schedule",
+            rows=rows[name],
+            keys=tuple(keys[name]),
+        )
+        for name in schedules
+        if rows[name]
+    ]
+    if faults:
+        raise StressTestError(Reason.INPUT_DATA, "positions are larger than their margin schedules allow", faults)

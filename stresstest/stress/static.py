@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.executors import Executor
 from stresstest.margin.compile import Compiled, compile_tables
 from stresstest.margin.rulebook import Rulebook
@@ -21,7 +20,7 @@ from stresstest.snapshot.book import Book
 from stresstest.stress.blocks import BlockResult, Sink, Task, holdings_of_block, run_block
 from stresstest.stress.evaluation import dense_rows
 from stresstest.stress.holders import holders_of
-from stresstest.stress.limits import KEYS, limits_of
+from stresstest.stress.limits import limits_of
 from stresstest.stress.merge import Merger
 from stresstest.stress.rows import Keep, account_frame, names_of
 from stresstest.stress.totals import owner_scenario, scenario_summary
@@ -68,13 +67,10 @@ def static_stress(
 
     `folder` keeps the totals of finished blocks: a run of the same plan finds and reuses them. `sink` writes parts of
     the large tables; it is called by the executor's workers. `on_progress(done, all)` is called after every block.
-
-    Raises:
-        StressTestError: input data, where a position is beyond `max_notional` at base and its schedule says `refuse`.
     """
     compiled = compile_tables(book.dimensions, resolved, units, rulebook, headline_flags(scenarios))
     holders = holders_of(book.dimensions, compiled.models)
-    task = Task(book, compiled, holders, limits_of(rulebook), names_of(book.dimensions, resolved.ids), keep, folder, sink)
+    task = Task(book, compiled, holders, limits_of(rulebook, book.dimensions), names_of(book.dimensions, resolved.ids), keep, folder, sink)
     merger = Merger(compiled.lanes.used, compiled.lanes.width, holders.slots)
     results: list[BlockResult] = []
     for number, result in enumerate(executor.map(partial(run_block, task), range(book.blocks))):
@@ -84,7 +80,6 @@ def static_stress(
         results.append(BlockResult(result.totals, result.edges, result.reach, result.limits) if number == 0 else _slim(result, results[0]))
         if on_progress is not None:
             on_progress(number + 1, book.blocks)
-    _refuse(results, book, compiled)
     totals = merger.result()
     excess = np.concatenate([result.reach.excess for result in results])
     worst = np.argsort(excess, kind="stable")[:WORST_ACCOUNTS]
@@ -112,28 +107,6 @@ def _detail(task: Task, accounts: npt.NDArray[np.int64], starts: npt.NDArray[np.
         block = holdings_of_block(task, number).select(codes[home == number] - starts[number])
         frames += [account_frame(task.names, rows, base) for rows, base in dense_rows(task.compiled, task.holders, block)]
     return pl.concat(frames)
-
-
-def _refuse(results: list[BlockResult], book: Book, compiled: Compiled) -> None:
-    refused = np.sum([result.limits.refused for result in results], axis=0)
-    faults = []
-    for schedule in np.flatnonzero(refused):
-        keys = np.concatenate([result.limits.keys for result in results])
-        accounts, instruments = book.dimensions.accounts["account_id"], book.dimensions.instruments["instrument_id"]
-        named = [f"{accounts[int(a)]} {instruments[int(i)]}" for a, i, s in keys if s == schedule][:KEYS]
-        faults.append(
-            Fault(
-                f"notional at base is above max_notional of margin schedule {compiled.schedules[schedule]}, which says above_max: refuse",
-                "Check the position, or raise max_notional, or set above_max: extend.",
-                table="positions",
-                column="quantity",
-                rule="notional within the schedule",
-                rows=int(refused[schedule]),
-                keys=tuple(named),
-            )
-        )
-    if faults:
-        raise StressTestError(Reason.INPUT_DATA, "positions are larger than their margin schedules allow", faults)
 
 
 def _extended(results: list[BlockResult], compiled: Compiled) -> pl.DataFrame:

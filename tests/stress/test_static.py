@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +12,13 @@ from generated.books import write_book
 from polars.testing import assert_frame_equal
 from stress.small_book import cash, coin, lot, perpetual, rows, run, scenario, write_run
 
+from stresstest.config import load_run
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.results.store import read_table
+from stresstest.runs.checking import validate
+from stresstest.runs.console import Advance, Silent
+from stresstest.runs.pipeline import execute
+from stresstest.runs.planning import plan
 from stresstest.tables import MEASURES
 
 FIGURES = [column.name for column in MEASURES]
@@ -190,17 +197,62 @@ def limited(above_max: str, **terms: object) -> dict[str, dict[str, object]]:
 CAPPED = {**BTC, "instruments": [perpetual("P", "BTC", margin_schedule="capped")]}
 
 
-def test_beyond_max_notional_at_base_is_refused_and_named(tmp_path: Path) -> None:
+class BeforeTheStress(Silent):
+    """Notes the stages of a run."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        self.stages.append(name)
+        return super().stage(name, total)
+
+
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_beyond_max_notional_at_base_is_refused_and_named_before_the_stress(tmp_path: Path, command: str) -> None:
     tables = {**CAPPED, "positions": [lot("a", "P", 9.0), lot("b", "P", -9.5), *(lot(f"c{n}", "P", 10.0) for n in range(7))]}
+    settings, console = load_run(write_run(tmp_path, tables, HALF, limited("refuse"))), BeforeTheStress()
     with pytest.raises(StressTestError) as caught:
-        run(write_run(tmp_path, tables, HALF, limited("refuse")), tmp_path / "out")
+        validate(settings, console) if command == "validate" else execute(plan(settings, tmp_path / "out"), console)
+    assert "stress" not in console.stages
     assert caught.value.exit_code == ExitCode.INPUT_REFUSED
     (fault,) = caught.value.faults
+    assert fault.file is not None
+    assert fault.file.endswith("positions.parquet")
     assert (fault.table, fault.column, fault.rows) == ("positions", "quantity", 8)
     assert fault.keys == ("b P", "c0 P", "c1 P", "c2 P", "c3 P")
     assert "capped" in fault.what
     assert not (tmp_path / "out").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["margin.yaml", "run.yaml", "scenarios.yaml", "snapshot"]
+
+
+def test_every_schedule_has_its_own_limit_currency_and_keys(tmp_path: Path) -> None:
+    # At 100 dollars a contract and 2 dollars a euro: 4.5 contracts are 225 euros, above 200; 9.5 are 950 dollars, above 900.
+    terms = {"tiers": [{"from": 0, "maintenance_rate": 0.05, "initial_rate": 0.1}], "max_notional": 200, "above_max": "refuse", "currency": "EUR"}
+    margin = {"margin_schedules": {**limited("refuse")["margin_schedules"], "euro": terms}}
+    tables = {
+        "assets": [*BTC["assets"], coin("EUR", price=2.0, asset_class="cash")],
+        "instruments": [perpetual("P", "BTC", margin_schedule="capped"), perpetual("E", "BTC", margin_schedule="euro")],
+        "positions": [lot("a", "P", 9.0), lot("a", "E", 4.0), lot("b", "P", 9.5), *(lot(f"c{n}", "E", -4.5) for n in range(7))],
+    }
+    with pytest.raises(StressTestError) as caught:
+        run(write_run(tmp_path, tables, HALF, margin), tmp_path / "out")
+    assert [(fault.rows, fault.keys) for fault in caught.value.faults] == [(1, ("b P",)), (7, tuple(f"c{n} E" for n in range(5)))]
+
+
+def test_a_long_option_is_not_measured_by_its_schedule(tmp_path: Path) -> None:
+    call = {
+        "instrument_id": "C", "kind": "option", "underlying": "BTC", "quote": "USD", "mark_price": 20.0, "margin_schedule": "capped",
+        "expiry": datetime(2027, 11, 20, tzinfo=UTC), "strike": 100.0, "option_type": "call",
+    }  # fmt: skip
+    tables = {**BTC, "instruments": [call], "positions": [lot("a", "C", 20.0, entry_price=None), lot("b", "C", -8.0, entry_price=None)]}
+    run_file = write_run(tmp_path, tables, [*HALF, scenario("double", {"BTC": 1.0})], limited("refuse"))
+    quality = read_table(run(run_file, tmp_path / "out").folder, "data_quality")
+    (found,) = quality.filter(pl.col("check").str.contains("extended")).iter_rows(named=True)
+    assert (found["rows"], found["notional"]) == (1, 800.0), "the short ones alone"
+    tables["positions"] = [lot("b", "C", -10.0, entry_price=None)]
+    with pytest.raises(StressTestError, match="larger than their margin schedules allow"):
+        run(write_run(tmp_path / "short", tables, HALF, limited("refuse")), tmp_path / "out-short")
 
 
 def test_beyond_max_notional_in_a_scenario_is_extended_and_counted(tmp_path: Path) -> None:
