@@ -34,7 +34,7 @@ def explain_view(document: Row) -> RenderableType:
     for pool in pools:
         if len(pools) > 1:
             parts += [Text(), Rule(Text.assemble("Margin pool ", (printable(pool["pool_id"]), _STRONG)), align="left", style=_QUIET)]
-        parts += _pool(pool)
+        parts += _pool(pool, document["reporting_currency"])
     if len(pools) > 1:
         parts += [Text(), Rule(Text("The account: the sum of its pools, its status the worst of theirs"), align="left", style=_QUIET)]
         parts.append(_account(pools, document["account"]))
@@ -119,17 +119,20 @@ def _heading(document: Row) -> RenderableType:
     return grid
 
 
-def _pool(pool: Row) -> Iterator[RenderableType]:
+def _pool(pool: Row, reporting: str) -> Iterator[RenderableType]:
     balances = [{"asset": token["asset"], **balance} for token in pool["tokens"] for balance in token["balances"]]
     if pool["positions"]:
         yield from _section("Positions", _positions(pool["positions"]), "prices in the quote currency, before and after")
+        yield from _section(
+            "Value, position by position", _values(pool["positions"], reporting), "quantity x contract size x (price - entry), stressed"
+        )
     if balances:
         yield from _section("Collateral", _balances(balances), "prices in the asset's price currency, before and after")
     if pool["tokens"]:
         yield from _section("Margin balance, token by token", _tokens(pool["tokens"]), "a band's haircut is on the part inside it")
     if pool["charges"]:
         yield from _section("Requirement, position by position", _charges(pool["charges"]))
-    yield from _section("Totals", _totals(pool["totals"], pool["tokens"]))
+    yield from _section("Totals", _totals(pool["totals"], pool["tokens"], pool["positions"]))
 
 
 def _positions(rows: list[Row]) -> Table:
@@ -149,6 +152,56 @@ def _positions(rows: list[Row]) -> Table:
         )
     _add(table, "sum", "", "", "", "", show(value), _change(change, show(change)), style=_STRONG)
     return table
+
+
+def _values(rows: list[Row], reporting: str) -> Table:
+    """What is to be multiplied and added to have the stressed value of each position again."""
+    table = _table("instrument", "formula", "value", names=2)
+    show = money_of(row["stressed_value"] for row in rows)
+    for row in rows:
+        _add(table, printable(row["instrument_id"]), _formula(row, reporting), show(row["stressed_value"]))
+        if row["stressed_vol"] is not None:
+            _add(table, "", _option_inputs(row), "", style=_QUIET)
+    return table
+
+
+def _formula(row: Row, reporting: str) -> str:
+    """The line of the table in section 3 of the methodology, with the figures of a position; factors of 1 are left out."""
+    quantity, entry, price = row["quantity"], row["mean_entry"], row["stressed_price"]
+
+    def currency(role: str) -> str:
+        return "" if row[role] == reporting else f" x {printable(row[role])} at {_exact(row[f'stressed_{role}_value'])}"
+
+    size = "" if row["contract_size"] == 1.0 else f" x {_exact(row['contract_size'])}"
+    if row["style"] in ("spot", "paid option"):
+        return f"{_exact(quantity)}{size} x {_exact(price)}{currency('quote')}"
+    inverse = row["style"] == "inverse"
+    money = currency("quote" if row["style"] == "linear" else "settle")
+    if entry is None:  # lots that cancel, or that cost nothing together: there is no price they were entered at
+        at_price, cost = f"{_exact(quantity)}{'/' if inverse else ' x '}{_exact(price)}", row["cost"]
+        inside = f"{_exact(cost)} - {at_price}" if inverse else f"{at_price} - {_term(cost)}"
+        text = f"({inside}){size}{money}"
+    else:
+        over = "1/" if inverse else ""
+        first, last = (entry, price) if inverse else (price, entry)
+        text = f"{_exact(quantity)}{size} x ({over}{_exact(first)} - {over}{_term(last)}){money}"
+    return f"{text} + funding {_exact(row['funding'])}{currency('settle')}" if row["funding"] else text
+
+
+def _option_inputs(row: Row) -> str:
+    """Forward and vol, before and after, and how the vol was found where not from the mark."""
+    found = "" if row["treatment"] == "implied" else f" ({row['treatment']})"
+    vols = f"{percent(row['base_vol'])} > {percent(row['stressed_vol'])}"
+    return f"forward {number(row['base_forward'])} > {number(row['stressed_forward'])}, vol {vols}{found}"
+
+
+def _exact(amount: float) -> str:
+    """Ten significant digits: enough to have the cents of a large position again, which the figures of a table do not hold."""
+    return f"{amount + 0.0:,.10g}"
+
+
+def _term(amount: float) -> str:
+    return f"({_exact(amount)})" if amount < 0 else _exact(amount)
 
 
 def _balances(rows: list[Row]) -> Table:
@@ -298,12 +351,24 @@ def _long_option(charge: Row) -> Iterator[Line]:
         )
 
 
-def _totals(totals: Row, tokens: list[Row]) -> RenderableType:
+def _added(positions: list[Row]) -> Iterator[tuple[str, list[float]]]:
+    """What counts without being a token's: paid options, and P&L of models with `pnl_into: value`; each where there is any."""
+    added = [row for row in positions if any(_both(row, "added"))]
+    for name, rows in (
+        ("+ paid options", [row for row in added if row["style"] == "paid option"]),
+        ("+ P&L, added as it is", [row for row in added if row["style"] != "paid option"]),
+    ):
+        if rows:
+            yield name, [_total(rows, f"added_{version}") for version in _VERSIONS]
+
+
+def _totals(totals: Row, tokens: list[Row], positions: list[Row]) -> RenderableType:
     table = _table("", "MM", "IM")
     kept = [_total(tokens, f"margin_value_{version}") for version in _VERSIONS]
     balance, required = (totals["margin_balance"], totals["margin_balance_initial"]), (totals["maintenance_margin"], totals["initial_margin"])
     _add(table, "tokens after haircut", *map(money, kept))
-    _add(table, "+ paid options, and P&L added as it is", *(money(b - k) for b, k in zip(balance, kept, strict=True)))
+    for name, amounts in _added(positions):
+        _add(table, name, *map(money, amounts))
     _add(table, "= margin balance B", *map(money, balance), style=_STRONG)
     _add(table, "requirement R", *map(money, required), style=_STRONG)
     _add(table, "B - R", *(_change(b - r, money(b - r)) for b, r in zip(balance, required, strict=True)))

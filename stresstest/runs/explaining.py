@@ -63,7 +63,7 @@ def explain_run(folder: Path, account: str, scenario: str, snapshot: str | None 
         with console.stage("derivation"):
             resolved, _ = resolve(scenarios, book.dimensions, rulebook.margin_names())
             units = value_instruments(book.dimensions, resolved)
-            explanation = explain(book.dimensions, holdings_of(book, [code]), resolved, units.mark, rulebook, [len(resolved.ids) - 1])
+            explanation = explain(book.dimensions, holdings_of(book, [code]), resolved, units.mark, rulebook, [len(resolved.ids) - 1], units)
     _compare(folder, explanation.accounts.row(0, named=True), console)
     return as_document(explanation)
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from itertools import takewhile
 
+import numpy as np
 import pytest
 from margin.explain_case import PERPETUAL, Case, Row
 from rich.console import Console
 
 from stresstest.cli.explain_view import explain_view
 from stresstest.margin.explain import as_document, explain
+from stresstest.valuation.unit_values import UnitValues
 
 STEPS = [{"from": 0, "maintenance_rate": 0.01, "initial_rate": 0.02}, {"from": 1000, "maintenance_rate": 0.05, "initial_rate": 0.10}]
 MARGIN: Row = {
@@ -174,3 +177,62 @@ def test_large_amounts_are_shown_without_cents() -> None:
     text = shown(Case(ASSETS, INSTRUMENTS, MARGIN).deposit("BTC", 20_000.0).deposit("USD", 0.5), scenario={})
     assert line(text, "sum", "Collateral") == ["sum", "2,000,000", "0"]
     assert line(text, "tokens after haircut")[1] == "1,700,100.50", "the totals keep their cents"
+
+
+INVERSE: Row = {"payoff": "inverse", "settle": "BTC", "contract_size": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("terms", "held", "formula"),
+    [
+        ({"contract_size": 1000.0, "quote": "EUR"}, [(5.0, 12.1)], "5 x 1,000 x (60 - 12.1) x EUR at 1.25"),
+        ({}, [(2.0, 50.0), (1.0, 80.0)], "3 x (60 - 60)"),
+        ({}, [(2.0, -50.0)], "2 x (60 - (-50))"),
+        # lots that cancel leave what was earned between them
+        ({}, [(2.0, 50.0), (-2.0, 70.0)], "(0 x 60 - (-40))"),
+        (INVERSE, [(200.0, 100.0)], "200 x 10 x (1/100 - 1/60) x BTC at 60"),
+        (INVERSE, [(200.0, 100.0), (-200.0, 80.0)], "(-0.5 - 0/60) x 10 x BTC at 60"),
+        ({"payoff": "quanto", "settle": "EUR"}, [(2.0, 50.0)], "2 x (60 - 50) x EUR at 1.25"),
+        ({"kind": "spot"}, [(-2.0, 50.0)], "-2 x 60"),
+        ({"kind": "option", "strike": 90.0, "option_type": "put", "contract_size": 0.1}, [(7.0, 3.0)], "7 x 0.1 x 60"),
+    ],
+)
+def test_a_value_can_be_added_again_from_its_line(terms: Row, held: list[tuple[float, float]], formula: str) -> None:
+    book = Case(ASSETS, {"X": {**PERPETUAL, "margin_schedule": None, **terms}}, MARGIN).hold("X", held[0][0], held[0][1])
+    for quantity, entry in held[1:]:  # one row per position: further lots are netted by sums
+        book.positions[0]["quantity"] += quantity
+        book.positions[0]["cost"] += quantity / entry if terms.get("payoff") == "inverse" else quantity * entry
+    cells = line(shown(book, scenario={"spot": {"BTC": 60.0}, "mark": {"X": 60.0}}), "X", "Value, position")
+    assert cells[1] == formula
+    arithmetic = formula.replace(",", "").replace("EUR at ", "").replace("BTC at ", "").replace(" x ", " * ")
+    assert cells[2] == f"{eval(arithmetic) + 0.0:,.2f}"
+
+
+def test_funding_is_part_of_the_line() -> None:
+    book = Case(ASSETS, {"X": {**PERPETUAL, "quote": "EUR", "margin_schedule": None}}, MARGIN).hold("X", 1.0, 90.0, funding=-3.0)
+    assert line(shown(book, scenario={}), "X", "Value, position")[1:] == ["1 x (100 - 90) x EUR at 1.25 + funding -3 x EUR at 1.25", "8.75"]
+
+
+def test_what_is_added_unhaircut_is_shown_in_its_parts() -> None:
+    margin = {**MARGIN, "models": {"added": {"pnl_into": "value", "long_option_credit": 0.5}}}
+    book = Case(ASSETS, INSTRUMENTS, margin, {"A": {"margin_model": "added"}}).hold("LOTS", 2.0, 90.0).hold("PAID", 4.0)
+    text = shown(book, scenario={})
+    assert line(text, "+ paid options", "Totals") == ["+ paid options", "10.00", "10.00"]
+    assert line(text, "+ P&L", "Totals") == ["+ P&L, added as it is", "20.00", "20.00"]
+    assert "added as it is" not in shown(case(), scenario={})
+
+
+def test_forward_and_vol_of_an_option() -> None:
+    book = Case(ASSETS, {"PAID": {**OPTION, "margin_schedule": None}}, MARGIN).hold("PAID", 1.0)
+    resolved, marks = book.factors({"crash": {}})
+    resolved = replace(resolved, option_codes=np.zeros(1, np.int32), vol_scale=np.array([[1.0, 1.5]]), vol_shift=np.array([[0.0, 0.1]]))
+    table = np.array([[101.0, 61.5]])
+    units = UnitValues(marks, table, table, table, table, np.array([0.6]), ("constant offset",), 0, 0)
+    document = as_document(explain(book.dimensions, book.holdings, resolved, marks, book.rulebook, [1], units))
+    (position,) = document["pools"][0]["positions"]
+    names = ("base_forward", "stressed_forward", "base_vol", "stressed_vol", "treatment")
+    assert tuple(position[name] for name in names) == (101.0, 61.5, 0.6, pytest.approx(1.0), "constant offset")
+    console = Console(width=120, file=StringIO(), color_system=None)
+    console.print(explain_view(document))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "forward 101 > 61.5, vol 60% > 100% (constant offset)" in text

@@ -92,3 +92,23 @@ def test_prices_and_move() -> None:
     position = row(Case(COIN, {"X": PERPETUAL}).hold("X", 1.0).explain(s={"mark": {"X": 70.0}}).positions)
     assert (position["base_price"], position["stressed_price"]) == (100.0, 70.0)
     assert position["price_move"] == pytest.approx(-0.30)
+
+
+def test_everything_that_the_value_is_made_of() -> None:
+    terms = {**PERPETUAL, "quote": "ETH", "mark_price": 10.0, "contract_size": 2.0}
+    found = row(Case(COIN, {"X": terms}).hold("X", 3.0, 9.0, funding=0.5).explain(s={"mark": {"X": 11.0}, "spot": {"ETH": 8.0}}).positions)
+    made_of = {
+        "style": "linear", "quote": "ETH", "settle": "ETH", "contract_size": 2.0, "cost": 27.0, "mean_entry": 9.0, "funding": 0.5,
+        "base_quote_value": 10.0, "stressed_quote_value": 8.0, "base_settle_value": 10.0, "stressed_settle_value": 8.0,
+        "base_vol": None, "stressed_vol": None, "base_forward": None, "stressed_forward": None, "treatment": None,
+    }  # fmt: skip
+    assert {name: found[name] for name in made_of} == made_of
+    assert found["stressed_value"] == 3.0 * 2.0 * (11.0 - 9.0) * 8.0 + 0.5 * 8.0
+
+
+def test_an_inverse_position_has_the_harmonic_mean_of_its_entries() -> None:
+    case = Case(COIN, {"X": {**PERPETUAL, "payoff": "inverse", "settle": "BTC"}}).hold("X", 300.0, 80.0)
+    case.positions[0].update(quantity=300.0, cost=100.0 / 50.0 + 200.0 / 100.0)
+    assert row(case.explain(s={}).positions)["mean_entry"] == 75.0
+    case.positions[0].update(quantity=0.0)
+    assert row(case.explain(s={}).positions)["mean_entry"] is None

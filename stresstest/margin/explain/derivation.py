@@ -13,7 +13,7 @@ from stresstest.margin.explain.naming import Names
 from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.valuation.unit_values import Floats
+from stresstest.valuation.unit_values import Floats, UnitValues
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,10 @@ class Explanation:
     Every frame starts with `account_id, pool_id, scenario_id` (accounts: without pool), and is sorted by account and pool in the order of the
     book, then scenario in file order, then its own key. `*_maintenance` and `*_initial` are the two versions of a figure.
 
-    `positions`: one row per netted position: quantity, prices in the quote currency, values, notional; what joins the balance of token
-    `joins` or is added to the margin balance; `charge` = the row of `charges` (within the pool) that holds its requirement, and its `rule`.
+    `positions`: one row per netted position: everything its value is made of (`style` = the row of the table in section 3 of the
+    methodology; quantity, contract size, `cost` = sum q*e or sum q/e and the `mean_entry` it amounts to, funding, prices in the quote currency,
+    X of quote and settle asset; of options forward, vol and `treatment`, where `units` were given), values, notional; what joins the balance
+    of token `joins` or is added to the margin balance; its requirement by itself, and the `rule` that says what requires it.
     `charges`: one row per thing charged, a position or a net of an underlying: size in the schedule's `currency`, tiers, spread and
     leverage floor, `unscaled` = before margin rate and multiplier, `requirement` = after.
     `tiers`: tier by tier what is inside (`part`, in units of `basis`) and its charge in the schedule's currency.
@@ -46,7 +48,13 @@ class Explanation:
 
 
 def explain(
-    dimensions: Dimensions, holdings: Holdings, resolved: Resolved, marks: Floats, rulebook: Rulebook, scenario_positions: Sequence[int]
+    dimensions: Dimensions,
+    holdings: Holdings,
+    resolved: Resolved,
+    marks: Floats,
+    rulebook: Rulebook,
+    scenario_positions: Sequence[int],
+    units: UnitValues | None = None,
 ) -> Explanation:
     """Derives every figure of the accounts in `holdings`.
 
@@ -59,6 +67,7 @@ def explain(
         marks: f64[instruments, S] in quote units: `UnitValues.mark`.
         rulebook: the margin file.
         scenario_positions: which scenarios, by position in `resolved`; 0 is base.
+        units: the valuation that `marks` are of, for the forwards and vols of options; they are shown and enter no figure.
 
     Raises:
         IndexError: a scenario position that `resolved` does not have.
@@ -72,7 +81,9 @@ def explain(
     assets = states.asset_states(dimensions, resolved, scenarios)
     pools = _pools(dimensions, holdings, terms)
 
-    instruments = states.instrument_states(dimensions, assets, marks, scenarios)
+    instruments = states.instrument_states(dimensions, assets, marks, scenarios).join(
+        states.option_states(dimensions, resolved, units, scenarios), on=["instrument", "scenario"], how="left", maintain_order="left"
+    )
     held = _with_terms(holdings.positions, pools, terms)
     valued = collateral.position_credits(positions.value_positions(held, instruments))
     charges, tiers = _charges(valued, pools, assets, terms, states.margin_rates(resolved, scenarios))

@@ -18,6 +18,10 @@ def _both(*stems: str) -> list[str]:
     return [f"{stem}_{version}" for stem in stems for version in VERSIONS]
 
 
+def _base_and_stressed(*stems: str) -> list[str]:
+    return [f"{state}_{stem}" for stem in stems for state in ("base", "stressed")]
+
+
 @dataclass(frozen=True)
 class Names:
     """The names behind the codes of `pool`, `scenario`, `instrument`, `asset` and `location`, and the scenarios that were asked for."""
@@ -54,16 +58,26 @@ class Names:
                 joins=self._gather("assets", "asset", rows["joins"]),
                 underlying=self._gather("assets", "asset", rows["underlying"]),
                 quote=self._gather("assets", "asset", rows["quote"]),
+                settle=self._gather("assets", "asset", rows["settle"]),
+                **{f"stressed_{name}": name for name in ("quote_value", "settle_value", "forward", "vol")},
             ),
             ["instrument"],
             "instrument_id",
             "kind",
             "underlying",
             "quote",
+            "settle",
+            "style",
             "quantity",
+            "contract_size",
+            "cost",
+            "mean_entry",
+            "funding",
             "base_price",
             "stressed_price",
             "price_move",
+            *_base_and_stressed("quote_value", "settle_value", "forward", "vol"),
+            "treatment",
             "base_value",
             "stressed_value",
             "value_change",

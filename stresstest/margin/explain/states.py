@@ -7,7 +7,8 @@ import polars as pl
 
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.valuation.unit_values import Floats
+from stresstest.valuation.marks import MAX_VOL
+from stresstest.valuation.unit_values import Floats, UnitValues
 
 STYLE = (
     pl.when(pl.col("kind") == "spot")
@@ -101,3 +102,20 @@ def instrument_states(dimensions: Dimensions, assets: pl.DataFrame, mark: Floats
         underlying_in_strike_currency=pl.when(inverse).then(pl.col("underlying_price")).otherwise(pl.col("underlying_value") / pl.col("quote_value")),
         strike_currency_value=pl.when(inverse).then(pl.col("underlying_currency_value")).otherwise(pl.col("quote_value")),
     )
+
+
+def option_states(dimensions: Dimensions, resolved: Resolved, units: UnitValues | None, scenarios: list[int]) -> pl.DataFrame:
+    """Per option and scenario the `forward` and the `vol` it was valued at, and its `treatment`; no rows without `units`.
+
+    The vol is clamp(scale * base vol + shift, 0, 10), of normal vols at zero alone.
+    """
+    if units is None:
+        schema = {"instrument": pl.Int32, "scenario": pl.Int32, "forward": pl.Float64, "vol": pl.Float64, "treatment": pl.String}
+        return pl.DataFrame(schema=schema)
+    codes = resolved.option_codes
+    highest = np.where((dimensions.instruments["vol_type"] == "normal").to_numpy()[codes], np.inf, MAX_VOL)
+    vol = np.clip(resolved.vol_scale * units.base_vol[codes, None] + resolved.vol_shift, 0.0, highest[:, None])
+    frame = long_form(units.forward[codes], scenarios, "option", "forward").with_columns(long_form(vol, scenarios, "option", "vol")["vol"])
+    of_options = pl.DataFrame({"instrument": codes, "treatment": pl.Series([units.treatment[code] for code in codes], dtype=pl.String)})
+    of_options = of_options.with_columns(option=pl.int_range(pl.len(), dtype=pl.Int32))
+    return frame.join(of_options, on="option", how="left", maintain_order="left").drop("option")
