@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+SHOWN_KEYS = 5
+"""Offending keys that a fault names at most."""
+
 
 class ExitCode(IntEnum):
     """Exit codes of the command line: a contract with cron jobs, never renumbered."""
@@ -79,7 +82,8 @@ class Fault:
         if self.rows is not None:
             text += f" ({self.rows:,} row{'' if self.rows == 1 else 's'}"
             text += f": {', '.join(self.keys)}" if self.keys else ""
-            text += ", ..." if len(self.keys) < self.rows and self.keys else ""
+            # Fewer keys than are shown at most are all there are: several rows may have one.
+            text += ", ..." if SHOWN_KEYS <= len(self.keys) < self.rows else ""
             text += ")"
         elif self.keys:
             text += f" ({', '.join(self.keys)})"

@@ -169,18 +169,6 @@ def options(units: UnitValues, gross: Floats) -> list[Check]:
     return checks
 
 
-def exclusions(book: Book) -> list[Check]:
-    """Accounts that `on_missing: exclude` left out; a warning, because totals and Cover-N are then lower bounds."""
-    excluded = book.excluded
-    if excluded.is_empty():
-        return []
-    accounts = excluded["account_id"].n_unique()
-    owners = excluded["owner_id"].n_unique()
-    first = ", ".join(excluded["account_id"].unique().sort().head(5).to_list())
-    message = f"{accounts:,} accounts of {owners:,} owners were left out ({first}{', ...' if accounts > 5 else ''}); Cover-N is a lower bound."
-    return [Check("excluded accounts", "warning", "warn", "accounts", message, accounts, 0.0, float(accounts))]
-
-
 def extended_tiers(extended: pl.DataFrame) -> list[Check]:
     """Positions that a scenario takes beyond a schedule's `max_notional`; its last tier is then extended.
 

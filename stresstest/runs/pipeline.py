@@ -35,7 +35,7 @@ from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
-from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DATA_QUALITY, DETAIL, OWNER_SCENARIO, POOL_SCENARIO, SCENARIO_SUMMARY
+from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DATA_QUALITY, DETAIL, EXCLUDED, OWNER_SCENARIO, POOL_SCENARIO, SCENARIO_SUMMARY
 from stresstest.valuation.unit_values import UnitValues
 
 if TYPE_CHECKING:
@@ -213,6 +213,7 @@ def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressRe
     for table, frame in ((SCENARIO_SUMMARY, stressed.scenario_summary), (OWNER_SCENARIO, stressed.owner_scenario), (DETAIL, stressed.detail)):
         write_table(frame, table, result / f"{table.name}.parquet", ids)
     write_table(_quality(plan, valued, stressed, accounts), DATA_QUALITY, result / "data_quality.parquet")
+    write_table(book.excluded, EXCLUDED, result / "excluded.parquet")
     write_run(result, plan.settings, plan.scenarios, dimensions.as_of, dimensions.reporting_currency)
     asked = specification(plan.settings, plan.scenarios, plan.rulebook, dimensions.as_of, dimensions.reporting_currency)
     stated = identity(asked, book.inputs, stresstest.__version__, result)
@@ -231,7 +232,6 @@ def _quality(plan: Plan, valued: _Valued, stressed: StressResult, accounts: pl.D
         *checks.unshocked(valued.resolved, valued.units, gross, headline),
         *checks.options(valued.units, gross),
         *checks.extended_tiers(stressed.extended),
-        *checks.exclusions(valued.book),
     ]
     return checks.quality_table(valued.book, found)
 
@@ -245,8 +245,8 @@ def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accou
         lots=book.lots,
         instruments=dimensions.instruments.height,
         assets=dimensions.assets.height,
-        excluded_accounts=book.excluded["account_id"].n_unique(),
-        incomplete_owners=int(dimensions.owners["incomplete"].sum()),
+        excluded_accounts=book.excluded.height,
+        incomplete_owners=book.excluded["owner_id"].n_unique(),
     )
     about = RunFacts(
         name=plan.settings.name or plan.scenarios.name,
@@ -258,7 +258,7 @@ def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accou
         stated.result_id,
         about,
         counts,
-        _resources(plan, dimensions.owners),
+        _resources(plan, book.default_fund),
         accounts,
         read_table(result, SCENARIO_SUMMARY.name),
         read_table(result, DATA_QUALITY.name),
@@ -267,12 +267,10 @@ def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accou
     return summary
 
 
-def _resources(plan: Plan, owners: pl.DataFrame) -> Resources | None:
+def _resources(plan: Plan, contributions: float) -> Resources | None:
     """What stands behind a default; None where the run file and the owners table say nothing."""
     stated = plan.settings.resources
-    fund = stated.default_fund
-    if fund is None:
-        fund = float(sum(owners["default_fund_contribution"].to_list()))
+    fund = contributions if stated.default_fund is None else stated.default_fund
     total = stated.insurance_fund + stated.skin_in_the_game + fund
     if total == 0.0 and "resources" not in plan.settings.model_fields_set:
         return None

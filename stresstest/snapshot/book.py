@@ -95,7 +95,8 @@ class Book:
     """A checked and staged snapshot: dimensions, blocks on disk (one Arrow IPC file each), what was read, what was found.
 
     `quality` has the columns of `tables.DATA_QUALITY` (checks of the snapshot itself); `excluded` has `account_id, owner_id, reason`.
-    `lots` and `positions` count rows read and positions after netting.
+    `lots` and `positions` count rows read and positions after netting. `default_fund`: sum of the contributions of all owners of the owners
+    table, also of those without accounts, reporting currency.
     """
 
     dimensions: Dimensions
@@ -106,3 +107,4 @@ class Book:
     excluded: pl.DataFrame
     lots: int
     positions: int
+    default_fund: float = 0.0

@@ -17,7 +17,7 @@ from stresstest.snapshot.exclusion import Excluded, excluded_accounts, pin, reme
 from stresstest.snapshot.files import Files
 from stresstest.snapshot.held import held_findings
 from stresstest.snapshot.holdings import Stream, collateral_stream, collect, create_pools, positions_stream, stream_findings
-from stresstest.snapshot.quality import Note, exclusion_notes
+from stresstest.snapshot.quality import Note, cause_notes, exclusion_note
 from stresstest.snapshot.reference import check_unused, currency_findings, load_accounts, load_reference
 from stresstest.snapshot.session import LeftOut, Session, UnreadableTableError, register_views
 from stresstest.snapshot.sources import refusal
@@ -88,7 +88,7 @@ def check(session: Session, files: Files, scratch: Path) -> Checked:
     mismatches = files.hash_faults()
     if checked is None or mismatches:
         raise refusal(faults + mismatches)
-    return _with_exclusions(session, checked, left_out, faults) if left_out.accounts else checked
+    return _with_exclusions(session, checked, left_out, faults) if faults else checked
 
 
 def _refused(files: Files, faults: list[Fault]) -> StressTestError:
@@ -96,14 +96,18 @@ def _refused(files: Files, faults: list[Fault]) -> StressTestError:
 
 
 def _with_exclusions(session: Session, checked: Checked, left_out: LeftOut, faults: list[Fault]) -> Checked:
-    """The same, with the excluded accounts listed; refused if they are too many."""
+    """The same, with what is left out and why; refused if it is too much."""
+    causes = cause_notes(faults)
+    if not left_out.accounts:  # rows of assets or instruments that nobody holds
+        return replace(checked, notes=tuple(causes))
     of_accounts, of_notional, untold = shares(session, left_out, len(checked.layout.cross_pool))
-    over = too_much(session, of_accounts, of_notional, len(left_out.accounts))
+    over = too_much(session, of_accounts, of_notional, untold, len(left_out.accounts))
     if over:
         raise refusal(over + list(dict.fromkeys(faults)))
     excluded = tuple(excluded_accounts(session, left_out))
-    notes = exclusion_notes(len(excluded), of_accounts, of_notional, untold, session.request.max_excluded_accounts, faults)
-    return replace(checked, excluded=excluded, notes=tuple(notes))
+    owners = len({each.owner_id for each in excluded})
+    note = exclusion_note(len(excluded), owners, of_accounts, of_notional, untold, session.request.max_excluded_accounts)
+    return replace(checked, excluded=excluded, notes=(note, *causes))
 
 
 def _read_holdings(session: Session, files: Files, scratch: Path, complete: bool) -> tuple[Checked | None, list[Finding]]:

@@ -7,12 +7,10 @@ from typing import Literal
 
 import duckdb
 
-from stresstest.errors import Fault
+from stresstest.errors import SHOWN_KEYS, Fault
 from stresstest.snapshot.sources import literal
 from stresstest.snapshot.typing_sql import inexact_name, large_integers
 from stresstest.tables import Table
-
-SHOWN_KEYS = 5
 
 KEYS: dict[str, tuple[str, ...]] = {
     "accounts": ("account_id",), "owners": ("owner_id",), "positions": ("account_id", "instrument_id"), "collateral": ("account_id", "asset"),
@@ -56,7 +54,7 @@ def table_checks(table: Table, types: dict[str, str]) -> list[Check]:
         if name not in types:
             continue
         if not column.nullable:
-            checks.append(Check(name, "not null", "null where a value is needed", f"Give {column.doc}.", f"({name} IS NULL)"))
+            checks.append(Check(name, "not null", "null where a value is needed", f"Give a value: {column.doc}.", f"({name} IS NULL)"))
         if column.type == "float":
             checks.append(Check(name, "finite", "not a finite number", "Leave unknown values null.", f"coalesce(NOT isfinite({name}), false)"))
         if column.choices:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from stresstest.errors import Fault
 from stresstest.snapshot.checks import Finding
-from stresstest.snapshot.notional import unit_notionals
+from stresstest.snapshot.notional import notionals_per_price, unit_notionals
+from stresstest.snapshot.quality import counted
 from stresstest.snapshot.session import LeftOut, Session, list_table, register_views
 from stresstest.snapshot.typing_sql import typed_select
 
@@ -54,10 +56,19 @@ def pin(session: Session, findings: list[Finding], left_out: LeftOut) -> tuple[L
 
 
 def remember_units(session: Session) -> None:
-    """Keep the unit notionals of all instruments, before any is dropped, for `shares`."""
-    units = pa.table({"code": pa.array(range(session.count("SELECT count(*) FROM instruments")), pa.int32()), "unit": unit_notionals(session)})
+    """Keep what is known of the notionals of all instruments, before any is dropped, for `shares`; null where it cannot be told."""
+    columns = {"unit": unit_notionals(session), "per_price": notionals_per_price(session)}
+    codes = pa.array(range(session.count("SELECT count(*) FROM instruments")), pa.int32())
+    units = pa.table({"code": codes} | {name: pa.array(values, from_pandas=True) for name, values in columns.items()})
     session.connection.register("units_by_code", units)
-    session.connection.execute("CREATE TEMP TABLE units AS SELECT i.instrument_id, u.unit FROM instruments i JOIN units_by_code u USING (code)")
+    # Of two rows for one key nobody knows which is right.
+    twice = "SELECT {0} FROM {1} GROUP BY {0} HAVING count(*) > 1"
+    doubtful = " OR ".join([
+        f"i.instrument_id IN ({twice.format('instrument_id', 'instruments_in')})",
+        *(f"coalesce(i.{role} IN ({twice.format('asset', 'assets_in')}), false)" for role in ("underlying", "quote", "settle")),
+    ])  # fmt: skip
+    known = ", ".join(f"CASE WHEN NOT ({doubtful}) THEN u.{name} END AS {name}" for name in columns)
+    session.connection.execute(f"CREATE TEMP TABLE units AS SELECT i.instrument_id, {known} FROM instruments i JOIN units_by_code u USING (code)")
     session.connection.unregister("units_by_code")
 
 
@@ -79,25 +90,35 @@ def excluded_accounts(session: Session, left_out: LeftOut) -> list[Excluded]:
 def shares(session: Session, left_out: LeftOut, remaining: int) -> tuple[float, float, int]:
     """Shares of accounts and of gross notional that are left out, and the excluded lots whose notional cannot be told.
 
+    Where the notional of a contract cannot be told, a lot counts with its entry price: |quantity * entry| in the currency of its instrument, of an
+    unknown instrument in reporting currency. That is no measure of an option.
+
     Args:
         remaining: number of accounts that stay.
     """
     list_table(session, "out_list", left_out.accounts)
-    notional = "CASE WHEN isfinite(p.quantity) THEN abs(p.quantity) * u.unit END"
+    by_mark = "abs(p.quantity) * u.unit"
+    by_entry = "abs(p.quantity * p.entry_price) * CASE WHEN u.instrument_id IS NULL THEN 1.0 ELSE u.per_price END"
+    notional = (
+        "CASE WHEN p.quantity = 0 THEN 0.0 "
+        f"WHEN coalesce(isfinite({by_mark}), false) THEN {by_mark} WHEN coalesce(isfinite({by_entry}), false) THEN {by_entry} END"
+    )
     everything = typed_select(session.sources["positions"], session.types["positions"])
     with session.reading("positions"):
         out, total, untold = session.connection.sql(
-            f"SELECT coalesce(sum({notional}) FILTER (is_out), 0), coalesce(sum({notional}), 0), count_if(is_out AND coalesce({notional}, 0) = 0) "
+            f"SELECT coalesce(sum({notional}) FILTER (is_out), 0), coalesce(sum({notional}), 0), count_if(is_out AND {notional} IS NULL) "
             "FROM (SELECT *, coalesce(account_id IN (SELECT item FROM out_list), false) AS is_out "
             f"FROM ({everything})) p LEFT JOIN units u USING (instrument_id)"
         ).fetchall()[0]
     # Rounded: DuckDB's float sums differ in their last bits from run to run.
     of_notional = round(float(out) / float(total), 9) if total else 0.0
+    if not math.isfinite(of_notional):  # sums beyond a double: the excluded lots alone can reach that far
+        of_notional = 1.0
     return len(left_out.accounts) / (len(left_out.accounts) + remaining), of_notional, int(untold)
 
 
-def too_much(session: Session, of_accounts: float, of_notional: float, accounts: int) -> list[Fault]:
-    """The fault of having to leave out more than allowed, with the shares."""
+def too_much(session: Session, of_accounts: float, of_notional: float, untold: int, accounts: int) -> list[Fault]:
+    """The faults of having to leave out more than allowed, or more than anybody can tell while there is a limit."""
     request = session.request
     faults = []
     for share, limit, what in (
@@ -108,4 +129,12 @@ def too_much(session: Session, of_accounts: float, of_notional: float, accounts:
                 f"{accounts:,} accounts would be excluded: {share:.4%} of {what.replace('_', ' ')}, allowed are {limit:.4%}",
                 f"Mend the faults listed, or raise max_excluded.{what}.", path=f"max_excluded.{what}", rule="largest excluded share",
             ))  # fmt: skip
+    limit = request.max_excluded_notional
+    if untold and of_notional <= limit < 1.0:
+        faults.append(Fault(
+            f"{accounts:,} accounts would be excluded, and the notional of {counted(untold, 'lot')} of theirs cannot be told: it may be more than "
+            f"the {limit:.4%} of gross notional allowed",
+            "Mend quantity, instrument or price of these lots, or give their entry_price; max_excluded.gross_notional: 1 sets no limit.",
+            path="max_excluded.gross_notional", rule="largest excluded share",
+        ))  # fmt: skip
     return faults

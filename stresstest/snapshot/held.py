@@ -6,12 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stresstest.errors import Fault
-from stresstest.snapshot.checks import SHOWN_KEYS, Blame, Finding
+from stresstest.errors import SHOWN_KEYS, Fault
+from stresstest.snapshot.checks import Blame, Finding
 from stresstest.snapshot.session import Session, quoted
 from stresstest.snapshot.sources import literal
 
-_WITH_ACCOUNT = "raw_positions p JOIN wanting i ON p.instrument_id = i.instrument_id LEFT JOIN accounts a ON p.account_id = a.account_id"
+
+def _positions_in(wanting: str) -> str:
+    """SQL: positions in the instruments of a temporary table, with their accounts."""
+    return f"raw_positions p JOIN {wanting} i ON p.instrument_id = i.instrument_id LEFT JOIN accounts a ON p.account_id = a.account_id"
 
 
 def held_findings(session: Session, instruments: npt.NDArray[np.bool_], assets: npt.NDArray[np.bool_]) -> list[Finding]:
@@ -24,7 +27,7 @@ def held_findings(session: Session, instruments: npt.NDArray[np.bool_], assets: 
         )
         session.connection.unregister(f"{name}_codes")
     return [
-        *_expired(session), *_collateral_schedules(session), *_settle_schedules(session),
+        *_expired(session), *_not_in_this_version(session), *_collateral_schedules(session), *_settle_schedules(session),
         *_margin_schedules(session), *_rules_for_options_alone(session), *_schedules_of_nets(session),
     ]  # fmt: skip
 
@@ -50,6 +53,18 @@ def _expired(session: Session) -> list[Finding]:
     )  # fmt: skip
 
 
+def _not_in_this_version(session: Session) -> list[Finding]:
+    findings: list[Finding] = []
+    for column, condition, rule, what in (
+        ("exercise", "exercise = 'american'", "exercise of this version", "American exercise is not in this version"),
+        ("payoff", "payoff = 'quanto'", "not a quanto option", "quanto options are not in this version"),
+    ):
+        options = f"SELECT instrument_id FROM held_instruments WHERE kind = 'option' AND {condition}"
+        hint = "Leave positions in these instruments out for now."
+        findings += _fault(session, "instruments", column, rule, what, hint, options, "instrument_id", options)
+    return findings
+
+
 def _collateral_schedules(session: Session) -> list[Finding]:
     rule, hint = "collateral schedule of what is held", "Name a schedule of the margin file; haircut 1 gives no credit."
     assets = f"SELECT asset FROM held_assets WHERE {_lacking(session, 'asset')}"
@@ -64,9 +79,7 @@ def _collateral_schedules(session: Session) -> list[Finding]:
 
 def _settle_schedules(session: Session) -> list[Finding]:
     """P&L and isolated margin join the balance of the settle asset, unless the model adds P&L to the margin balance as it is."""
-    lacking = f"SELECT * FROM held_instruments WHERE {_lacking(session, 'settle')}"
-    session.connection.execute(f"CREATE OR REPLACE TEMP TABLE wanting AS {lacking}")
-    if not session.count("SELECT count(*) FROM wanting"):
+    if not _wanting(session, "wanting_settle", f"SELECT * FROM held_instruments WHERE {_lacking(session, 'settle')}"):
         return []
     rule, hint = "collateral schedule of what P&L is paid in", "Name a schedule of the margin file; haircut 1 gives no credit."
     pays = "i.kind <> 'spot' AND (i.kind <> 'option' OR i.premium_style = 'margined')"
@@ -77,7 +90,7 @@ def _settle_schedules(session: Session) -> list[Finding]:
         (into_balance, "receives P&L of held instruments, without a collateral schedule"),
         ("p.margin_mode = 'isolated'", "isolated margin is posted in it, without a collateral schedule"),
     ):
-        rows = f"FROM {_WITH_ACCOUNT} WHERE {condition}"
+        rows = f"FROM {_positions_in('wanting_settle')} WHERE {condition}"
         with session.reading("positions"):
             findings += _fault(session, "assets", "collateral_schedule", rule, what, hint,
                                f"SELECT DISTINCT i.settle {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}")  # fmt: skip
@@ -87,16 +100,14 @@ def _settle_schedules(session: Session) -> list[Finding]:
 def _margin_schedules(session: Session) -> list[Finding]:
     """An instrument's own schedule, or its underlying's under models that net by underlying (never for options)."""
     by_underlying = "i.kind <> 'option' AND i.underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NOT NULL)"
-    session.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE wanting AS "
-        f"SELECT *, {by_underlying} AS covered FROM held_instruments i WHERE kind <> 'spot' AND margin_schedule IS NULL"
-    )
+    lacking = f"SELECT *, {by_underlying} AS covered FROM held_instruments i WHERE kind <> 'spot' AND margin_schedule IS NULL"
+    _wanting(session, "wanting_schedule", lacking)
     rule, hint = "margin schedule of what is held", "Name a schedule of the margin file."
-    bare = "SELECT instrument_id FROM wanting WHERE NOT covered"
+    bare = "SELECT instrument_id FROM wanting_schedule WHERE NOT covered"
     findings = _fault(session, "instruments", "margin_schedule", rule, "held, without a margin schedule", hint, bare, "instrument_id", bare)
-    if session.count("SELECT count(*) FROM wanting WHERE covered"):
+    if session.count("SELECT count(*) FROM wanting_schedule WHERE covered"):
         models = quoted(session.request.models_net_by_underlying)
-        rows = f"FROM {_WITH_ACCOUNT} WHERE i.covered AND coalesce(a.margin_model NOT IN ({models}), true)"
+        rows = f"FROM {_positions_in('wanting_schedule')} WHERE i.covered AND coalesce(a.margin_model NOT IN ({models}), true)"
         with session.reading("positions"):
             findings += _fault(
                 session, "instruments", "margin_schedule", rule,
@@ -110,9 +121,9 @@ def _rules_for_options_alone(session: Session) -> list[Finding]:
     """A schedule that has only a rule for short options would ask nothing of anything else."""
     schedules, models = quoted(session.request.margin_schedules_for_options), quoted(session.request.models_net_by_underlying)
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IN ({schedules})"
-    rows = f"FROM {_WITH_ACCOUNT} WHERE coalesce(a.margin_model NOT IN ({models}), true)"
+    rows = f"FROM {_positions_in('wanting_tiers')} WHERE coalesce(a.margin_model NOT IN ({models}), true)"
     return _wanted_by(
-        session, bare, rows, "instruments", "held, not an option, with a margin schedule that has a rule for short options only",
+        session, "wanting_tiers", bare, rows, "instruments", "held, not an option, with a margin schedule that has a rule for short options only",
         "Give the schedule `tiers` or `amount_per_contract`, or name another one.", "i.instrument_id",
     )  # fmt: skip
 
@@ -122,17 +133,25 @@ def _schedules_of_nets(session: Session) -> list[Finding]:
     models = quoted(session.request.models_net_by_underlying)
     without = "underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NULL)"
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IS NOT NULL AND {without}"
-    rows = f"FROM {_WITH_ACCOUNT} WHERE coalesce(a.margin_model IN ({models}), false)"
+    rows = f"FROM {_positions_in('wanting_net')} WHERE coalesce(a.margin_model IN ({models}), false)"
     return _wanted_by(
-        session, bare, rows, "assets", "underlying of what accounts hold whose model nets by underlying, without a margin schedule",
+        session, "wanting_net", bare, rows, "assets", "underlying of what accounts hold whose model nets by underlying, without a margin schedule",
         "Name a schedule of the margin file.", "i.underlying",
     )  # fmt: skip
 
 
-def _wanted_by(session: Session, wanting: str, rows: str, table: str, what: str, hint: str, key: str) -> list[Finding]:
+def _wanting(session: Session, name: str, query: str) -> bool:
+    """Keep the instruments of a query as a temporary table, and whether there are any.
+
+    Each check has a table of its own: whom a finding blames is asked after all checks.
+    """
+    session.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+    return session.count(f"SELECT count(*) FROM {name}") > 0
+
+
+def _wanted_by(session: Session, name: str, wanting: str, rows: str, table: str, what: str, hint: str, key: str) -> list[Finding]:
     """A fault of margin schedules, for the instruments `wanting` in the positions `rows`, blamed on the accounts that hold them."""
-    session.connection.execute(f"CREATE OR REPLACE TEMP TABLE wanting AS {wanting}")
-    if not session.count("SELECT count(*) FROM wanting"):
+    if not _wanting(session, name, wanting):
         return []
     with session.reading("positions"):
         return _fault(

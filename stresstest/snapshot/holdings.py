@@ -44,23 +44,20 @@ class Collected:
 
 
 def create_pools(session: Session) -> tuple[Codes, Codes]:
-    """Fill the temporary table `pools`: every account's cross pool and every pool that holdings name, sorted by (account, pool).
+    """Fill the temporary table `pools`: every account's cross pool and every pool that positions name, sorted by (account, pool).
+
+    Collateral makes no pool: a mistyped one would take it out of the cross pool unseen.
 
     Returns:
         Account code of every pool, and the code of every account's cross pool.
     """
-    named = []
-    if session.has("positions", "pool_id", "margin_mode"):
-        named.append(f"SELECT account_id, {_DEFAULT_POOL} AS pool_id FROM raw_positions")
-    if session.has("collateral", "pool_id"):
-        named.append("SELECT account_id, pool_id FROM raw_collateral")
     accounts = session.count("SELECT count(*) FROM accounts")
-    if not named:
+    if not session.has("positions", "pool_id", "margin_mode") and not session.has("collateral", "pool_id"):
         codes = np.arange(accounts, dtype=np.int32)
         return codes, codes
     others = (
-        f"SELECT DISTINCT a.code AS account_code, p.pool_id FROM ({' UNION ALL '.join(named)}) p JOIN accounts a USING (account_id) "
-        "WHERE p.pool_id <> 'cross'"
+        f"SELECT DISTINCT a.code AS account_code, p.pool FROM (SELECT account_id, {_DEFAULT_POOL} AS pool FROM raw_positions) p "
+        "JOIN accounts a USING (account_id) WHERE p.pool <> 'cross'"
     )
     with session.reading("positions"):
         session.connection.execute(
@@ -78,7 +75,7 @@ def positions_stream(session: Session) -> Stream:
     pools = has("positions", "pool_id", "margin_mode")
     inverse = session.count("SELECT count(*) FROM instruments WHERE inverse") > 0
     relation = (
-        "(SELECT p.*, a.code AS account_code, i.code AS instrument_code, i.mark_price, i.inverse"
+        "(SELECT p.*, a.code AS account_code, i.code AS instrument_code, i.mark_price, i.inverse, i.up_front"
         + (", x.code AS pool_code" if pools else "")
         + f" FROM (SELECT *{f', {_DEFAULT_POOL} AS pool' if pools else ''} FROM raw_positions) p "
         "LEFT JOIN accounts a ON p.account_id = a.account_id LEFT JOIN instruments i ON p.instrument_id = i.instrument_id"
@@ -87,7 +84,14 @@ def positions_stream(session: Session) -> Stream:
     )
     checks = table_checks(table("positions"), session.types["positions"])
     checks += [unknown_account("account_code IS NOT NULL"), unknown_instrument("instrument_code IS NOT NULL")]
-    checks += [_pool_found("pool")] if pools else []
+    checks += [_POOL_FOUND] if pools else []
+    if has("positions", "accrued_funding"):
+        checks.append(
+            Check(
+                "accrued_funding", "funding only where it accrues", "accrued funding on a spot position or a paid option",
+                "Book it into collateral: nothing accrues on these.", "coalesce(accrued_funding <> 0 AND up_front, false)",
+            )
+        )  # fmt: skip
     if inverse and has("positions", "entry_price"):
         checks.append(
             Check(
@@ -141,7 +145,14 @@ def collateral_stream(session: Session) -> Stream:
     )
     checks = table_checks(table("collateral"), session.types.get("collateral", {}))
     checks += [unknown_account("account_code IS NOT NULL")]
-    checks += [_pool_found("pool_id")] if pools else []
+    if pools:
+        checks.append(
+            Check(
+                "pool_id", "pool of a position", "a pool that no position of the account is in",
+                "Write cross, or the pool_id of an isolated position; one without pool_id is in INSTRUMENT:long or INSTRUMENT:short.",
+                "(account_code IS NOT NULL AND pool_code IS NULL AND pool_id <> 'cross')",
+            )
+        )  # fmt: skip
     checks += [
         Check(
             "asset", "known asset", "an asset that the assets table does not have", "Add it to assets.", "(asset IS NOT NULL AND asset_code IS NULL)"
@@ -155,12 +166,11 @@ def collateral_stream(session: Session) -> Stream:
     return Stream("collateral", relation, checks, columns)
 
 
-def _pool_found(pool: str) -> Check:
-    """Pools were collected with a filter, which a reader may answer from a file's statistics: wrong ones must not hide a pool."""
-    return Check(
-        "pool_id", "statistics agree with rows", "a pool that the file's own statistics deny", "Export the file again with another writer.",
-        f"(account_code IS NOT NULL AND pool_code IS NULL AND coalesce({pool} <> 'cross', false))",
-    )  # fmt: skip
+_POOL_FOUND = Check(
+    "pool_id", "statistics agree with rows", "a pool that the file's own statistics deny", "Export the file again with another writer.",
+    "(account_code IS NOT NULL AND pool_code IS NULL AND coalesce(pool <> 'cross', false))",
+)  # fmt: skip
+"""Pools were collected with a filter, which a reader may answer from a file's statistics: wrong ones must not hide a pool."""
 
 
 def collect(session: Session, stream: Stream, spool: Spool, rows: int, held_by: str, held_count: int) -> Collected:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from stresstest.errors import Fault
 from stresstest.snapshot.book import Floats
 from stresstest.snapshot.session import Session
+from stresstest.snapshot.sources import literal
 
 QUALITY_SCHEMA = pa.schema([
     ("check", pa.string()), ("severity", pa.string()), ("result", pa.string()), ("subject", pa.string()), ("tolerance", pa.float64()),
@@ -63,33 +64,48 @@ def integrity_note(tables: int, verified: int, by_checksum: int, by_digest: int)
     return Note("file integrity", "snapshot", False, tables, message, float(tables - verified))
 
 
-def price_time_notes(session: Session, gross: Floats) -> list[Note]:
-    """Prices older than `max_price_age`, and prices from after the snapshot's moment.
+def price_time_notes(session: Session, gross: Floats, held: Floats) -> list[Note]:
+    """Prices older than `max_price_age`, prices that cannot be told to be, and prices from after the snapshot's moment.
+
+    The notional of an asset's price is that of the instruments that follow it, are quoted or settle in it, and the value of its balances.
 
     Args:
         gross: gross notional held per instrument code, reporting currency.
+        held: sum of the absolute values of balances per asset code, reporting currency.
     """
     as_of = f"TIMESTAMP '{session.as_of:%Y-%m-%d %H:%M:%S.%f}'"
     limit = session.request.max_price_age_seconds
     notes: list[Note] = []
-    for table, key, held in (("assets", "asset", "underlying_code"), ("instruments", "instrument_id", "code")):
-        if not session.has(table, "price_time"):
-            continue
-        tests: list[tuple[str, str, str, float | None]] = [("price time", f"price_time > {as_of}", "after as_of", None)]
+    for table, key in (("assets", "asset"), ("instruments", "instrument_id")):
+        tests: list[tuple[str, str, str, float | None]] = []
+        # The price of the reporting currency is 1 at any time.
+        timeless = f"price_time IS NULL AND {key} <> {literal(session.currency)}" if table == "assets" else "price_time IS NULL"
         if limit is not None:
-            tests.insert(0, ("price age", f"epoch({as_of}) - epoch(price_time) > {limit!r}", f"older than {limit:g} seconds", limit))
+            of_all = session.count(f"SELECT count(*) FROM {table}{f' WHERE {key} <> {literal(session.currency)}' if table == 'assets' else ''}")
+            tests.append(("price age", f"epoch({as_of}) - epoch(price_time) > {limit!r}", f"older than {limit:g} seconds", limit))
+            tests.append(("price without time", timeless, f"(of {of_all:,}) without price_time, so their age is not known", limit))
+        if session.has(table, "price_time"):
+            tests.append(("price time", f"price_time > {as_of}", "after as_of", None))
         for check, condition, wording, tolerance in tests:
-            found = session.connection.sql(
-                f"SELECT code, {key}, epoch({as_of}) - epoch(price_time) FROM {table} WHERE {condition} ORDER BY code"
-            ).fetchall()
-            codes = ", ".join(str(code) for code, _, _ in found) or "NULL"
-            touched = session.connection.sql(f"SELECT code FROM instruments WHERE {held} IN ({codes}) ORDER BY code").fetchall()
-            notional = float(gross[[code for (code,) in touched]].sum())
+            query = f"SELECT code, {key}, epoch({as_of}) - epoch(price_time) FROM {table} WHERE {condition} ORDER BY code"
+            found = session.connection.sql(query).fetchall()
             names = ", ".join(name for _, name, _ in found[:5]) + (", ..." if len(found) > 5 else "")
             message = f"{counted(len(found), 'price')} of {table} {wording}" + (f": {names}." if found else ".")
-            worst = max((abs(float(age)) for _, _, age in found), default=0.0)
-            notes.append(Note(f"{check} of {table}", table, bool(found), len(found), message, worst, tolerance, notional))
+            worst = max((abs(float(age)) for _, _, age in found if age is not None), default=0.0)
+            value = float(len(found)) if check == "price without time" else worst
+            touched = _touched(session, table, [code for code, _, _ in found], gross, held)
+            notes.append(Note(f"{check} of {table}", table, bool(found), len(found), message, value, tolerance, touched))
     return notes
+
+
+def _touched(session: Session, table: str, codes: list[int], gross: Floats, held: Floats) -> float:
+    """Notional of what stands on the prices of some assets or instruments."""
+    if table == "instruments":
+        return float(gross[codes].sum())
+    among = ", ".join(map(str, codes)) or "NULL"
+    on = " OR ".join(f"{role}_code IN ({among})" for role in ("underlying", "quote", "settle"))
+    instruments = session.connection.sql(f"SELECT code FROM instruments WHERE {on} ORDER BY code").fetchall()
+    return float(gross[[code for (code,) in instruments]].sum() + held[codes].sum())
 
 
 def content_notes(session: Session) -> list[Note]:
@@ -105,12 +121,30 @@ def content_notes(session: Session) -> list[Note]:
     return notes
 
 
-def exclusion_notes(accounts: int, of_accounts: float, of_notional: float, untold: int, limit: float, faults: list[Fault]) -> list[Note]:
-    """What `on_missing: exclude` left out, and why."""
+def exclusion_note(accounts: int, owners: int, of_accounts: float, of_notional: float, untold: int, limit: float) -> Note:
+    """How much `on_missing: exclude` left out."""
     untold_text = f"; the notional of {counted(untold, 'excluded lot')} cannot be told" if untold else ""
-    message = f"{counted(accounts, 'account')} excluded: {of_accounts:.4%} of accounts, {of_notional:.4%} of gross notional{untold_text}."
-    causes = {f"{fault.table}.{fault.column} ({fault.rule})": fault for fault in faults}
+    message = (
+        f"{counted(accounts, 'account')} of {counted(owners, 'owner')} excluded: {of_accounts:.4%} of accounts, {of_notional:.4%} of gross notional"
+        f"{untold_text}. They are listed in the table excluded; Cover-N is a lower bound."
+    )
+    return Note("excluded accounts", "snapshot", True, accounts, message, of_accounts, limit)
+
+
+def cause_notes(faults: list[Fault]) -> list[Note]:
+    """Why `on_missing: exclude` left out rows and accounts: a note for each rule that was broken.
+
+    Without the files of the faults: where a snapshot lies is no part of a result.
+    """
+    causes: dict[str, list[Fault]] = {}
+    for fault in dict.fromkeys(faults):
+        causes.setdefault(f"{fault.table}.{fault.column} ({fault.rule})", []).append(replace(fault, file=None))
     return [
-        Note("excluded accounts", "snapshot", True, accounts, message, of_accounts, limit),
-        *(Note("excluded for", subject, True, fault.rows or 0, fault.text()) for subject, fault in causes.items()),
+        Note("excluded for", subject, True, sum(fault.rows or 0 for fault in found), " ".join(_sentence(fault) for fault in found))
+        for subject, found in causes.items()
     ]
+
+
+def _sentence(fault: Fault) -> str:
+    text = fault.text()
+    return text if text.endswith(".") else f"{text}."

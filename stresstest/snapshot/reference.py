@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stresstest.errors import Fault
-from stresstest.snapshot.checks import SHOWN_KEYS, Check, Finding, duplicates, find, table_checks
+from stresstest.errors import SHOWN_KEYS, Fault
+from stresstest.snapshot.checks import Check, Finding, duplicates, find, table_checks
 from stresstest.snapshot.session import Session, list_table, quoted
 from stresstest.snapshot.sources import literal
 from stresstest.snapshot.typing_sql import default_value, inexact_name, large_integers
@@ -213,8 +213,6 @@ def _instrument_checks(session: Session) -> list[Check]:
               "coalesce(kind = 'option' AND mark_price < 0, false)"),
         Check("strike", "strike above zero", "a lognormal option with a strike at or below zero", "Set vol_type to normal if that is meant.",
               "coalesce(kind = 'option' AND vol_type = 'lognormal' AND strike <= 0, false)"),
-        Check("exercise", "exercise of this version", "American exercise is not in this version", "Leave these instruments out for now.",
-              "coalesce(exercise = 'american', false)"),
     ]  # fmt: skip
 
 
@@ -223,6 +221,7 @@ def _code_instruments(session: Session) -> None:
         "CREATE OR REPLACE TEMP TABLE instruments AS "
         "SELECT CAST(row_number() OVER (ORDER BY i.instrument_id) - 1 AS INTEGER) AS code, i.*, "
         "coalesce(i.payoff = 'inverse' AND i.kind <> 'option', false) AS inverse, "
+        "coalesce(i.kind = 'spot' OR i.kind = 'option' AND i.premium_style = 'paid', false) AS up_front, "
         "u.code AS underlying_code, q.code AS quote_code, s.code AS settle_code FROM ("
         "SELECT DISTINCT ON (instrument_id) * REPLACE (coalesce(settle, quote) AS settle, coalesce(risk_group, underlying) AS risk_group) "
         "FROM instruments_in WHERE instrument_id IS NOT NULL) i "

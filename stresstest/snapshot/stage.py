@@ -59,7 +59,9 @@ def open_book(folder: Path) -> Book:
     frames = {name: pl.read_ipc(folder / f"{name}.arrow") for name in (*_DIMENSIONS, "quality", "excluded")}
     inputs = tuple(InputFile(**each) for each in json.loads((folder / "inputs.json").read_text(encoding="utf-8")))
     dimensions = Dimensions(datetime.fromisoformat(facts["as_of"]), facts["reporting_currency"], **{name: frames[name] for name in _DIMENSIONS})
-    return Book(dimensions, folder, facts["blocks"], inputs, frames["quality"], frames["excluded"], facts["lots"], facts["positions"])
+    return Book(
+        dimensions, folder, facts["blocks"], inputs, frames["quality"], frames["excluded"], facts["lots"], facts["positions"], facts["default_fund"]
+    )
 
 
 def load_block(book: Book, number: int) -> Block:

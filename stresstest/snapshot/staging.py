@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from stresstest.snapshot.blocks import BOOK_FILE
 from stresstest.snapshot.checking import Checked, check, check_rows_alone
 from stresstest.snapshot.dimension_files import write_arrow, write_dimensions
 from stresstest.snapshot.files import Files, agree, look
-from stresstest.snapshot.notional import unit_notionals
+from stresstest.snapshot.notional import asset_values, unit_notionals
 from stresstest.snapshot.quality import Note, as_table, content_notes, counted, price_time_notes, row_note
 from stresstest.snapshot.request import StageRequest
 from stresstest.snapshot.session import OUR_MISTAKES, LeftOut, Session, UnreadableTableError, open_connection, register_views, unreadable
@@ -102,11 +103,17 @@ def _write(session: Session, files: Files, checked: Checked, unfinished: Path, f
     write_arrow(unfinished / "quality.arrow", as_table(_notes(session, files, checked, totals)))
     _write_json(unfinished / "inputs.json", [asdict(each) for each in files.inputs()])
     facts = {"as_of": session.as_of.isoformat(), "reporting_currency": session.currency, "blocks": checked.layout.blocks}
-    _write_json(unfinished / BOOK_FILE, facts | {"lots": checked.lots, "positions": totals.positions})
+    _write_json(unfinished / BOOK_FILE, facts | {"lots": checked.lots, "positions": totals.positions, "default_fund": _default_fund(session)})
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     session.tell("writing", "1")
     return folder
+
+
+def _default_fund(session: Session) -> float:
+    """Contributions of all owners as the table lists them: an owner without accounts has paid too. Summed exactly, so in any order."""
+    rows = session.connection.sql("SELECT default_fund_contribution FROM owners_in").fetchall()
+    return math.fsum(contribution for (contribution,) in rows)
 
 
 def _write_json(path: Path, data: object) -> None:
@@ -120,7 +127,7 @@ def _notes(session: Session, files: Files, checked: Checked, totals: Totals) -> 
         *files.notes(),
         *(row_note(name, files.rows(name), checked.used[name]) for name in files.facts),
         *content_notes(session),
-        *price_time_notes(session, totals.gross * unit_notionals(session)),
+        *price_time_notes(session, totals.gross * np.nan_to_num(unit_notionals(session)), totals.balances * np.abs(asset_values(session))),
         Note("accounts without holdings", "accounts", False, idle, f"{counted(idle, 'account')} without positions and collateral."),
         Note("collateral without positions", "accounts", False, bare, f"{counted(bare, 'account')} with collateral and without positions."),
         *checked.notes,

@@ -54,8 +54,11 @@ def column_faults(source: Source, types: dict[str, str], own: frozenset[str]) ->
         if column.name not in types:
             if column.required:
                 similar = [name for name in sorted(own) if name.lower() == column.name]
-                hint = f"The file has {similar[0]}; names are case-sensitive." if similar else f"Add it: {column.doc}."
-                what = "every value is null" if column.name in own else "the column is missing"
+                if column.name in own:
+                    what, hint = "every value is null", f"Give its values: {column.doc}."
+                else:
+                    what = "the column is missing"
+                    hint = f"The file has {similar[0]}; names are case-sensitive." if similar else f"Add it: {column.doc}."
                 faults.append(Fault(what, hint, file=source.shown, table=table.name, column=column.name, rule="required column"))
         elif not re.fullmatch(_ACCEPTED[column.type], types[column.name]):
             faults.append(

@@ -56,12 +56,13 @@ class Layout:
 
 @dataclass(frozen=True)
 class Totals:
-    """Counts of a book. `gross`: sum of |quantity| of netted positions per instrument code."""
+    """Counts of a book. `gross`: sum of |quantity| of netted positions per instrument code; `balances`: of summed balances per asset code."""
 
     positions: int
     positions_of_account: Codes
     with_collateral: npt.NDArray[np.bool_]
     gross: Floats
+    balances: Floats
 
 
 def blocks_a_range(blocks: int, rows: int) -> int:
@@ -76,24 +77,25 @@ def write_blocks(folder: Path, layout: Layout, positions: Spool, collateral: Spo
     accounts = len(layout.cross_pool)
     positions_of_account = np.zeros(accounts, np.int32)
     with_collateral = np.zeros(accounts, np.bool_)
-    gross = np.zeros(len(layout.rank))
+    gross, sizes = np.zeros(len(layout.rank)), np.zeros(layout.assets)
     count = 0
 
-    def one(number: int) -> tuple[int, Positions, Balances, Floats]:
+    def one(number: int) -> tuple[int, Positions, Balances, tuple[Floats, Floats]]:
         held, balances = _net_range(layout, positions.take(number), collateral.take(number))
         return number, held, balances, _write_range(folder, layout, number, held, balances)
 
     with ThreadPoolExecutor(threads) as pool:
         # Totals are taken in the order of ranges and, inside them, of blocks: the same bits whatever finishes first.
-        for number, held, balances, range_gross in pool.map(one, range(layout.ranges)):
+        for number, held, balances, (range_gross, range_sizes) in pool.map(one, range(layout.ranges)):
             mine = layout.accounts_of_range(number)
             codes = layout.pool_account[held.pool] - mine.start
             positions_of_account[mine] = np.bincount(codes, minlength=mine.stop - mine.start)
             with_collateral[layout.pool_account[balances.pool]] = True
             gross += range_gross
+            sizes += range_sizes
             count += len(held.pool)
             on_progress((number + 1) / layout.ranges)
-    return Totals(count, positions_of_account, with_collateral, gross)
+    return Totals(count, positions_of_account, with_collateral, gross, sizes)
 
 
 def _net_range(layout: Layout, lots: Arrays, rows: Arrays) -> tuple[Positions, Balances]:
@@ -125,18 +127,19 @@ def _pools(layout: Layout, arrays: Arrays) -> Codes:
     return np.where(arrays["pool"] >= 0, arrays["pool"], cross) if "pool" in arrays else cross
 
 
-def _write_range(folder: Path, layout: Layout, number: int, held: Positions, balances: Balances) -> Floats:
-    gross = np.zeros(len(layout.rank))
+def _write_range(folder: Path, layout: Layout, number: int, held: Positions, balances: Balances) -> tuple[Floats, Floats]:
+    gross, sizes = np.zeros(len(layout.rank)), np.zeros(layout.assets)
     first_block = number * layout.blocks_a_range
     for block in range(first_block, min(first_block + layout.blocks_a_range, layout.blocks)):
         first_pool, end_pool = np.searchsorted(layout.pool_account, layout.edges[block : block + 2])
         p = slice(*np.searchsorted(held.pool, (first_pool, end_pool)))
         c = slice(*np.searchsorted(balances.pool, (first_pool, end_pool)))
         gross += np.bincount(held.instrument[p], weights=np.abs(held.quantity[p]), minlength=len(gross))
+        sizes += np.bincount(balances.asset[c], weights=np.abs(balances.amount[c]), minlength=len(sizes))
         write_block(block_path(folder, block), block, int(first_pool), layout.pool_account[first_pool:end_pool], {
             "position_pool": held.pool[p] - np.int32(first_pool), "instrument": held.instrument[p], "quantity": held.quantity[p],
             "cost": held.cost[p], "funding": held.funding[p], "leverage": held.leverage[p],
             "collateral_pool": balances.pool[c] - np.int32(first_pool),
             "asset": balances.asset[c], "location": balances.location[c], "amount": balances.amount[c],
         })  # fmt: skip
-    return gross
+    return gross, sizes

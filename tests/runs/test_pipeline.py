@@ -213,6 +213,31 @@ def test_another_moment_of_the_same_files_is_not_taken_for_the_interrupted(tmp_p
 # ---------------------------------------------------------------- refusals
 
 
+def test_excluded_accounts_are_listed_and_their_owners_counted(tmp_path: Path):
+    """Of three accounts one is left out, the only one of its owner; its contribution to the default fund stays paid."""
+    run_file = write_plain_book(tmp_path, 3)
+    snapshot = tmp_path / "snapshot"
+    positions = pl.read_parquet(snapshot / "positions.parquet")
+    positions.with_columns(instrument_id=pl.Series(["BTC-PERP", "NEW", "BTC-PERP"])).write_parquet(snapshot / "positions.parquet")
+    pl.DataFrame({"owner_id": ["a000001", "a000002"], "default_fund_contribution": [1.0, 2.0]}).write_parquet(snapshot / "owners.parquet")
+    overrides = {"on_missing": "exclude", "max_excluded": {"accounts": 0.5, "gross_notional": 0.5}}
+    results = [execute(plan(load_run(run_file, overrides), tmp_path / "out"))]
+    shutil.copytree(snapshot, tmp_path / "moved")
+    results.append(execute(plan(load_run(run_file, overrides | {"snapshot": str(tmp_path / "moved")}), tmp_path / "again")))
+    assert results[0].summary.result_id == results[1].summary.result_id
+    excluded = read_table(results[0].folder, "excluded")
+    assert excluded.rows() == [("a000002", "a000002", "positions.instrument_id: an instrument that the instruments table does not have")]
+    assert "excluded" in read_document(Identity, results[0].folder / "result.json").tables
+    summary = results[0].summary
+    assert (summary.counts.excluded_accounts, summary.counts.incomplete_owners, summary.counts.owners) == (1, 1, 2)
+    assert summary.cover["uncollateralised_loss"].cover_1.lower_bound
+    assert summary.status.light != "green"
+    assert summary.resources is not None
+    assert summary.resources.default_fund == 3.0
+    checks = read_table(results[0].folder, "data_quality").filter(pl.col("check") == "excluded accounts")
+    assert checks["subject"].to_list() == ["snapshot"]
+
+
 def test_a_refused_snapshot_leaves_nothing(book: BookSpec, tmp_path: Path):
     shutil.copytree(book.folder, tmp_path / "book")
     (tmp_path / "book" / "snapshot" / "positions.parquet").write_bytes(b"PAR1 not really")

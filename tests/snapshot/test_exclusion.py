@@ -11,6 +11,7 @@ from stresstest.errors import StressTestError
 from stresstest.snapshot.stage import load_block, stage_snapshot
 from stresstest.snapshot.staging import stage
 
+POSITION = ("account_id", "instrument_id", "quantity", "entry_price", "margin_mode", "isolated_margin", "leverage", "accrued_funding")
 ALL = {"on_missing": "exclude", "max_excluded_accounts": 1.0, "max_excluded_notional": 1.0}
 
 
@@ -32,7 +33,8 @@ def test_a_bad_row_drops_its_account_whole(tmp_path, request_for):
     # A1: 2 * 50,000 (the NaN lot cannot be told) + 6,000 inverse; A2: 12,000 + 75,000; B1: 3 * 50,000 + 30
     share = 106_000 / (106_000 + 87_000 + 150_030)
     assert notes["excluded accounts"]["message"] == (
-        f"1 account excluded: 33.3333% of accounts, {share:.4%} of gross notional; the notional of 1 excluded lot cannot be told."
+        f"1 account of 1 owner excluded: 33.3333% of accounts, {share:.4%} of gross notional; the notional of 1 excluded lot cannot be told. "
+        "They are listed in the table excluded; Cover-N is a lower bound."
     )
     assert notes["rows of positions"]["message"] == "8 rows read: 5 used, 3 excluded."
     assert notes["rows of collateral"]["message"] == "5 rows read: 1 used, 4 excluded."
@@ -78,6 +80,87 @@ def test_too_many_are_refused_after_all(changes, path, tmp_path, request_for):
     assert [fault.path for fault in refused.value.faults] == [path, None]
     assert "allowed are 30.0000%" in refused.value.faults[0].what
     assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize(("spoil", "row", "notional"), [
+    # B1 holds nothing but the lot at hand and 10 WTI-FUT at -3 (30 dollars); A1 and A2 hold lots of 131,000 and 87,000.
+    (lambda tables: tables["positions"][6].update(instrument_id="NEW"), None, 3 * 2_000.0 + 30.0),
+    (lambda tables: tables["positions"][6].update(instrument_id="NEW", entry_price=None), None, None),
+    (lambda tables: tables["positions"][6].update(quantity=math.nan), None, None),
+    (lambda tables: tables["positions"][6].update(quantity=1e308), None, None),
+    (lambda tables: tables["positions"][6].update(quantity=0.0, leverage=-1.0), None, 30.0),
+    # A mark that is none: by entry, 1e6 barrels a contract; and an option on an asset without a price, whose premium says nothing.
+    (lambda tables: tables["positions"][7].update(instrument_id="X-FUT"), {"mark_price": math.nan, "contract_size": 1e6}, 150_000.0 + 10 * 1.0 * 1e6),
+    (lambda tables: tables["positions"][7].update(instrument_id="X-FUT"), {"mark_price": -1.0, "underlying": "BTC"}, 150_000.0 + 10.0),
+    (lambda tables: tables["positions"][7].update(instrument_id="X-FUT"), {"mark_price": 1.0, "quote": "NONE"}, None),
+    (lambda tables: tables["positions"][6].update(instrument_id="X-FUT"),
+     {"kind": "option", "strike": 1.0, "option_type": "call", "underlying": "NONE", "mark_price": 1.0}, None),
+])  # fmt: skip
+def test_the_share_of_notional_is_bounded_or_the_snapshot_refused(spoil, row, notional, tmp_path, request_for):
+    """An excluded lot never counts as nothing because its notional cannot be told."""
+    tables = small_book()
+    spoil(tables)
+    if row is not None:
+        tables["instruments"].append(tables["instruments"][3] | {"instrument_id": "X-FUT"} | row)
+    snapshot = write_tables(tmp_path / "s", tables)
+    if notional is None:
+        assert stage(request_for(snapshot, **ALL), quiet).is_dir()  # no limit, nothing to tell
+        with pytest.raises(StressTestError) as refused:
+            stage(request_for(snapshot, **ALL | {"max_excluded_notional": 0.999}), quiet)
+        assert refused.value.faults[0].path == "max_excluded.gross_notional"
+        assert "cannot be told" in refused.value.faults[0].what
+        return
+    share = notional / (notional + 131_000.0 + 87_000.0)
+    assert stage(request_for(snapshot, **ALL | {"max_excluded_notional": share + 1e-6}), quiet).is_dir()
+    with pytest.raises(StressTestError) as refused:
+        stage(request_for(snapshot, **ALL | {"max_excluded_notional": share - 1e-6}), quiet)
+    assert f"{share:.4%} of gross notional" in refused.value.faults[0].what
+
+
+def test_two_rows_of_one_instrument_tell_no_notional(tmp_path, request_for):
+    tables = small_book()
+    tables["instruments"].append(tables["instruments"][3] | {"mark_price": -1e-9})
+    with pytest.raises(StressTestError) as refused:
+        stage(request_for(write_tables(tmp_path / "s", tables), **ALL | {"max_excluded_notional": 0.9}), quiet)
+    assert "the notional of 1 lot" in refused.value.faults[0].what
+
+
+def test_bad_rows_that_nobody_holds_are_told(tmp_path, request_for):
+    tables = small_book()
+    tables["instruments"].append(tables["instruments"][3] | {"instrument_id": "BAD", "mark_price": math.nan})
+    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), on_missing="exclude"))
+    assert book.excluded.rows() == []
+    notes = {(row["check"], row["subject"]): row for row in book.quality.rows(named=True)}
+    assert notes["rows of instruments", "instruments"]["message"] == "6 rows read: 5 used, 1 excluded."
+    cause = notes["excluded for", "instruments.mark_price (finite)"]
+    assert (cause["result"], cause["rows"]) == ("warn", 1)
+    assert cause["message"] == "instruments.mark_price: not a finite number (1 row: BAD). Leave unknown values null."
+
+
+def test_every_cause_of_one_rule_is_told(tmp_path, request_for):
+    """Two findings of the rule on collateral schedules: of what is posted, and of what a spot instrument is on."""
+    tables = small_book()
+    tables["assets"] += [{"asset": name, "price": 1.0} for name in ("GOLD", "TIN")]
+    tables["collateral"].append({"account_id": "B1", "asset": "TIN", "quantity": 1.0})
+    tables["instruments"][4]["underlying"] = "GOLD"
+    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), **ALL))
+    (message,) = [row["message"] for row in book.quality.rows(named=True) if row["check"] == "excluded for"]
+    assert "held as collateral, without" in message
+    assert "underlying of a held spot instrument" in message
+
+
+def test_what_is_told_does_not_depend_on_where_the_snapshot_lies_nor_on_its_files(tmp_path, request_for):
+    tables = small_book()
+    tables["positions"][7]["instrument_id"] = "NEW"
+    tables["instruments"].append(tables["instruments"][3] | {"instrument_id": "BAD", "mark_price": math.nan})
+    one = stage(request_for(write_tables(tmp_path / "s", tables), **ALL), quiet)
+    names = [name for name in tables if name != "positions"]
+    moved = write_tables(tmp_path / "elsewhere" / "t", {name: tables[name] for name in names})
+    for number in range(2):
+        write_tables(moved / "positions", {f"part-{number}": [{key: row.get(key) for key in POSITION} for row in tables["positions"][number::2]]})
+    other = stage(request_for(moved, work="w2", **ALL), quiet)
+    for name in ("quality.arrow", "excluded.arrow"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("spoil", [

@@ -134,6 +134,17 @@ CASES: dict[str, tuple[Change, tuple[Any, ...]]] = {
     ),
     "isolated in the cross pool": (put("positions", 4, pool_id="cross"),
         ("positions", "pool_id", "isolated pool is not cross", 1, ("A2 / BTC-PERP",))),
+    "cross position in a pool of its own": (put("positions", 0, pool_id="desk"),
+        ("positions", "pool_id", "cross position in the cross pool", 1, ("A1 / BTC-PERP",))),
+    "collateral in a pool of no position": (put("collateral", 0, pool_id="corss"),
+        ("collateral", "pool_id", "pool of a position", 1, ("A1 / USDC",))),
+    "collateral in another account's pool": (put("collateral", 0, pool_id="BTC-PERP:long"),
+        ("collateral", "pool_id", "pool of a position", 1, ("A1 / USDC",))),
+    "funding of a spot position": (put("positions", 3, accrued_funding=1.0),
+        ("positions", "accrued_funding", "funding only where it accrues", 1, ("A2 / ETH-SPOT",))),
+    "funding of a paid option": (put("positions", 6, accrued_funding=-1.0),
+        ("positions", "accrued_funding", "funding only where it accrues", 1, ("B1 / BTC-CALL",))),
+    "quanto option": (put("instruments", 2, payoff="quanto"), ("instruments", "payoff", "not a quanto option", 1, ("BTC-CALL",))),
     "leverage of zero": (put("positions", 1, leverage=0.0), ("positions", "leverage", "leverage above zero", 1, ("A1 / BTC-PERP",))),
     "multiplier of zero": (put("accounts", 0, margin_multiplier=0.0), ("accounts", "margin_multiplier", "multiplier above zero", 1, ("A1",))),
     "price of zero": (put("assets", 0, price=0.0), ("assets", "price", "price above zero", 1, ("BTC",))),
@@ -264,6 +275,8 @@ def test_a_rule_for_short_options_asks_nothing_of_a_future(tmp_path, request_for
 def test_what_is_not_held_asks_for_nothing(tmp_path, request_for):
     tables = small_book()
     tables["instruments"].append({"instrument_id": "OLD", "kind": "future", "underlying": "WTI", "quote": "WTI", "mark_price": -1.0, "expiry": AS_OF})
+    option = tables["instruments"][2]
+    tables["instruments"] += [option | {"instrument_id": "AM", "exercise": "american"}, option | {"instrument_id": "QU", "payoff": "quanto"}]
     stage(request_for(write_tables(tmp_path / "s", tables)), lambda _stage, _detail: None)
 
 
@@ -324,6 +337,42 @@ def test_names_are_case_sensitive(tmp_path, request_for):
     with pytest.raises(StressTestError) as refused:
         stage(request_for(snapshot), lambda _stage, _detail: None)
     assert "Account_ID" in refused.value.faults[0].hint
+
+
+def test_collateral_of_an_isolated_pool_and_funding_of_a_margined_option(tmp_path, request_for):
+    tables = small_book()
+    tables["collateral"].append({"account_id": "A2", "asset": "USDC", "quantity": 50.0, "pool_id": "BTC-PERP:long"})
+    tables["instruments"][2]["premium_style"] = "margined"
+    tables["positions"][6]["accrued_funding"] = 1.0
+    stage(request_for(write_tables(tmp_path / "s", tables)), lambda _stage, _detail: None)
+
+
+def text_of(change: Change, tmp_path, request_for) -> str:
+    tables = small_book()
+    change(tables)
+    with pytest.raises(StressTestError) as refused:
+        stage(request_for(write_tables(tmp_path / "s", tables)), lambda _stage, _detail: None)
+    return refused.value.faults[0].text()
+
+
+def test_a_null_is_told_what_to_give(tmp_path, request_for):
+    text = text_of(put("collateral", 3, quantity=None), tmp_path, request_for)
+    assert text.endswith("collateral.quantity: null where a value is needed (1 row: A1 / ETH). Give a value: plus = deposit, minus = borrow.")
+
+
+def test_several_rows_of_one_key_do_not_promise_more_keys(tmp_path, request_for):
+    text = text_of(add("assets", asset="BTC", price=1.0, collateral_schedule="coins"), tmp_path, request_for)
+    assert text.endswith("the same asset more than once (2 rows: BTC). Keep one row of each.")
+
+
+def test_a_column_of_nulls_is_not_told_of_its_own_name(tmp_path, request_for):
+    snapshot = write_tables(tmp_path / "s", small_book())
+    table = pq.read_table(snapshot / "accounts.parquet")
+    pq.write_table(table.set_column(0, "account_id", pa.nulls(3)), snapshot / "accounts.parquet")
+    with pytest.raises(StressTestError) as refused:
+        stage(request_for(snapshot), lambda _stage, _detail: None)
+    fault = refused.value.faults[0]
+    assert (fault.what, fault.hint) == ("every value is null", "Give its values: the account.")
 
 
 def test_text_in_data_is_data(tmp_path, request_for):

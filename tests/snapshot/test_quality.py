@@ -37,6 +37,25 @@ def test_old_and_future_prices(tmp_path, request_for):
     assert "BTC-PERP" in old["message"]
     assert found["price age of assets"]["result"] == "pass"
     assert (found["price time of assets"]["result"], found["price time of assets"]["notional"]) == ("warn", pytest.approx(30.0))
+    missing = found["price without time of assets"]
+    assert (missing["result"], missing["rows"], missing["value"], missing["tolerance"]) == ("warn", 3, 3.0, 3_600.0)
+    assert missing["message"] == "3 prices of assets (of 4) without price_time, so their age is not known: BTC, ETH, USDC."
+
+
+def test_an_age_that_cannot_be_told_is_told(tmp_path, request_for):
+    tables = small_book()
+    found = notes(tmp_path, request_for, tables, max_price_age_seconds=3_600.0)
+    assert [found[f"price without time of {name}"]["rows"] for name in ("assets", "instruments")] == [4, 5]
+    assert found["price age of instruments"]["rows"] == 0
+
+
+def test_a_stale_asset_touches_what_is_quoted_settled_and_posted_in_it(tmp_path, request_for):
+    tables = small_book()
+    for row in tables["assets"]:
+        row["price_time"] = AS_OF - timedelta(hours=2 if row["asset"] == "USDC" else 0)
+    found = notes(tmp_path, request_for, tables, max_price_age_seconds=3_600.0)["price age of assets"]
+    # BTC-PERP 3 * 50,000 (A1 long 2 less 0.5, A2 1.5), ETH-INV 6,000, BTC-CALL 3 * 50,000, ETH-SPOT 4 * 3,000; balances 18,000
+    assert found["notional"] == pytest.approx(150_000.0 + 6_000.0 + 150_000.0 + 12_000.0 + 18_000.0)
 
 
 def test_things_worth_a_look(tmp_path, request_for):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def many_lots(seed: int, positions: int = 6_000, accounts: int = 5_000) -> dict[str, list[dict[str, object]]]:
+def many_lots(seed: int, positions: int = 6_000, accounts: int = 8_500) -> dict[str, list[dict[str, object]]]:
     """Enough accounts for several blocks, lots that tie in account and instrument, pools, borrows."""
     rng = random.Random(seed)
     tables = small_book()
@@ -133,14 +134,15 @@ def many_lots(seed: int, positions: int = 6_000, accounts: int = 5_000) -> dict[
             "account_id": names[int(rng.random() ** 3 * accounts)], "instrument_id": rng.choice(["BTC-PERP", "ETH-INV", "WTI-FUT"]),
             "quantity": rng.choice([0.1, 0.2, 0.3, -0.7, rng.uniform(-9, 9)]), "entry_price": rng.choice([None, 3.1, rng.uniform(1, 9)]),
             "accrued_funding": rng.choice([None, rng.uniform(-1, 1)]), "leverage": rng.choice([None, 2.0, 3.0]), "margin_mode": mode,
-            "isolated_margin": rng.uniform(0, 9) if mode == "isolated" else None, "pool_id": rng.choice([None, "p1"]),
+            "isolated_margin": rng.uniform(0, 9) if mode == "isolated" else None, "pool_id": rng.choice([None, "p1"]) if mode == "isolated" else None,
         }
-        for mode in rng.choices(["cross", "isolated", None], [5, 2, 1], k=positions)
+        for mode in rng.choices(["cross", "isolated", None], [5, 3, 1], k=positions)
     ]  # fmt: skip
+    with_pool = {row["account_id"] for row in tables["positions"] if row["pool_id"] == "p1"}
     tables["collateral"] = [
-        {"account_id": rng.choice(names), "asset": rng.choice(["USD", "USDC", "ETH"]), "quantity": rng.uniform(-3, 9),
-         "location": rng.choice([None, "x", "y"]), "pool_id": rng.choice([None, "cross", "p1"])}
-        for _ in range(positions)
+        {"account_id": name, "asset": rng.choice(["USD", "USDC", "ETH"]), "quantity": rng.uniform(-3, 9),
+         "location": rng.choice([None, "x", "y"]), "pool_id": rng.choice([None, "cross", *(["p1"] if name in with_pool else [])])}
+        for name in rng.choices(names, k=positions)
     ]  # fmt: skip
     return tables
 
@@ -149,6 +151,14 @@ def many_lots(seed: int, positions: int = 6_000, accounts: int = 5_000) -> dict[
 def reference(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reference")
     return write_tables(folder / "s", many_lots(1)), many_lots(1)
+
+
+def test_owners_without_accounts_have_paid_too(tmp_path, request_for):
+    paid = {"O1": 0.1, "O9": 0.2, "O2": None}
+    tables = small_book() | {"owners": [{"owner_id": name, "default_fund_contribution": amount} for name, amount in paid.items()]}
+    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables)))
+    assert book.dimensions.owners["owner_id"].to_list() == ["O1", "O2"]
+    assert book.default_fund == math.fsum([0.1, 0.2])
 
 
 def test_not_one_byte_depends_on_row_order_partitioning_memory_or_threads(reference, tmp_path, request_for):
