@@ -14,6 +14,7 @@ from rich.text import Text
 
 from stresstest.cli.figures import interval, money, money_of, number, percent
 from stresstest.cli.output import printable
+from stresstest.cli.value_formula import formula, option_inputs
 
 Row = dict[str, Any]
 Cell = str | Text
@@ -159,49 +160,10 @@ def _values(rows: list[Row], reporting: str) -> Table:
     table = _table("instrument", "formula", "value", names=2)
     show = money_of(row["stressed_value"] for row in rows)
     for row in rows:
-        _add(table, printable(row["instrument_id"]), _formula(row, reporting), show(row["stressed_value"]))
+        _add(table, printable(row["instrument_id"]), formula(row, reporting), show(row["stressed_value"]))
         if row["stressed_vol"] is not None:
-            _add(table, "", _option_inputs(row), "", style=_QUIET)
+            _add(table, "", option_inputs(row), "", style=_QUIET)
     return table
-
-
-def _formula(row: Row, reporting: str) -> str:
-    """The line of the table in section 3 of the methodology, with the figures of a position; factors of 1 are left out."""
-    quantity, entry, price = row["quantity"], row["mean_entry"], row["stressed_price"]
-
-    def currency(role: str) -> str:
-        return "" if row[role] == reporting else f" x {printable(row[role])} at {_exact(row[f'stressed_{role}_value'])}"
-
-    size = "" if row["contract_size"] == 1.0 else f" x {_exact(row['contract_size'])}"
-    if row["style"] in ("spot", "paid option"):
-        return f"{_exact(quantity)}{size} x {_exact(price)}{currency('quote')}"
-    inverse = row["style"] == "inverse"
-    money = currency("quote" if row["style"] == "linear" else "settle")
-    if entry is None:  # lots that cancel, or that cost nothing together: there is no price they were entered at
-        at_price, cost = f"{_exact(quantity)}{'/' if inverse else ' x '}{_exact(price)}", row["cost"]
-        inside = f"{_exact(cost)} - {at_price}" if inverse else f"{at_price} - {_term(cost)}"
-        text = f"({inside}){size}{money}"
-    else:
-        over = "1/" if inverse else ""
-        first, last = (entry, price) if inverse else (price, entry)
-        text = f"{_exact(quantity)}{size} x ({over}{_exact(first)} - {over}{_term(last)}){money}"
-    return f"{text} + funding {_exact(row['funding'])}{currency('settle')}" if row["funding"] else text
-
-
-def _option_inputs(row: Row) -> str:
-    """Forward and vol, before and after, and how the vol was found where not from the mark."""
-    found = "" if row["treatment"] == "implied" else f" ({row['treatment']})"
-    vols = f"{percent(row['base_vol'])} > {percent(row['stressed_vol'])}"
-    return f"forward {number(row['base_forward'])} > {number(row['stressed_forward'])}, vol {vols}{found}"
-
-
-def _exact(amount: float) -> str:
-    """Ten significant digits: enough to have the cents of a large position again, which the figures of a table do not hold."""
-    return f"{amount + 0.0:,.10g}"
-
-
-def _term(amount: float) -> str:
-    return f"({_exact(amount)})" if amount < 0 else _exact(amount)
 
 
 def _balances(rows: list[Row]) -> Table:
@@ -321,7 +283,9 @@ def _tiers(charge: Row) -> Iterator[Line]:
             None,
         )
     for tier in charge["tiers"]:
-        yield interval(tier["from"], tier["to"]), _both(tier, "rate"), number(tier["part"]), _both(tier, "charge")
+        deductions = dict.fromkeys(number(each) for each in _both(tier, "deduction"))
+        less = f", less {' / '.join(deductions)}" if tier["part"] and any(_both(tier, "deduction")) else ""
+        yield interval(tier["from"], tier["to"]) + less, _both(tier, "rate"), number(tier["part"]), _both(tier, "charge")
     if charge["currency_value"] != 1.0 and not charge["per_contract"]:
         yield f"x {currency} at {number(charge['currency_value'])}", None, "", _both(charge, "tiers")
     if any(_both(charge, "spread")):
@@ -384,8 +348,8 @@ def _totals(totals: Row, tokens: list[Row], positions: list[Row]) -> RenderableT
     formulas.add_column(no_wrap=True)
     formulas.add_column(justify="right", no_wrap=True)
     formulas.add_column(overflow="fold", style=_QUIET)
-    for name, formula, amount in lines:
-        formulas.add_row(Text(name), Text(money(amount), style=_STRONG), Text(f"= {formula}"))
+    for name, made_of, amount in lines:
+        formulas.add_row(Text(name), Text(money(amount), style=_STRONG), Text(f"= {made_of}"))
     verdict = Table.grid(padding=(0, 2, 0, 0))
     verdict.add_row(_status(totals["status"]), Text(reason(totals)))
     return Group(table, Text(), formulas, Text(), verdict)

@@ -127,6 +127,15 @@ def test_requirement_tier_by_tier() -> None:
     assert line(text, "required") == ["required x margin rate 1.5 x multiplier 1.2", "198.00", "1,350.00"]
 
 
+def test_deductions_are_shown_where_they_are_taken() -> None:
+    less = {"maintenance_deduction": 40, "initial_deduction": 80}
+    tiers = [{**STEPS[0], "maintenance_deduction": 0, "initial_deduction": 0}, {**STEPS[1], **less}]
+    margin = {**MARGIN, "margin_schedules": {"cum": {"convention": "deduction", "tiers": tiers}}}
+    text = shown(Case({"BTC": {"price": 100.0}}, {"X": {**PERPETUAL, "margin_schedule": "cum"}}, margin).hold("X", 30.0), scenario={})
+    assert line(text, "from 1,000") == ["from 1,000, less 40 / 80", "5%", "10%", "3,000", "110.00", "220.00"]
+    assert line(text, "0 to 1,000") == ["0 to 1,000", "1%", "2%", "0", "0.00", "0.00"]
+
+
 def test_amounts_and_currencies() -> None:
     text = shown(Case(ASSETS, INSTRUMENTS, MARGIN).hold("LOTS", -3.0).hold("EUR-LIKE", 5.0), scenario={})
     assert line(text, "lots: USD a contract") == ["lots: USD a contract", "3", "12.00", "18.00"]
@@ -194,6 +203,7 @@ INVERSE: Row = {"payoff": "inverse", "settle": "BTC", "contract_size": 10.0}
         (INVERSE, [(200.0, 100.0), (-200.0, 80.0)], "(-0.5 - 0/60) x 10 x BTC at 60"),
         ({"payoff": "quanto", "settle": "EUR"}, [(2.0, 50.0)], "2 x (60 - 50) x EUR at 1.25"),
         ({"kind": "spot"}, [(-2.0, 50.0)], "-2 x 60"),
+        ({"contract_size": 0.001}, [(7.0, 0.00000123456789)], "7 x 0.001 x (60 - 0.00000123456789)"),
         ({"kind": "option", "strike": 90.0, "option_type": "put", "contract_size": 0.1}, [(7.0, 3.0)], "7 x 0.1 x 60"),
     ],
 )
