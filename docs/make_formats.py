@@ -31,12 +31,14 @@ def absent(column: Column) -> str:
 def description(column: Column) -> str:
     """What the column is, with its choices and the column it refers to."""
     choices = f": {', '.join(f'`{choice}`' for choice in column.choices)}" if column.choices else ""
-    return cell(column.doc + choices + (f" (among `{column.refers_to}`)" if column.refers_to else ""))
+    later = "; not used in this version" if column.not_used_yet else ""
+    return cell(column.doc + choices + (f" (among `{column.refers_to}`)" if column.refers_to else "") + later)
 
 
 def input_table(table: Table) -> str:
     """The section of one input table."""
-    lines = [f"### {table.name}", "", table.doc + (" Optional table." if table.optional else "")]
+    notes = [table.doc, *(["Optional table."] if table.optional else []), *(["Checked, and not used in this version."] if table.not_used_yet else [])]
+    lines = [f"### {table.name}", "", " ".join(notes)]
     lines.append(f"Key: {' + '.join(f'`{name}`' for name in table.key)}." if table.key else "No key: equal rows are separate lots.")
     lines += ["", "| column | type | unit | if absent or null | what |", "|---|---|---|---|---|"]
     lines += [f"| `{c.name}` | {c.type} | {cell(c.unit)} | {absent(c)} | {description(c)} |" for c in table.columns]

@@ -26,7 +26,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `required` must exist in the file, `nullable` may hold nulls, `default` fills nulls and absence."""
+    """One column: `required` must exist in the file, `nullable` may hold nulls, `default` fills nulls and absence.
+
+    `not_used_yet`: the column belongs to the format and is checked, and no figure of this version depends on it.
+    """
 
     name: str
     type: Type
@@ -38,11 +41,12 @@ class Column:
     choices: tuple[str, ...] = ()
     refers_to: str = ""
     """`table.column` whose values this column must be among."""
+    not_used_yet: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its columns, the key that must be unique, and the rules of its rows."""
+    """One table: its columns, the key that must be unique, and the rules of its rows; `not_used_yet` as of columns."""
 
     name: str
     doc: str
@@ -50,6 +54,7 @@ class Table:
     key: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     optional: bool = False
+    not_used_yet: bool = False
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -77,7 +82,7 @@ ACCOUNTS = Table(
         _required("account_id", "string", "the account"),
         Column("owner_id", "string", "legal entity behind the account; null = the account itself"),
         Column("name", "string", "display name"),
-        Column("segment", "string", "business segment, for totals"),
+        Column("segment", "string", "business segment, shown beside the account"),
         Column("netting_group", "string", "accounts of one owner whose losses and margins net before Cover-N"),
         Column("margin_model", "string", "model of the margin file", default="default", refers_to="margin file.models"),
         Column("margin_multiplier", "float", "scales the requirements (the owner's credit tier)", "ratio", default=1.0),
@@ -99,10 +104,10 @@ OWNERS = Table(
     "Legal entities, with their contributions to the default fund.",
     (
         _required("owner_id", "string", "the owner"),
-        Column("name", "string", "display name"),
+        Column("name", "string", "display name", not_used_yet=True),
         Column("default_fund_contribution", "float", "paid into the default fund", "reporting currency", default=0.0),
-        Column("assessment_cap", "float", "largest assessment that can be called", "reporting currency", default=0.0),
-        Column("clearing_member_id", "string", "clearing member through which the owner clears"),
+        Column("assessment_cap", "float", "largest assessment that can be called", "reporting currency", default=0.0, not_used_yet=True),
+        Column("clearing_member_id", "string", "clearing member through which the owner clears", not_used_yet=True),
     ),
     key=("owner_id",),
     rules=(
@@ -197,9 +202,9 @@ INSTRUMENTS = Table(
         Column("premium_style", "string", "premium paid up front or margined", default="paid", choices=("paid", "margined")),
         Column("risk_group", "string", "group inside which risk nets; null = underlying"),
         Column("margin_schedule", "string", "schedule of the margin file", refers_to="margin file.margin_schedules"),
-        Column("open_interest", "float", "open contracts on the venue", "contracts"),
-        Column("skew_scale", "float", "open interest scale of size-dependent margin", "contracts"),
-        Column("confidence", "float", "confidence interval of the price source", "ratio"),
+        Column("open_interest", "float", "open contracts on the venue", "contracts", not_used_yet=True),
+        Column("skew_scale", "float", "open interest scale of size-dependent margin", "contracts", not_used_yet=True),
+        Column("confidence", "float", "confidence interval of the price source", "ratio", not_used_yet=True),
         Column("price_time", "timestamp", "moment of the price, UTC"),
     ),
     key=("instrument_id",),
@@ -234,14 +239,14 @@ ASSETS = Table(
         Column("duration", "float", "price sensitivity to the asset's own rate", "years"),
         Column("convexity", "float", "second-order sensitivity to the rate", "years squared"),
         Column("may_be_negative", "boolean", "price can be zero or negative; it then moves additively", default=False),
-        Column("daily_volume", "float", "traded volume a day", "reporting currency"),
-        Column("daily_vol", "float", "vol of one day", "decimal"),
-        Column("depth", "float", "notional that takes the price to zero", "reporting currency"),
-        Column("price_low", "float", "conservative low price", "price currency"),
-        Column("price_high", "float", "conservative high price", "price currency"),
-        Column("confidence", "float", "confidence interval of the price source", "ratio"),
-        Column("pool_deposits", "float", "deposits on the venue", "units of the asset"),
-        Column("pool_borrows", "float", "borrows on the venue", "units of the asset"),
+        Column("daily_volume", "float", "traded volume a day", "reporting currency", not_used_yet=True),
+        Column("daily_vol", "float", "vol of one day", "decimal", not_used_yet=True),
+        Column("depth", "float", "notional that takes the price to zero", "reporting currency", not_used_yet=True),
+        Column("price_low", "float", "conservative low price", "price currency", not_used_yet=True),
+        Column("price_high", "float", "conservative high price", "price currency", not_used_yet=True),
+        Column("confidence", "float", "confidence interval of the price source", "ratio", not_used_yet=True),
+        Column("pool_deposits", "float", "deposits on the venue", "units of the asset", not_used_yet=True),
+        Column("pool_borrows", "float", "borrows on the venue", "units of the asset", not_used_yet=True),
         Column("price_time", "timestamp", "moment of the price, UTC"),
     ),
     key=("asset",),
@@ -261,6 +266,7 @@ ORDERS = Table(
     ),
     rules=(Rule("quantity above zero", "quantity > 0", "quantity", "The side says buy or sell; the size is positive."),),
     optional=True,
+    not_used_yet=True,
 )
 
 HISTORY = Table(
@@ -273,6 +279,7 @@ HISTORY = Table(
     ),
     key=("date", "factor"),
     optional=True,
+    not_used_yet=True,
 )
 
 INPUT_TABLES: tuple[Table, ...] = (ACCOUNTS, OWNERS, POSITIONS, COLLATERAL, INSTRUMENTS, ASSETS, ORDERS, HISTORY)

@@ -69,11 +69,20 @@ def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _table_content(table: Table) -> dict[str, Any]:
     columns = [{key: value for key, value in vars(column).items() if value not in ("", (), None)} for column in table.columns]
     rules = [vars(rule) for rule in table.rules]
-    return {"name": table.name, "doc": table.doc, "optional": table.optional, "key": list(table.key), "columns": columns, "rules": rules}
+    return {
+        "name": table.name,
+        "doc": table.doc,
+        "optional": table.optional,
+        "not_used_yet": table.not_used_yet,
+        "key": list(table.key),
+        "columns": columns,
+        "rules": rules,
+    }
 
 
 def _table_text(table: Table) -> str:
-    lines = [f"{table.name}: {table.doc}", f"key: {', '.join(table.key) or 'none, several rows may be equal'}", ""]
+    later = " Checked, and not used in this version." if table.not_used_yet else ""
+    lines = [f"{table.name}: {table.doc}{later}", f"key: {', '.join(table.key) or 'none, several rows may be equal'}", ""]
     lines.append(_aligned(("column", "type", "unit", "if absent", "what"), [_column_row(column) for column in table.columns]))
     if table.rules:
         lines += ["", "rules:", *(f"  {rule.name}: {rule.hint}" for rule in table.rules)]
@@ -83,6 +92,7 @@ def _table_text(table: Table) -> str:
 def _column_row(column: Column) -> tuple[str, ...]:
     absent = "required" if column.required else "null" if column.default is None else str(column.default).lower()
     what = column.doc + (f" ({' | '.join(column.choices)})" if column.choices else "") + (f" -> {column.refers_to}" if column.refers_to else "")
+    what += "; not used in this version" if column.not_used_yet else ""
     return column.name, column.type, column.unit, absent if column.nullable or column.required else "never null", what
 
 
