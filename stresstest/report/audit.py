@@ -41,8 +41,11 @@ def printable_command(command: str | Sequence[str] | None) -> str:
     return shown(" ".join(shlex.quote(without_path(token)) for token in tokens))
 
 
-def audit_view(identity: Identity, audit: Mapping[str, Any]) -> Audit:
-    """The audit page of a run; `audit` holds `inputs` (table, rows, bytes, sha256), `versions`, `command` and `seed`, as the manifest does."""
+def audit_view(identity: Identity, document: str, audit: Mapping[str, Any]) -> Audit:
+    """The audit page of a run.
+
+    `document` is the text of its `result.json`; `audit` holds `inputs` (table, rows, bytes, sha256), `versions`, `command` and `seed`, as the manifest does.
+    """
     columns = (
         Column("#", "number", 4),
         Column("Input", "text", 20),
@@ -74,6 +77,7 @@ def audit_view(identity: Identity, audit: Mapping[str, Any]) -> Audit:
         ),
         inputs=TableView("inputs", "Inputs", columns, rows, "No input was recorded."),
         versions=versions,
+        document=document,
     )
 
 

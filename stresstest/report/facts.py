@@ -90,7 +90,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         owners=listings.owner_table(_optional_table(folder, "owner_scenario"), covered, names, currency),
         quality=listings.quality_table(read_table(folder, "data_quality"), currency),
         quality_summary=_quality_summary(summary),
-        audit=audit_view(identity, audit),
+        audit=audit_view(identity, (folder / "result.json").read_text(encoding="utf-8"), audit),
     )
 
 

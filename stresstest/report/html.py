@@ -6,6 +6,7 @@ rules and the SVG of our charts are put in as they are.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ def _breakable(text: str) -> Markup:
     return Markup("_<wbr>").join(text.split("_"))
 
 
+def _json_address(document: str) -> str:
+    """A JSON document as an address that holds it whole."""
+    return f"data:application/json;base64,{base64.b64encode(document.encode()).decode('ascii')}"
+
+
 def _order(value: float | str) -> str:
     """A sort key as JavaScript reads it; the infinities stand for missing figures."""
     if isinstance(value, float) and math.isinf(value):
@@ -108,7 +114,7 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap, breakable=_breakable)
+    environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap, breakable=_breakable, json_address=_json_address)
 
     def source(name: str) -> Markup:
         assert environment.loader is not None

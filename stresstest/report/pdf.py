@@ -6,12 +6,18 @@ nothing: every address but `data:` is refused.
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from stresstest.errors import ExitCode, Fault, Reason, StressTestError
@@ -26,62 +32,95 @@ _SCREEN_ONLY = re.compile("<!--screen-->.*?<!--/screen-->", re.DOTALL)
 """What the template marks as of no use on paper (further rows, script): layout time grows with every cell. Data is escaped, so it holds no mark."""
 
 
-def render_pdf(html: str, target: Path, timeout: float = 120.0) -> Path:
+@dataclass(frozen=True)
+class Attached:
+    """A text file inside the PDF; `moment` (ISO 8601) is its date, since the clock must not change the bytes."""
+
+    name: str
+    text: str
+    moment: str
+
+
+@contextmanager
+def pdf_child() -> Iterator[subprocess.Popen[str]]:
+    """The process that lays out one PDF: it loads its libraries while the caller prepares the HTML, and is gone at the end in any case."""
+    paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+        [sys.executable, "-m", "stresstest.report.pdf"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def render_pdf(
+    html: str, target: Path, *, attached: Attached | None = None, timeout: float = 120.0, child: subprocess.Popen[str] | None = None
+) -> Path:
     """Write the HTML as PDF to `target`, whole or not at all; the same HTML gives the same bytes.
 
     Args:
         html: what `render_html` gave.
         target: the file to write; its folder exists.
+        attached: a file to put into the PDF.
         timeout: wall-clock limit in seconds, after which the child is killed.
+        child: what `pdf_child` gave; without it one is started.
 
     Raises:
         StressTestError: (environment) when Pango is missing, the time is up, or the child was killed.
         RuntimeError: when the child failed in a way that is our fault.
     """
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent) as folder:
-        source, drawn = Path(folder) / "report.html", Path(folder) / "report.pdf"
-        source.write_text(_SCREEN_ONLY.sub("", html), encoding="utf-8")
-        paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        command = [sys.executable, "-m", "stresstest.report.pdf", str(source), str(drawn)]
+    with (
+        tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent) as folder,
+        pdf_child() if child is None else nullcontext(child) as process,
+    ):
+        drawn = Path(folder) / "report.pdf"
+        asked = {"html": _SCREEN_ONLY.sub("", html), "target": str(drawn), "attached": None if attached is None else vars(attached)}
         try:
-            done = subprocess.run(  # noqa: S603  (our own interpreter and module)
-                command,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=timeout,
-                check=False,
-            )
+            _, said = process.communicate(json.dumps(asked), timeout=timeout)
         except subprocess.TimeoutExpired as expired:
             raise _refused(f"the PDF was not finished in {timeout:g} seconds", "Raise the time limit, or leave pdf out of the formats.") from expired
-        if done.returncode == 0:
+        code = process.returncode
+        if code == 0:
             drawn.replace(target)
             return target
-        if done.returncode == ExitCode.ENVIRONMENT:
-            raise _refused(f"WeasyPrint cannot load its system libraries ({done.stderr.splitlines()[-1]})", f"On Debian or Ubuntu: {APT_LINE}")
-        if done.returncode < 0:
-            name = signal.Signals(-done.returncode).name
+        if code == ExitCode.ENVIRONMENT:
+            raise _refused(f"WeasyPrint cannot load its system libraries ({said.splitlines()[-1]})", f"On Debian or Ubuntu: {APT_LINE}")
+        if code < 0:
+            name = signal.Signals(-code).name
             raise _refused(f"the PDF's process was ended by {name}", "The machine may be short of memory; leave pdf out of the formats.")
-        raise RuntimeError(f"the PDF's process failed with exit code {done.returncode}:\n{done.stderr[-4000:]}")
+        raise RuntimeError(f"the PDF's process failed with exit code {code}:\n{said[-4000:]}")
 
 
 def _refused(what: str, hint: str) -> StressTestError:
     return StressTestError(Reason.ENVIRONMENT, "the PDF was not written; report.html was", [Fault(what, hint)])
 
 
-def _child(source: Path, target: Path) -> None:
+def _child() -> None:
+    gc.disable()  # it lives for one document, and looking through a growing tree of boxes takes a sixth of the time
     try:
         import weasyprint
     except OSError as error:  # not ImportError: a library of the system is missing. The banner it prints goes to our own, unread, stdout.
         sys.stderr.write(f"\n{str(error).splitlines()[0]}\n")
         raise SystemExit(int(ExitCode.ENVIRONMENT)) from None
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("data",))
-    document = weasyprint.HTML(string=source.read_text(encoding="utf-8"), url_fetcher=fetcher, media_type="print")
-    document.write_pdf(target)
+    asked = json.loads(sys.stdin.buffer.read())
+    attachments = []
+    if asked["attached"] is not None:
+        name, text, moment = (asked["attached"][key] for key in ("name", "text", "moment"))
+        dated = datetime.fromisoformat(moment)
+        attachments.append(weasyprint.Attachment(string=text, name=name, created=dated, modified=dated, relationship="Data"))
+    document = weasyprint.HTML(string=asked["html"], url_fetcher=fetcher, media_type="print")
+    document.write_pdf(asked["target"], attachments=attachments)
 
 
 if __name__ == "__main__":
-    _child(Path(sys.argv[1]), Path(sys.argv[2]))
+    _child()

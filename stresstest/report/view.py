@@ -125,6 +125,8 @@ class Audit:
     details: tuple[tuple[str, str], ...]
     inputs: TableView
     versions: tuple[tuple[str, str], ...]
+    document: str
+    """The text of the run's `result.json`, which every report carries whole."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -282,17 +282,20 @@ def _write_reports(plan: Plan, result: Path, manifest: records.Manifest, clock: 
     formats = plan.settings.output.formats
     if "html" not in formats and "pdf" not in formats:
         return None
-    from stresstest.report.facts import facts
-    from stresstest.report.html import render_html
-    from stresstest.report.pdf import render_pdf
+    from stresstest.report.pdf import Attached, pdf_child, render_pdf
 
-    with clock.stage("report"):
-        html = render_html(facts(result, manifest.model_dump(mode="json")))
+    # The PDF's process loads its libraries while this one draws the charts.
+    with clock.stage("report"), pdf_child() if "pdf" in formats else nullcontext() as child:
+        from stresstest.report.facts import facts
+        from stresstest.report.html import render_html
+
+        shown = facts(result, manifest.model_dump(mode="json"))
+        html = render_html(shown)
         if "html" in formats:
             (result / "report.html").write_text(html, encoding="utf-8", newline="\n")
         if "pdf" in formats:
             try:
-                render_pdf(html, result / "report.pdf")
+                render_pdf(html, result / "report.pdf", attached=Attached("result.json", shown.audit.document, shown.created), child=child)
             except StressTestError as error:
                 (result / "report.html").write_text(html, encoding="utf-8", newline="\n")
                 return error

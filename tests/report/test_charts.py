@@ -55,7 +55,7 @@ def test_no_character_of_a_name_can_end_the_process() -> None:
 
 def test_no_web_address_and_no_reference(venue_html: str) -> None:
     assert "http" not in svg(heat_map_chart(HEAT), "x")
-    assert not re.search(r"(?:src|href)=\"(?!#)", venue_html)
+    assert not re.search(r"(?:src|href)=\"(?!#|data:application/json;)", venue_html)
 
 
 def test_resources_line_and_excess_are_told_in_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_it_loads_nothing(venue_html: str) -> None:
     assert not {tag for tag, _ in page.tags} & {"link", "img", "iframe", "object", "embed", "base", "form"}
     for tag, attributes in page.tags:
         for name in ("src", "href", "srcset", "action", "data", "poster", "xlink:href"):
-            assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
+            assert (attributes.get(name) or "#").startswith("#") or "download" in attributes, (tag, attributes)
         assert not any(name.startswith("on") for name in attributes)
     assert set(re.findall(r"url\(([a-z]*:[a-z/0-9]*)", venue_html)) == {"data:font/woff2"}
     assert "http" not in venue_html
@@ -57,7 +58,7 @@ def test_it_has_every_section_with_as_of_and_units(venue_html: str) -> None:
     page = Page(venue_html)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert ids == ["scenarios", "owners", "accounts", "heat-map", "quality", "audit"]
-    anchors = {(attributes.get("href") or "")[1:] for tag, attributes in page.tags if tag == "a"}
+    anchors = {(attributes.get("href") or "")[1:] for tag, attributes in page.tags if tag == "a" and "download" not in attributes}
     assert anchors == set(ids)
     assert len(re.findall(r"<figcaption>.*?as of 2026-11-19 16:00 UTC.*?</figcaption>", venue_html, re.DOTALL)) == 3
     assert "USD k" in venue_html
@@ -109,3 +110,8 @@ def test_a_folder_of_the_user_takes_the_place_of_shipped_files(venue_facts: Repo
 def test_neighbours_of_a_group_share_a_head() -> None:
     columns = [Column("a", "text", 1), Column("b", "number", 1, "", "G"), Column("c", "number", 1, "", "G"), Column("d", "number", 1, "", "H")]
     assert [(head.index, head.group, head.span) for head in heads(columns)] == [(0, "", 1), (1, "G", 2), (3, "H", 1)]
+
+
+def test_result_json_is_inside_to_be_saved(venue: Path, venue_html: str) -> None:
+    (address,) = re.findall(r'<a download="result.json" href="data:application/json;base64,([^"]*)">', venue_html)
+    assert base64.b64decode(address) == (venue / "result.json").read_bytes()

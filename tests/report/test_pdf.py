@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from pypdf import PdfReader
 from stresstest.errors import ExitCode, Reason, StressTestError
 from stresstest.report.facts import facts
 from stresstest.report.html import render_html
-from stresstest.report.pdf import APT_LINE, render_pdf
+from stresstest.report.pdf import APT_LINE, Attached, pdf_child, render_pdf
 from stresstest.report.view import ReportFacts
 
 SMALL = "<!doctype html><html><head><title>t</title></head><body><h1>One</h1><p>text</p></body></html>"
@@ -64,6 +66,28 @@ def test_metadata_and_bytes_do_not_follow_the_clock(report: Path, html: str, tmp
     assert information["/CreationDate"] == "D:20261119160000Z"
     again = render_pdf(html, tmp_path / "again.pdf")
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(report.read_bytes()).digest()
+
+
+def test_result_json_is_attached_as_it_is_and_dated_like_the_snapshot(view: ReportFacts, tmp_path: Path) -> None:
+    attached = Attached("result.json", view.audit.document, view.created)
+    first, second = (render_pdf(SMALL, tmp_path / name, attached=attached) for name in ("a.pdf", "b.pdf"))
+    (inside,) = PdfReader(first).attachment_list
+    assert (inside.name, inside.content.decode()) == ("result.json", view.audit.document)
+    assert json.loads(view.audit.document)["result_id"] == view.audit.result_id
+    assert inside.creation_date == inside.modification_date == datetime(2026, 11, 19, 16, tzinfo=UTC)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_child_that_was_not_needed_is_gone_at_the_end() -> None:
+    with pdf_child() as child:
+        assert child.poll() is None
+    assert child.returncode is not None
+
+
+def test_a_child_that_waited_draws_the_same(report: Path, html: str, tmp_path: Path) -> None:
+    with pdf_child() as child:
+        waited = render_pdf(html, tmp_path / "waited.pdf", child=child)
+    assert waited.read_bytes() == report.read_bytes()
 
 
 def test_only_the_shipped_font_is_inside(report: Path) -> None:

@@ -104,7 +104,7 @@ def test_html_is_written_when_asked_for(book: BookSpec, out: Path):
 
 
 def test_a_machine_without_pango_keeps_the_html_and_says_so(book: BookSpec, out: Path, monkeypatch: pytest.MonkeyPatch):
-    def no_pango(html: str, target: Path) -> Path:
+    def no_pango(html: str, target: Path, **options: object) -> Path:
         raise StressTestError(Reason.ENVIRONMENT, "Pango is missing")
 
     monkeypatch.setattr(pdf, "render_pdf", no_pango)
