@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +33,6 @@ from stresstest.documents import (
     refusal,
     scalar,
     shown,
-    suggest,
 )  # fmt: skip
 from stresstest.errors import Fault, Reason, StressTestError
 
@@ -86,6 +86,12 @@ def _scenario_file(value: str) -> str:
 def _format(value: object) -> object:
     if value == "xlsx":
         raise not_yet("reports as xlsx", "Use html, pdf or json.")
+    return value
+
+
+def _executor(value: object) -> object:
+    if value == "cluster":
+        raise not_yet("the executor `cluster`", "Use threads or processes.")
     return value
 
 
@@ -158,7 +164,7 @@ class RunFile(Part):
     max_price_age: Annotated[Annotated[Number, Field(gt=0)] | None, BeforeValidator(_age, json_schema_input_type=float | str | None)] = None
     reconciliation_tolerance: Annotated[Tolerance, BeforeValidator(_tolerance, json_schema_input_type=Tolerance | float)] = Tolerance()
     resources: Resources = Resources()
-    executor: Literal["threads", "processes"] = "threads"
+    executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
     threads: Count | None = None
     max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
@@ -210,7 +216,7 @@ def overrides_from(
         if name in keys:
             found[keys[name]] = Override(_typed(keys[name], environment[name], name), name)
         else:
-            faults.append(Fault("no key of the run file has this variable", suggest(name, sorted(keys), "Variables"), path=name))
+            faults.append(Fault("no key of the run file has this variable", _unknown_variable(name, sorted(keys)), path=name))
     for text in sets:
         key, separator, value = text.partition("=")
         key = key.strip()
@@ -277,6 +283,14 @@ def _overridden(data: dict[str, Any], given: Mapping[str, Override]) -> dict[str
             part = part[parent]
         part[last] = given[key].value
     return data
+
+
+def _unknown_variable(name: str, known: list[str]) -> str:
+    """The hint for a variable that is no key. The prefix is left out of the comparison: with it, everything resembles something."""
+    close = difflib.get_close_matches(name.removeprefix(ENVIRONMENT_PREFIX), [key.removeprefix(ENVIRONMENT_PREFIX) for key in known], n=1)
+    if close:
+        return f"Did you mean `{ENVIRONMENT_PREFIX}{close[0]}`?"
+    return "Unset it; a variable is STRESSTEST_ and a key of the run file (`stresstest schema run`), for example STRESSTEST_KEEP."
 
 
 def _absolute(path: Any, folder: Path) -> Any:

@@ -140,6 +140,7 @@ def test_features_to_come_are_refused_by_name(tmp_path: Path, line: str) -> None
 
 @pytest.mark.parametrize(("text", "words"), [
     (NEEDED + "output: {formats: [html, xlsx]}", "reports as xlsx: not in this version"),
+    (NEEDED + "executor: cluster", "the executor `cluster`: not in this version"),
     ("snapshot: s\nscenarios: [library:house]\nmargin: m", "shipped scenarios (`library:house`): not in this version"),
     ("version: 2\nsnapshot: s\nscenarios: []\nmargin: m", "format version 2: not in this version"),
 ])  # fmt: skip
@@ -207,6 +208,13 @@ def test_unknown_variables_and_broken_sets_are_refused_together() -> None:
         "STRESSTEST_THREAD: no key of the run file has this variable. Did you mean `STRESSTEST_THREADS`?",
         "threads: `--set threads` has no value. Write --set key=value, for example --set output.folder=runs.",
     ]
+
+
+def test_a_variable_that_resembles_no_key_is_to_be_unset() -> None:
+    with pytest.raises(StressTestError) as caught:
+        overrides_from({"STRESSTEST_FOO": "1"}, {})
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.hint.partition(";")[0]) == ("STRESSTEST_FOO", "Unset it")
 
 
 def test_an_override_does_not_change_what_the_document_says(tmp_path: Path) -> None:
