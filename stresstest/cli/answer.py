@@ -38,10 +38,11 @@ def _worst_scenario(summary: Summary) -> list[str]:
     worst = summary.worst
     assert worst is not None
     cover = summary.cover["stress_loss_over_margin"].cover_2
+    owners = [f"{summary.owner_names[owner]} ({owner})" if owner in summary.owner_names else owner for owner in cover.owners]
     at_least = "at least " if cover.lower_bound else ""
     return [
         f"Worst scenario   {worst.name}: margin shortfall {worst.margin_shortfall:,.0f}, uncollateralised loss {worst.uncollateralised_loss:,.0f}",
-        f"Cover-2          {at_least}{cover.amount:,.0f} stress loss over margin" + (f" ({', '.join(cover.owners)})" if cover.owners else ""),
+        f"Cover-2          {at_least}{cover.amount:,.0f} stress loss over margin" + (f" ({', '.join(owners)})" if owners else ""),
     ]
 
 

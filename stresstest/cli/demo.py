@@ -28,5 +28,5 @@ def demo(
     from stresstest.config import load_run
     from stresstest.runs.sample import RUN_FILE, sample_folder
 
-    settings = load_run(sample_folder() / RUN_FILE)
-    carry_out(settings, out, None, dry_run=False, force=True, as_json=as_json, quiet=quiet, verbose=verbose)
+    run_file = sample_folder() / RUN_FILE
+    carry_out(run_file, load_run(run_file), out, None, dry_run=False, force=True, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -65,11 +65,20 @@ def run(
     }
     flags = {key: [str(each) for each in value] if isinstance(value, list) else value for key, value in flags.items()}
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
-    carry_out(load(run_file, flags, sets or []), out, fail_on, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet, verbose=verbose)
+    carry_out(run_file, load(run_file, flags, sets or []), out, fail_on, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def carry_out(
-    settings: RunFile, out: Path | None, fail_on: FailOn | None, *, dry_run: bool, force: bool, as_json: bool, quiet: bool, verbose: bool
+    run_file: Path,
+    settings: RunFile,
+    out: Path | None,
+    fail_on: FailOn | None,
+    *,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
     _use_threads(settings.threads)
@@ -81,7 +90,7 @@ def carry_out(
     from stresstest.runs.pipeline import execute
     from stresstest.runs.planning import plan
 
-    planned = plan(settings, out)
+    planned = plan(settings, out, run_file)
     if dry_run:
         if as_json:
             print_document("plan", planned.document())

@@ -12,7 +12,7 @@ from stresstest.runs.console import Advance
 
 
 class Terminal:
-    """Narrates on stderr. Under cron (stderr is no terminal) only warnings are said, unless `verbose`."""
+    """Narrates on stderr. Under cron (stderr is no terminal) only warnings and long waits are said, unless `verbose`."""
 
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
@@ -22,6 +22,11 @@ class Terminal:
     def note(self, text: str) -> None:
         """Something worth knowing that needs no action."""
         if self.verbose or (self.watched and not self.quiet):
+            print(printable(text), file=sys.stderr)
+
+    def announce(self, text: str) -> None:
+        """Why nothing will be seen for a while; also for a log that nobody watches."""
+        if not self.quiet:
             print(printable(text), file=sys.stderr)
 
     def warn(self, text: str) -> None:

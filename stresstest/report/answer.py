@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stresstest.report.formats import HALF_A_CENT, MISSING, count, money, percent, plural_count, shortened, shown
+from stresstest.report.formats import HALF_A_CENT, MISSING, count, money, named, percent, plural_count, shortened, shown
 from stresstest.report.view import Figure, Tone
 from stresstest.results.summary import Basis, Cover, Summary
 
@@ -18,7 +18,7 @@ SIZING_BASIS: Basis = "stress_loss_over_margin"
 """The basis of Cover-N that is held against resources: losses beyond the margin that was held, as a default fund is sized."""
 
 Names = Mapping[str, str]
-"""Display name of every scenario by its id, as it may be shown."""
+"""Display names by id: of scenarios as they may be shown, of owners as the data has them."""
 
 
 def short_accounts(scenario: Record) -> int:
@@ -65,10 +65,10 @@ def _called(names: Names, scenario_id: str | None, limit: int) -> str:
     return MISSING if scenario_id is None else shortened(names.get(scenario_id, shown(scenario_id)), limit)
 
 
-def _cover_figure(cover: Cover, label: str, currency: str, names: Names) -> Figure:
+def _cover_figure(cover: Cover, label: str, currency: str, names: Names, owner_names: Names) -> Figure:
     if cover.amount <= 0:
         return Figure(label, money(0.0), currency, "no owner has such a loss")
-    owners = " + ".join(shortened(shown(owner), 24) for owner in cover.owners)
+    owners = " + ".join(shortened(named(owner_names.get(owner), owner), 24) for owner in cover.owners)
     note = f"{owners}; {_called(names, cover.scenario_id, 64)}"
     return Figure(label, money(cover.amount), currency, f"at least, as accounts are excluded; {note}" if cover.lower_bound else note)
 
@@ -136,8 +136,8 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
             "fail" if defaults else "",
         ),
         Figure("Uncollateralised loss", money(lost), currency, called if lost >= HALF_A_CENT else "no equity falls below zero"),
-        _cover_figure(summary.cover[SIZING_BASIS].cover_2, "Cover-2, stress loss over margin", currency, names),
-        _cover_figure(summary.cover["uncollateralised_loss"].cover_2, "Cover-2, uncollateralised loss", currency, names),
+        _cover_figure(summary.cover[SIZING_BASIS].cover_2, "Cover-2, stress loss over margin", currency, names, summary.owner_names),
+        _cover_figure(summary.cover["uncollateralised_loss"].cover_2, "Cover-2, uncollateralised loss", currency, names, summary.owner_names),
         _resources_figure(summary),
         _checks_figure(summary),
     )

@@ -44,7 +44,8 @@ def printable_command(command: str | Sequence[str] | None) -> str:
 def audit_view(identity: Identity, document: str, audit: Mapping[str, Any]) -> Audit:
     """The audit page of a run.
 
-    `document` is the text of its `result.json`; `audit` holds `inputs` (table, rows, bytes, sha256), `versions`, `command` and `seed`, as the manifest does.
+    `document` is the text of its `result.json`; `audit` holds `inputs` (table, rows, bytes, sha256), `versions`, `command` and `seed`, as the
+    manifest does.
     """
     columns = (
         Column("#", "number", 4),

@@ -87,7 +87,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         scenarios=listings.scenario_table(base, headline, others, currency),
         accounts=listings.account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope if stressed else "a stress", currency),
         definitions=DEFINITIONS,
-        owners=listings.owner_table(_optional_table(folder, "owner_scenario"), covered, names, currency),
+        owners=listings.owner_table(_optional_table(folder, "owner_scenario"), covered, names, summary.owner_names, currency),
         quality=listings.quality_table(read_table(folder, "data_quality"), currency),
         quality_summary=_quality_summary(summary),
         audit=audit_view(identity, (folder / "result.json").read_text(encoding="utf-8"), audit),

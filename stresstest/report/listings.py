@@ -226,8 +226,8 @@ def account_table(accounts: pl.DataFrame, headline: bool, scenario_names: dict[s
 # ---------------------------------------------------------------- owners
 
 
-def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dict[str, str], currency: str) -> TableView:
-    """The largest owner losses of one scenario, in both bases beside each other."""
+def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dict[str, str], owner_names: dict[str, str], currency: str) -> TableView:
+    """The largest owner losses of one scenario, in both bases beside each other; `names` are those of scenarios."""
     empty = "Nothing to report: no owner has a loss beyond its margin in any headline scenario."
     if owners is None or scenario_id is None:
         return TableView("owners", "Largest owner losses", (), (), empty)
@@ -247,7 +247,8 @@ def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dic
     def pair(rows: Sequence[Record], place: int) -> tuple[Cell, Cell]:
         if place >= len(rows):
             return Cell(shown(None), ""), Cell(shown(None), float("-inf"))
-        return _text(rows[place]["owner_id"], 40), _amount(rows[place]["loss"], scale)
+        owner = rows[place]["owner_id"]
+        return _named(owner_names.get(owner), owner, 40), _amount(rows[place]["loss"], scale)
 
     listed = tuple(
         Row((Cell(number(place + 1), float(place + 1)), *pair(ranked[0], place), *pair(ranked[1], place)))

@@ -46,7 +46,7 @@ def pdf_child() -> Iterator[subprocess.Popen[str]]:
     """The process that lays out one PDF: it loads its libraries while the caller prepares the HTML, and is gone at the end in any case."""
     paths = [str(_PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     pipe = subprocess.PIPE
-    with subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+    with subprocess.Popen(
         [sys.executable, "-m", "stresstest.report.pdf"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdin=pipe,
@@ -78,10 +78,7 @@ def render_pdf(
         StressTestError: (environment) when Pango is missing, the time is up, or the child was killed.
         RuntimeError: when the child failed in a way that is our fault.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent) as folder,
-        pdf_child() if child is None else nullcontext(child) as process,
-    ):
+    with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent) as folder, pdf_child() if child is None else nullcontext(child) as process:
         drawn = Path(folder) / "report.pdf"
         asked = {"html": _SCREEN_ONLY.sub("", html), "target": str(drawn), "attached": None if attached is None else vars(attached)}
         try:

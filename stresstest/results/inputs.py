@@ -15,14 +15,17 @@ from stresstest.scenarios.scenario_set import ScenarioSet
 
 FOLDER = "inputs"
 RUN = "run.json"
+RUN_AS_GIVEN = "run.yaml"
 
 
-def copy_documents(folder: Path, settings: RunFile) -> None:
-    """Copy the scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again."""
+def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> None:
+    """Copy run file (as it is), scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again."""
     inputs = folder / FOLDER
     (inputs / "scenarios").mkdir(parents=True)
     for original, copy in zip(settings.scenarios, _copies(settings.scenarios), strict=True):
         shutil.copyfile(original, inputs / copy)
+    if run_file is not None and run_file.is_file():  # a pipe can be read once only
+        shutil.copyfile(run_file, inputs / RUN_AS_GIVEN)
     shutil.copyfile(settings.margin, inputs / _margin_copy(settings))
 
 

@@ -122,6 +122,8 @@ class Summary(Document):
     worst: ScenarioFigures | None
     """The headline scenario with the largest margin shortfall; among equals the largest loss, then the first."""
     cover: dict[Basis, CoverFigures]
+    owner_names: dict[str, str]
+    """Display names, by id, of the owners with the largest losses in the scenarios that `cover` names; of those that have one."""
     worst_accounts: tuple[AccountFigures, ...]
     checks: dict[Literal["pass", "warn", "fail"], int]
 
@@ -148,13 +150,18 @@ def summarise(
     account_summary: pl.DataFrame,
     scenario_summary: pl.DataFrame,
     quality: pl.DataFrame,
+    owner_losses: pl.DataFrame,
 ) -> Summary:
-    """The summary of a run from its result tables (all of them as `store.conform` orders them)."""
+    """The summary of a run from its result tables (all of them as `store.conform` orders them).
+
+    `owner_losses` is owner_scenario with the owners' display names as `name`.
+    """
     headline = scenario_summary.filter("headline")
     order = headline.sort("margin_shortfall", "pnl", descending=[True, False], maintain_order=True)
     results = dict(quality.group_by("result").len().iter_rows())
     # Summed in the order of rows, one after the other: the frame's own sum may differ in its last bit from run to run.
     gross = float(np.cumsum(account_summary["gross_notional"].to_numpy())[-1]) if account_summary.height else 0.0
+    cover = {basis: CoverFigures(cover_1=_cover(headline, 1, basis, counts), cover_2=_cover(headline, 2, basis, counts)) for basis in BASES}
     return Summary(
         result_id=result_id,
         run=run,
@@ -167,7 +174,8 @@ def summarise(
         headline_scenarios=headline.height,
         base=_scenario(scenario_summary.row(0, named=True)),
         worst=_scenario(order.row(0, named=True)) if order.height else None,
-        cover={basis: CoverFigures(cover_1=_cover(headline, 1, basis, counts), cover_2=_cover(headline, 2, basis, counts)) for basis in BASES},
+        cover=cover,
+        owner_names=_owner_names(cover, owner_losses),
         worst_accounts=_accounts(account_summary),
         checks={result: int(results.get(result, 0)) for result in ("pass", "warn", "fail")},
     )
@@ -186,6 +194,12 @@ def _cover(headline: pl.DataFrame, n: int, basis: Basis, counts: Counts) -> Cove
     row = headline.row(int(headline[column].arg_max() or 0), named=True)
     owners = (row[f"cover_owner_{rank}_{basis}"] for rank in range(1, n + 1))
     return Cover(amount=row[column], scenario_id=row["scenario_id"], owners=tuple(o for o in owners if o is not None), lower_bound=incomplete)
+
+
+def _owner_names(cover: Mapping[Basis, CoverFigures], owner_losses: pl.DataFrame) -> dict[str, str]:
+    named = {each.scenario_id for figures in cover.values() for each in (figures.cover_1, figures.cover_2)}
+    rows = owner_losses.filter(pl.col("scenario_id").is_in([scenario for scenario in named if scenario is not None]))
+    return dict(sorted(rows.drop_nulls("name").filter(pl.col("name") != pl.col("owner_id")).select("owner_id", "name").iter_rows()))
 
 
 def _accounts(account_summary: pl.DataFrame) -> tuple[AccountFigures, ...]:

@@ -16,6 +16,9 @@ class Console(Protocol):
     def note(self, text: str) -> None:
         """Something worth knowing that needs no action."""
 
+    def announce(self, text: str) -> None:
+        """Why nothing will be seen for a while; also for a log that nobody watches."""
+
     def warn(self, text: str) -> None:
         """Something to look at; the run goes on."""
 
@@ -28,6 +31,9 @@ class Silent:
     """Listens to nothing: the console of a program that calls the pipeline itself."""
 
     def note(self, text: str) -> None:
+        """Drop it."""
+
+    def announce(self, text: str) -> None:
         """Drop it."""
 
     def warn(self, text: str) -> None:

@@ -96,6 +96,20 @@ def _space() -> Finding:
     return Finding("temporary space", free >= LITTLE_SPACE, False, f"{free / 1024**3:.1f} GB free in {folder}", mend)
 
 
+def kernels_to_compile() -> str | None:
+    """What to say before the stress where its kernels must be compiled first, which takes up to a minute; None where they are there."""
+    import numba
+
+    from stresstest.margin.kernels.jit import cache_folder
+
+    if getattr(numba.config, "DISABLE_JIT", False):  # its settings are made at run time
+        return None
+    folder = cache_folder()
+    if folder is None:
+        return "compiling kernels (in every run: there is no place to keep them, see stresstest doctor)"
+    return None if any(folder.rglob("*.nbc")) else "compiling kernels (first run only)"
+
+
 def _kernel_cache() -> Finding:
     """Where compiled kernels are kept between runs: beside the package, in the user's cache, or in the temporary folder."""
     try:

@@ -27,6 +27,7 @@ from stresstest.results.store import PartWriter, finish_parts, read_table, write
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise
 from stresstest.runs.console import Advance, Console, Silent
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
+from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
 from stresstest.runs.specification import specification
@@ -119,7 +120,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     result = work / "result"
     shutil.rmtree(result, ignore_errors=True)
     result.mkdir()
-    copy_documents(result, plan.settings)
+    copy_documents(result, plan.settings, plan.run_file)
     valued = _value(plan, work, clock)
     reused, stressed = _stress(plan, work, result, valued, clock)
     with clock.stage("results"):
@@ -190,6 +191,9 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
     folder, parts = work / f"blocks-{digest[:12]}", work / f"parts-{digest[:12]}"
     folder.mkdir(exist_ok=True)
     reused = len(list(folder.glob("block-*.npz")))
+    wait = kernels_to_compile()
+    if wait is not None:
+        clock.console.announce(wait)
     with clock.stage("stress", valued.book.blocks) as advance, make_executor(plan.settings.executor, workers(plan.settings)) as executor:
         stressed = static_stress(
             valued.book,
@@ -262,6 +266,7 @@ def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accou
         accounts,
         read_table(result, SCENARIO_SUMMARY.name),
         read_table(result, DATA_QUALITY.name),
+        read_table(result, OWNER_SCENARIO.name).join(dimensions.owners.select("owner_id", "name"), on="owner_id", how="left"),
     )
     write_document(summary, result / "summary.json")
     return summary

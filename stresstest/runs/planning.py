@@ -40,13 +40,17 @@ class PlannedTable:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that has not begun: `hash` names its work folder, so that an interrupted run is taken up again."""
+    """A run that has not begun: `hash` names its work folder, so that an interrupted run is taken up again.
+
+    `run_file` is the file that the settings come from, where there is one.
+    """
 
     settings: RunFile
     target: Path
     scenarios: ScenarioSet
     rulebook: Rulebook
     hash: str
+    run_file: Path | None = None
 
     def document(self) -> dict[str, Any]:
         """The plan as plain values."""
@@ -122,12 +126,13 @@ def load_scenarios_of(settings: RunFile) -> ScenarioSet:
     return loaded if settings.headline is None else with_headlines(loaded, settings.headline)
 
 
-def plan(settings: RunFile, out: Path | None = None) -> Plan:
+def plan(settings: RunFile, out: Path | None = None, run_file: Path | None = None) -> Plan:
     """The plan of a run.
 
     Args:
         settings: the run file with everything applied.
         out: the result folder itself; without it, a folder in `output.folder` named after the snapshot's moment and the question asked.
+        run_file: the file that the settings come from, to be copied as it is.
 
     Raises:
         StressTestError: every fault of scenario and margin files.
@@ -140,7 +145,7 @@ def plan(settings: RunFile, out: Path | None = None) -> Plan:
     as_of, currency = settings.as_of or defaults.as_of, settings.reporting_currency or defaults.reporting_currency
     asked = specification(settings, scenarios, rulebook, as_of, currency)
     digest = plan_sha256(asked, settings.snapshot, stresstest.__version__)
-    return Plan(settings, (out or _default_target(settings, as_of, asked)).absolute(), scenarios, rulebook, digest)
+    return Plan(settings, (out or _default_target(settings, as_of, asked)).absolute(), scenarios, rulebook, digest, run_file)
 
 
 def _defaults(settings: RunFile) -> SnapshotDefaults:

@@ -20,6 +20,46 @@ def test_a_run_prints_its_folder_on_stdout_and_the_answer_on_stderr(stresstest, 
     assert "\x1b" not in done.stderr
 
 
+def test_the_run_file_is_kept_as_it_is(stresstest, run_file: Path, tmp_path: Path):
+    given = b"# kept\r\n" + run_file.read_bytes()
+    shutil.copytree(run_file.parent, tmp_path / "book")
+    (tmp_path / "book" / "run.yaml").write_bytes(given)
+    assert stresstest("run", "book/run.yaml", "--out", "out", "--keep", "all").returncode == 0
+    assert (tmp_path / "out" / "inputs" / "run.yaml").read_bytes() == given
+    assert json.loads((tmp_path / "out" / "inputs" / "run.json").read_text())["keep"] == "all"
+
+
+def test_a_first_run_says_that_kernels_are_compiled(stresstest, run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from stresstest.margin.kernels import jit
+
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setattr(jit, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("numba.config.DISABLE_JIT", 0)
+    flags = ["--out", "out", "--force"]
+    assert stresstest("run", run_file, *flags).stderr.startswith("compiling kernels (first run only)\nRED")
+    assert stresstest("run", run_file, *flags, "-q").stderr == ""
+    (tmp_path / "cache" / "kernels_0").mkdir()
+    (tmp_path / "cache" / "kernels_0" / "walk.1.nbc").touch()
+    assert "compiling" not in stresstest("run", run_file, *flags).stderr
+    monkeypatch.setattr(jit, "cache_folder", lambda: None)
+    assert "no place to keep them" in stresstest("run", run_file, *flags).stderr
+
+
+def test_owners_are_told_by_name_and_id(stresstest, run_file: Path, tmp_path: Path):
+    import polars as pl
+
+    shutil.copytree(run_file.parent, tmp_path / "book")
+    owners = pl.DataFrame({"owner_id": ["a000003", "a000002"], "name": ["Third & Co", None]})
+    owners.write_parquet(tmp_path / "book" / "snapshot" / "owners.parquet")
+    done = stresstest("run", "book/run.yaml", "--out", "out", "--formats", "html")
+    assert "stress loss over margin (Third & Co (a000003), a000002)" in done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["owner_names"] == {"a000003": "Third & Co"}
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "Third &amp; Co + a000002" in html
+    assert 'Third &amp; Co<bdi class="below">a000003</bdi>' in html
+
+
 def test_quiet_says_nothing(stresstest, run_file: Path):
     done = stresstest("run", run_file, "--out", "out", "-q")
     assert (done.returncode, done.stderr) == (0, "")

@@ -174,7 +174,16 @@ def write_run(
     )
     run = RunFacts(name=name, snapshot_label="snapshot", as_of="2026-11-19T16:00:00Z", reporting_currency="USD")
     write_document(
-        summarise(stated.result_id, run, counts, parts, frames["account_summary"], frames["scenario_summary"], frames["data_quality"]),
+        summarise(
+            stated.result_id,
+            run,
+            counts,
+            parts,
+            frames["account_summary"],
+            frames["scenario_summary"],
+            frames["data_quality"],
+            frames["owner_scenario"].with_columns(name=pl.lit(None, dtype=pl.String)),
+        ),
         folder / "summary.json",
     )
     return folder

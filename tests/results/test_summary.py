@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from results.tables_for_tests import account_summary, quality, scenario_summary
 
@@ -35,6 +36,15 @@ def account(name: str, status: str, balance: float, margin: float, gross: float 
     return {"account_id": name, "gross_notional": gross} | WORST | given
 
 
+LOSSES = pl.DataFrame(
+    {
+        "scenario_id": ["hard", "hard", "hard", "hard", "mild"],
+        "owner_id": ["ann", "bob", "cat", "dan", "eve"],
+        "name": ["Ann & Sons", None, "Cat Ltd", "dan", "Eve"],
+    }
+)
+
+
 def summary(counts: Counts = COUNTS) -> Summary:
     accounts = account_summary(
         account("fine", "ok", 9.0, 1.0, 0.1),
@@ -42,7 +52,7 @@ def summary(counts: Counts = COUNTS) -> Summary:
         account("broke", "default", -1.0, 0.0, 0.3),
         account("called", "call", 3.0, 2.0),
     )
-    return summarise("id", FACTS, counts, None, accounts, scenario_summary(MILD, HARD, GRID), quality("pass", "warn"))
+    return summarise("id", FACTS, counts, None, accounts, scenario_summary(MILD, HARD, GRID), quality("pass", "warn"), LOSSES)
 
 
 def test_the_worst_scenario_is_a_headline_one_and_ties_go_to_the_larger_loss():
@@ -67,6 +77,10 @@ def test_cover_names_scenario_and_owners():
     assert cover["uncollateralised_loss"].cover_2.model_dump() == {"amount": 0.0, "scenario_id": None, "owners": (), "lower_bound": False}
 
 
+def test_owners_of_the_scenarios_that_cover_names_have_their_names():
+    assert summary().owner_names == {"ann": "Ann & Sons", "cat": "Cat Ltd"}
+
+
 def test_excluded_accounts_make_cover_a_lower_bound():
     counts = Counts(owners=2, pools=3, positions=5, lots=6, instruments=4, assets=2, excluded_accounts=1, incomplete_owners=1)
     found = summary(counts)
@@ -82,7 +96,8 @@ def test_counts_and_checks():
 
 
 def test_no_headline_scenario_has_no_worst():
-    found = summarise("id", FACTS, COUNTS, None, account_summary({"account_id": "a"}), scenario_summary(GRID), quality())
+    found = summarise("id", FACTS, COUNTS, None, account_summary({"account_id": "a"}), scenario_summary(GRID), quality(), LOSSES)
+    assert found.owner_names == {}
     assert (found.worst, found.worst_accounts, found.status.light) == (None, (), "amber")
 
 

@@ -21,7 +21,6 @@ from stresstest.results.identity import Identity, recomputed_id
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, read_table, sha256_of, table_sha256
 from stresstest.results.summary import Summary
-from stresstest.runs import pipeline
 from stresstest.runs.console import Advance, Silent
 from stresstest.runs.folders import locked_work_folder
 from stresstest.runs.pipeline import Outcome, execute
