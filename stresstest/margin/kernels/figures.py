@@ -57,7 +57,7 @@ def finish_pool(
         base[pool, 1] = acc[NEED_INITIAL, 0] + constants[NEED_INITIAL]
         base[pool, 2] = acc[kept, 0] + still
         base[pool, 3] = acc[HELD, 0]
-    start = base[pool, 0] - constant
+    start = base[pool, 0]
     margin = base[pool, 1]
     # Without collateral at base k is one: then zero times anything plus one.
     inverse = 1.0 / base[pool, 2] if base[pool, 2] > 0.0 else 0.0
@@ -65,14 +65,14 @@ def finish_pool(
     stressed = 0
     short = 0
     for s in range(width):
-        value = acc[positions, s]
+        value = acc[positions, s] + constant
         stressed += 1 if (start - value) - min(1.0, max(least, (acc[kept, s] + still) * inverse)) * margin > 0.0 else 0
-        short += 1 if (value + constant) + acc[HELD, s] < 0.0 else 0
+        short += 1 if value + acc[HELD, s] < 0.0 else 0
     found = STRESSED if stressed > 0 else 0
     if raw or stressed > 0:
         floor = -np.inf if raw else 0.0
         for s in range(width):
-            value = (start - acc[positions, s]) - min(1.0, max(least, (acc[kept, s] + still) * inverse)) * margin
+            value = (start - (acc[positions, s] + constant)) - min(1.0, max(least, (acc[kept, s] + still) * inverse)) * margin
             acc[STRESS_LOSS, s] = max(floor, value)
     elif stale & STRESSED:
         clear(acc, STRESS_LOSS, width)
