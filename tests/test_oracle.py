@@ -539,10 +539,7 @@ def test_options_in_the_balance_and_in_the_requirement(
         assert figures["margin_balance"] == pytest.approx(balance_)
 
 
-@pytest.mark.parametrize(
-    ("horizon", "spot", "value"),
-    [(1, 100.0, None), (365, 100.0, 0.0), (365, 130.0, 20.0), (400, 130.0, 20.0)],
-)
+@pytest.mark.parametrize(("horizon", "spot", "value"), [(1, 100.0, None), (365, 100.0, 0.0), (365, 130.0, 20.0), (400, 130.0, 20.0)])
 def test_options_are_worth_their_intrinsic_value_from_expiry_on(horizon: int, spot: float, value: float | None) -> None:
     result = run(
         {

@@ -89,7 +89,10 @@ def make_margin(random: Random, currencies: list[str]) -> Row:
         "default": {"kind": "tiered"},
         "by-underlying": {"kind": "tiered", "net_by": "underlying", "spread_rate": pair(random, 0.0, 0.02)},
         "by-value": {
-            "kind": "tiered", "pnl_into": "value", "positive_pnl_weight": pair(random, 0.0, 1.0), "long_option_credit": pair(random, 0.0, 1.0),
+            "kind": "tiered",
+            "pnl_into": "value",
+            "positive_pnl_weight": pair(random, 0.0, 1.0),
+            "long_option_credit": pair(random, 0.0, 1.0),
         },
         "edge": {"kind": "tiered", "breach_at_equality": True, "long_option_credit": {"maintenance": 1.0, "initial": 0.5}},
     }

@@ -88,9 +88,7 @@ def basis(random: Random, assets: dict[str, Row], reporting: str) -> Row:
 def collateral(random: Random, assets: dict[str, Row], reporting: str) -> Row:
     """The worth of an asset as collateral."""
     name = random.choice(["*", *(asset for asset in HELD if asset != reporting)])
-    shift, size = random.choice(
-        [("relative", random.uniform(-0.5, 0.1)), ("scale", random.uniform(0.5, 1.1)), ("replace", random.uniform(0.0, 1.1))]
-    )
+    shift, size = random.choice([("relative", random.uniform(-0.5, 0.1)), ("scale", random.uniform(0.5, 1.1)), ("replace", random.uniform(0.0, 1.1))])
     return {"factor": f"collateral:{name}", shift: size, **(asset_filter(random) if name == "*" else {})}
 
 

@@ -22,10 +22,7 @@ DEFAULTS: dict[str, Row] = {
     "instruments": {"payoff": "linear", "contract_size": 1.0, "exercise": "european", "vol_type": "lognormal", "premium_style": "paid"},
     "assets": {"rate": 0.0, "may_be_negative": False},
 }
-REFERENCES: dict[str, dict[str, str]] = {
-    "accounts": {"owner_id": "account_id"},
-    "instruments": {"settle": "quote", "risk_group": "underlying"},
-}
+REFERENCES: dict[str, dict[str, str]] = {"accounts": {"owner_id": "account_id"}, "instruments": {"settle": "quote", "risk_group": "underlying"}}
 """Columns that, where null, take the value of another column."""
 
 
