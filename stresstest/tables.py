@@ -339,7 +339,11 @@ DETAIL = Table("detail", "All scenarios of the 50 worst accounts.", ACCOUNT_SCEN
 
 
 def _prefixed(prefix: str) -> tuple[Column, ...]:
-    scenario = Column(f"{prefix}_scenario_id", "string", "scenario with the smallest margin balance less maintenance margin; null if there is none")
+    scenario = Column(
+        f"{prefix}_scenario_id",
+        "string",
+        "scenario with the largest margin shortfall, without any the smallest balance less requirement; null: no scenario",
+    )
     status = Column(f"{prefix}_status", "string", "status there", choices=STATUSES)
     return (scenario, *(Column(f"{prefix}_{c.name}", c.type, c.doc + ", there", c.unit) for c in MEASURES), status)
 

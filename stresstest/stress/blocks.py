@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN
+from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, MARGIN_SHORTFALL
 from stresstest.margin.kernels.totals import Edges, Totals
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
@@ -43,7 +43,9 @@ class Task:
 
 
 class Reach(NamedTuple):
-    """[accounts] of a block: smallest balance less requirement over headline scenarios (else over all, else at base).
+    """[accounts] of a block: less the margin shortfall, without one balance less requirement, in the worst headline scenario.
+
+    Without a headline scenario that of all, else at base.
 
     `ends`: first owner, last owner, first account.
     """
@@ -107,5 +109,6 @@ def _evaluate(task: Task, number: int) -> BlockResult:
             pool_parts += 1
     which = np.where(kept.scenario[:, WORST_HEADLINE] >= 0, WORST_HEADLINE, np.where(kept.scenario[:, WORST] >= 0, WORST, 0))
     figures = kept.figures[np.arange(len(which)), which]
-    reach = Reach(figures[:, BALANCE] - figures[:, MAINTENANCE_MARGIN], np.array([owner[first], owner[last], first]))
+    short = figures[:, MARGIN_SHORTFALL]
+    reach = Reach(np.where(short > 0.0, -short, figures[:, BALANCE] - figures[:, MAINTENANCE_MARGIN]), np.array([owner[first], owner[last], first]))
     return BlockResult(evaluated.totals, evaluated.edges, reach, block_limits(task.limits, task.compiled, block))

@@ -196,11 +196,12 @@ def summed(parts: list[Figures]) -> Figures:
 
 
 def worst_scenario(by_account: dict[tuple[str, str], Figures], account_id: str, ids: tuple[str, ...]) -> str | None:
-    """The scenario with the smallest margin balance less maintenance margin; ties go to the first."""
+    """The scenario with the largest margin shortfall, without any the smallest balance less maintenance margin; ties go to the first."""
 
     def excess(scenario_id: str) -> float:
         figures = by_account[account_id, scenario_id]
-        return float(figures["margin_balance"]) - float(figures["maintenance_margin"])
+        short = float(figures["margin_shortfall"])
+        return -short if short > 0.0 else float(figures["margin_balance"]) - float(figures["maintenance_margin"])
 
     return min(ids, key=excess) if ids else None
 

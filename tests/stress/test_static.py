@@ -137,11 +137,17 @@ def test_pools_are_those_of_the_rows_that_are_kept(kept: dict[str, Path], keep: 
     assert_frame_equal(read_table(kept[keep], "pool_scenario"), expected, check_exact=True)
 
 
-def test_worst_is_the_smallest_balance_less_requirement(kept: dict[str, Path]) -> None:
+def headroom(prefix: str = "") -> pl.Expr:
+    """What makes a scenario the worst: less the shortfall, without one the balance less the requirement."""
+    short = pl.col(f"{prefix}margin_shortfall")
+    return pl.when(short > 0).then(-short).otherwise(pl.col(f"{prefix}margin_balance") - pl.col(f"{prefix}maintenance_margin"))
+
+
+def test_worst_is_the_largest_shortfall_or_the_smallest_balance_less_requirement(kept: dict[str, Path]) -> None:
     every = read_table(kept["all"], "account_scenario").filter(pl.col("scenario_id") != "base")
     headline = read_table(kept["all"], "scenario_summary").filter(pl.col("headline"))["scenario_id"]
     for prefix, frame in (("worst_", every), ("worst_headline_", every.filter(pl.col("scenario_id").is_in(headline.implode())))):
-        excess = frame.with_columns(excess=pl.col("margin_balance") - pl.col("maintenance_margin"))
+        excess = frame.with_columns(excess=headroom())
         # Ties go to the first in file order, which is the order of the rows.
         worst = excess.filter(pl.col("excess") == pl.col("excess").min().over("account_id")).group_by("account_id", maintain_order=True).first()
         summary = read_table(kept["all"], "account_summary").filter(pl.col(f"{prefix}scenario_id").is_not_null())
@@ -150,9 +156,7 @@ def test_worst_is_the_smallest_balance_less_requirement(kept: dict[str, Path]) -
 
 
 def test_detail_is_every_scenario_of_the_worst_accounts(kept: dict[str, Path]) -> None:
-    summary = read_table(kept["all"], "account_summary").with_columns(
-        excess=pl.col("worst_headline_margin_balance") - pl.col("worst_headline_maintenance_margin")
-    )
+    summary = read_table(kept["all"], "account_summary").with_columns(excess=headroom("worst_headline_"))
     worst = summary.sort("excess", maintain_order=True).head(50)["account_id"]
     every = read_table(kept["all"], "account_scenario")
     assert_frame_equal(read_table(kept["all"], "detail"), every.filter(pl.col("account_id").is_in(worst.implode())), check_exact=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.accumulators import FIGURES
-from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, OK
+from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, MARGIN_SHORTFALL, OK
 from stresstest.margin.kernels.jit import kernel
 
 Floats = npt.NDArray[np.float64]
@@ -95,6 +95,16 @@ def write_row(rows: Rows, holder: int, scenario: int, figures: Floats, lane: int
 
 
 @kernel
+def _headroom(figures: Floats) -> float:
+    """What decides which scenario of an account is worst: less its margin shortfall, without one its balance less requirement.
+
+    For one pool the two are the same number. Of several pools, surplus in one does not make good what another is short of.
+    """
+    short = figures[MARGIN_SHORTFALL]
+    return float(-short if short > 0.0 else figures[BALANCE] - figures[MAINTENANCE_MARGIN])
+
+
+@kernel
 def keep_worst(
     kept_figures: Floats,
     kept_status: Bytes,
@@ -108,26 +118,28 @@ def keep_worst(
     ok: bool,
     width: int,
 ) -> None:
-    """Replace the account's worst scenario (and worst headline scenario) if this block holds a smaller balance less requirement.
+    """Replace the account's worst scenario (and worst headline scenario) if this block holds a worse one (see `_headroom`).
 
     Ties go to the first scenario. The worst of all is never above the worst headline, so most blocks are done after one count.
     """
     start = 1 if headline else 2
     known = kept_scenario[account, start]
-    best = kept_figures[account, start, BALANCE] - kept_figures[account, start, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+    best = _headroom(kept_figures[account, start]) if known >= 0 else np.inf
     count = 0
     for s in range(width):
-        count += 1 if figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s] <= best else 0
+        short = figures[MARGIN_SHORTFALL, s]
+        count += 1 if (-short if short > 0.0 else figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s]) <= best else 0
     if count == 0:
         return
     same = kept_scenario[account, 1] == kept_scenario[account, 2]
     for which in range(start, 3):
         if which == 1 or not (headline and same):
             known = kept_scenario[account, which]
-            best = kept_figures[account, which, BALANCE] - kept_figures[account, which, MAINTENANCE_MARGIN] if known >= 0 else np.inf
+            best = _headroom(kept_figures[account, which]) if known >= 0 else np.inf
             lane = -1
             for s in range(width):
-                excess = figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s]
+                short = figures[MARGIN_SHORTFALL, s]
+                excess = -short if short > 0.0 else figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s]
                 if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[block, s] < known)):
                     best = excess
                     lane = s
