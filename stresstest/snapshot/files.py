@@ -28,6 +28,10 @@ class Files:
         """Rows of a table, as its files' footers say."""
         return sum(fact.rows for fact in self.facts.get(table, ()))
 
+    def all_columns(self, table: str) -> frozenset[str]:
+        """Names of the columns of a table, from its files and from folders named `key=value`."""
+        return self.columns(table) | self.sources[table].hive_keys
+
     def columns(self, table: str) -> frozenset[str]:
         """Names of the columns that any file of a table has."""
         return frozenset(column for fact in self.facts[table] for column in fact.columns)

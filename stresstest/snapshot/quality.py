@@ -60,6 +60,8 @@ def integrity_note(tables: int, verified: int, by_checksum: int, by_digest: int)
     message = (
         f"{verified:,} of {counted(tables, 'table')} verified: {by_checksum:,} by page checksums, {by_digest:,} by the SHA-256 in snapshot.json; "
         f"{tables - verified:,} with files that carry neither."
+        if verified
+        else "No table carries checksums or stated digests in all its files: damage could go unnoticed."
     )
     return Note("file integrity", "snapshot", False, tables, message, float(tables - verified))
 

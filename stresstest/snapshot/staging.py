@@ -20,6 +20,7 @@ from stresstest.snapshot.blocks import BOOK_FILE
 from stresstest.snapshot.checking import Checked, check, check_rows_alone
 from stresstest.snapshot.dimension_files import write_arrow, write_dimensions
 from stresstest.snapshot.files import Files, agree, look
+from stresstest.snapshot.misnamed import absence_notes, column_notes, table_notes
 from stresstest.snapshot.notional import asset_values, unit_notionals
 from stresstest.snapshot.quality import Note, as_table, content_notes, counted, price_time_notes, row_note
 from stresstest.snapshot.request import StageRequest
@@ -125,6 +126,10 @@ def _notes(session: Session, files: Files, checked: Checked, totals: Totals) -> 
     idle, bare = int(np.count_nonzero(without & ~totals.with_collateral)), int(np.count_nonzero(without & totals.with_collateral))
     return [
         *files.notes(),
+        *column_notes({name: files.all_columns(name) for name in files.sources}),
+        # What else lies at a URL cannot be listed.
+        *([] if "://" in session.request.snapshot else table_notes(Path(session.request.snapshot), files.sources)),
+        *absence_notes(files.sources),
         *(row_note(name, files.rows(name), checked.used[name]) for name in files.facts),
         *content_notes(session),
         *price_time_notes(session, totals.gross * np.nan_to_num(unit_notionals(session)), totals.balances * np.abs(asset_values(session))),
