@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
+
 from stresstest.cli.output import printable, text_table
+from stresstest.report.formats import HALF_A_CENT
+from stresstest.results.store import read_table
 from stresstest.results.summary import Summary
 
 WORDS = {"green": "GREEN", "amber": "AMBER", "red": "RED"}
 REPORTS = ("report.html", "report.pdf")
 SHOWN_ACCOUNTS = 5
+SHOWN_CHECKS = 5
+POOLS = "Surplus of one margin pool never covers the shortfall of another, so shortfall can exceed requirement less balance."
 
 
 def answer_text(summary: Summary, folder: Path) -> str:
@@ -23,11 +29,28 @@ def answer_text(summary: Summary, folder: Path) -> str:
         lines += ["", *_worst_scenario(summary)]
     if summary.worst_accounts:
         lines += ["", *_worst_accounts(summary)]
+    warned = _warnings(read_table(folder, "data_quality"))
+    if warned:
+        lines += ["", *warned]
     reports = [name for name in REPORTS if (folder / name).is_file()]
     lines += ["", *(f"{name}: {folder / name}" for name in reports)]
     if not reports:
         lines.append(f"results: {folder}")
     return "".join(printable(line) + "\n" for line in lines)
+
+
+def breach_text(summary: Summary, fail_on: str) -> str:
+    """Why a run leaves with 5, in one line, for who asked to hear nothing else."""
+    reasons = summary.status.reasons[:1] or (summary.status.sentence,)
+    return printable(f"exit 5 (--fail-on {fail_on}): {WORDS[summary.status.light]}, {reasons[0]}") + "\n"
+
+
+def _warnings(quality: pl.DataFrame) -> list[str]:
+    """The first data checks that failed or warned, in words, and how many more there are."""
+    found = quality.filter(pl.col("result").is_in(["fail", "warn"])).sort(pl.col("result") != "fail", maintain_order=True)
+    lines = [f"  {row['result']}  {row['check']}, {row['subject']}: {row['message']}" for row in found.head(SHOWN_CHECKS).iter_rows(named=True)]
+    more = found.height - len(lines)
+    return ["Data checks", *lines, *([f"  and {more:,} more: see data quality in the report"] if more else [])] if lines else []
 
 
 def _moment(text: str) -> str:
@@ -52,4 +75,8 @@ def _worst_accounts(summary: Summary) -> list[str]:
         for a in summary.worst_accounts[:SHOWN_ACCOUNTS]
     ]
     header = ("Worst accounts", "status", "in scenario", "margin balance", "maintenance margin", "margin shortfall")
-    return text_table(header, rows, right=frozenset({3, 4, 5})).splitlines()
+    lines = text_table(header, rows, right=frozenset({3, 4, 5})).splitlines()
+    pooled = any(
+        a.margin_shortfall > max(0.0, a.maintenance_margin - a.margin_balance) + HALF_A_CENT for a in summary.worst_accounts[:SHOWN_ACCOUNTS]
+    )
+    return [*lines, *([POOLS] if pooled else [])]

@@ -82,7 +82,7 @@ def carry_out(
 ) -> None:
     """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
     _use_threads(settings.threads)
-    from stresstest.cli.answer import REPORTS, answer_text
+    from stresstest.cli.answer import REPORTS, answer_text, breach_text
     from stresstest.cli.faults import print_error
     from stresstest.cli.output import print_document, printable
     from stresstest.cli.terminal import Terminal
@@ -110,6 +110,8 @@ def carry_out(
         if not quiet:
             sys.stderr.write(answer_text(summary, folder))
         print(folder)
+    if quiet and breached and fail_on is not None:
+        sys.stderr.write(breach_text(summary, fail_on))
     if outcome.lacking:
         print_error(outcome.lacking)
     raise typer.Exit(code)

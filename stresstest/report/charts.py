@@ -46,7 +46,7 @@ _IN_TAG = r"(?=[^<>]*>)"  # names are escaped, so only tags end in >
 _NOISE = re.compile(rf' (role|aria-[a-z]+|font-family)="[^"]*"{_IN_TAG}')
 _MORE_DECIMALS = re.compile(rf"(\d\.\d\d)\d+{_IN_TAG}")
 
-BAR_LABEL, ACCOUNT_LABEL, SCENARIO_LABEL = 24.0, 20.0, 17.4
+BAR_LABEL, ACCOUNT_LABEL, SCENARIO_LABEL = 24.0, 23.0, 17.4
 """Room for names beside bars, heat map rows and above its columns, in ems."""
 
 _ROW = 21

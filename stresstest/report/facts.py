@@ -12,7 +12,7 @@ import polars as pl
 from stresstest.report import answer, listings
 from stresstest.report.audit import audit_view
 from stresstest.report.charts import ACCOUNT_LABEL, BAR_LABEL, SCENARIO_LABEL
-from stresstest.report.formats import chart_label, count, money, named, plural_count, shortened, shown
+from stresstest.report.formats import chart_label, count, identified_label, money, named, plural_count, shortened, shown
 from stresstest.report.view import ChartData, Definition, HeatMap, Light, ReportFacts, SeverityBar
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
@@ -87,7 +87,9 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         scenarios=listings.scenario_table(base, headline, others, currency),
         accounts=listings.account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope if stressed else "a stress", currency),
         definitions=DEFINITIONS,
-        owners=listings.owner_table(_optional_table(folder, "owner_scenario"), covered, names, summary.owner_names, currency),
+        owners=listings.owner_table(
+            _optional_table(folder, "owner_scenario"), covered, summary.cover["uncollateralised_loss"].cover_2, names, summary.owner_names, currency
+        ),
         quality=listings.quality_table(read_table(folder, "data_quality"), currency),
         quality_summary=_quality_summary(summary),
         audit=audit_view(identity, (folder / "result.json").read_text(encoding="utf-8"), audit),
@@ -160,12 +162,17 @@ def _heat_map(detail: pl.DataFrame | None, ranked: pl.DataFrame, base: answer.Re
     rows = ranked.filter(pl.col("account_id").is_in(wanted["account_id"].unique().to_list())).head(HEAT_MAP_ACCOUNTS).to_dicts()
     grid = [[cells.get((account["account_id"], scenario["scenario_id"])) for scenario in columns] for account in rows]
     return HeatMap(
-        accounts=tuple(chart_label(row["name"], row["account_id"], ACCOUNT_LABEL) for row in rows),
+        accounts=tuple(identified_label(row["name"], row["account_id"], ACCOUNT_LABEL) for row in rows),
         scenarios=tuple("Base" if row is base else chart_label(row["name"], row["scenario_id"], SCENARIO_LABEL) for row in columns),
-        ratios=tuple(tuple(_ratio(cell) for cell in line) for line in grid),
+        ratios=tuple(tuple(cell_ratio(cell) for cell in line) for line in grid),
         in_default=tuple(tuple(cell is not None and cell["status"] == "default" for cell in line) for line in grid),
     )
 
 
-def _ratio(cell: answer.Record | None) -> float | None:
-    return cell["margin_balance"] / cell["maintenance_margin"] if cell is not None and cell["maintenance_margin"] > 0 else None
+def cell_ratio(cell: answer.Record | None) -> float | None:
+    """1 - shortfall / requirement where a pool is short, whatever other pools hold; else balance / requirement. The same for a single pool."""
+    if cell is None or cell["maintenance_margin"] <= 0:
+        return None
+    if cell["margin_shortfall"] > 0:
+        return float(1.0 - cell["margin_shortfall"] / cell["maintenance_margin"])
+    return float(cell["margin_balance"] / cell["maintenance_margin"])

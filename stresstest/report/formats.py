@@ -164,12 +164,29 @@ def chart_label(name: str | None, key: str, ems: float) -> str:
     Text in SVG is set letter by letter, from left to right, when it becomes PDF; tables set every script as it should be.
     """
     text = named(name, key)
-    if any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") or unicodedata.category(sign) in ("Mn", "Mc") for sign in text):
+    if _needs_shaping(text):
         text = shown(key)
     limit = len(text)
     while limit > 3 and width_in_ems(shortened(text, limit)) > ems:
         limit -= 1
     return shortened(text, limit)
+
+
+def _needs_shaping(text: str) -> bool:
+    return any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") or unicodedata.category(sign) in ("Mn", "Mc") for sign in text)
+
+
+_LEAST_NAME = 4.0
+"""Ems below which a shortened name tells nothing."""
+
+
+def identified_label(name: str | None, key: str, ems: float) -> str:
+    """The key for a chart and, as far as there is room and it can be set, the name after it."""
+    label = chart_label(None, key, ems)
+    room = ems - width_in_ems(label + "  ")
+    if not name or not name.strip() or name == key or _needs_shaping(shown(name)) or room < _LEAST_NAME:
+        return label
+    return f"{label}  {chart_label(name, key, room)}"
 
 
 def width_in_ems(text: str) -> float:

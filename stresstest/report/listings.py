@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import polars as pl
 
 from stresstest.report.answer import Record
-from stresstest.report.formats import HALF_A_CENT, Scale, count, number, plural_count, scale_for, scaled, shortened, shown, significant
+from stresstest.report.formats import HALF_A_CENT, Scale, count, money, named, number, plural_count, scale_for, scaled, shortened, shown, significant
 from stresstest.report.view import Cell, Column, Row, TableView, Tone
+from stresstest.results.summary import Cover, worst_first
 
 PRINTED_SCENARIOS = 60
 LISTED_SCENARIOS = 400
@@ -132,7 +134,7 @@ def _left_out(total: int, listed: int, printed: int, noun: str, table: str) -> t
     if total > listed:
         notes.append(f"The {count(listed)} worst of {plural_count(total, noun)} are listed; all are in the table {table} of the run.")
     if listed > printed:
-        notes.append(f"The printed version lists the {count(printed)} worst.")
+        notes.append(f"On paper the {count(printed)} worst are listed, on screen {count(listed)}.")
     return tuple(notes)
 
 
@@ -150,10 +152,10 @@ _ACCOUNT_MONEY = (
 
 
 def worst_accounts(accounts: pl.DataFrame, headline: bool) -> pl.DataFrame:
-    """Accounts by margin shortfall in their own worst (headline) scenario, then uncollateralised loss, then thinnest margin; ties by id."""
-    prefix = "worst_headline" if headline else "worst"
+    """Accounts with their figures in their own worst (headline) scenario, in the order of the run's summary."""
+    prefix: Literal["worst", "worst_headline"] = "worst_headline" if headline else "worst"
     figures = [pl.col(f"{prefix}_{name}").alias(name) for name in _ACCOUNT_MONEY[2:]]
-    chosen = accounts.select(
+    return worst_first(accounts, prefix).select(
         "owner_id",
         "account_id",
         "name",
@@ -165,10 +167,6 @@ def worst_accounts(accounts: pl.DataFrame, headline: bool) -> pl.DataFrame:
         pl.col(f"{prefix}_status").alias("status"),
         pl.col(f"{prefix}_equity").alias("equity_after"),
         *figures,
-    )
-    thinness = pl.col("margin_balance") - pl.col("maintenance_margin")
-    return chosen.with_columns(thinness.alias("headroom")).sort(
-        "margin_shortfall", "uncollateralised_loss", "headroom", "account_id", descending=[True, True, False, False], nulls_last=True
     )
 
 
@@ -183,14 +181,14 @@ def account_table(accounts: pl.DataFrame, headline: bool, scenario_names: dict[s
     unit = scale.unit(currency)
     before, after, losses = "At base", "In its worst scenario", "Loss measures"
     columns = (
-        Column("Rank", "number", 4),
-        Column("Account", "text", 14),
+        Column("Rank", "number", 3.5),
+        Column("Account", "text", 13),
         Column("Owner", "text", 7.5),
-        Column("Segment", "text", 9.5),
+        Column("Segment", "text", 8.5),
         Column("Equity", "number", 7, unit, before),
-        Column("Status", "status", 8, "", before),
-        Column("Scenario", "text", 14, "", after),
-        Column("Status", "status", 8, "", after),
+        Column("Status", "status", 11.5, "", before),
+        Column("Scenario", "text", 13, "", after),
+        Column("Status", "status", 10.5, "", after),
         Column("Equity", "number", 7, unit, after),
         Column("Margin balance", "number", 7.5, unit, after),
         Column("Maintenance margin", "number", 8, unit, after),
@@ -226,8 +224,13 @@ def account_table(accounts: pl.DataFrame, headline: bool, scenario_names: dict[s
 # ---------------------------------------------------------------- owners
 
 
-def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dict[str, str], owner_names: dict[str, str], currency: str) -> TableView:
-    """The largest owner losses of one scenario, in both bases beside each other; `names` are those of scenarios."""
+def owner_table(
+    owners: pl.DataFrame | None, scenario_id: str | None, uncollateralised: Cover, names: dict[str, str], owner_names: dict[str, str], currency: str
+) -> TableView:
+    """The largest owner losses of one scenario, in both bases beside each other; `names` are those of scenarios.
+
+    `uncollateralised` is the run's Cover-2 in that basis: a note names it where it comes from another scenario.
+    """
     empty = "Nothing to report: no owner has a loss beyond its margin in any headline scenario."
     if owners is None or scenario_id is None:
         return TableView("owners", "Largest owner losses", (), (), empty)
@@ -254,7 +257,18 @@ def owner_table(owners: pl.DataFrame | None, scenario_id: str | None, names: dic
         Row((Cell(number(place + 1), float(place + 1)), *pair(ranked[0], place), *pair(ranked[1], place)))
         for place in range(max(len(rows) for rows in ranked))
     )
-    return TableView("owners", f"Largest owner losses in {shortened(names.get(scenario_id, scenario_id), 60)}", columns, listed, empty)
+    caption = f"Largest owner losses in {shortened(names.get(scenario_id, scenario_id), 60)}"
+    elsewhere = uncollateralised.scenario_id is not None and uncollateralised.scenario_id != scenario_id
+    notes = (_cover_elsewhere(uncollateralised, names, owner_names, currency),) if elsewhere else ()
+    return TableView("owners", caption, columns, listed, empty, notes)
+
+
+def _cover_elsewhere(cover: Cover, names: dict[str, str], owner_names: dict[str, str], currency: str) -> str:
+    """Who makes the run's Cover-2, how much it is, and in which scenario."""
+    owners = " + ".join(f"{shortened(named(owner_names[o], o), 40)} ({shown(o)})" if o in owner_names else shown(o) for o in cover.owners)
+    scenario = shortened(names.get(cover.scenario_id or "", shown(cover.scenario_id)), 60)
+    at_least = "at least " if cover.lower_bound else ""
+    return f"The largest Cover-2 in uncollateralised loss is in another scenario, {scenario}: {at_least}{currency} {money(cover.amount)}, {owners}."
 
 
 # ---------------------------------------------------------------- data quality
@@ -296,7 +310,7 @@ def quality_table(checks: pl.DataFrame, currency: str) -> TableView:
         wanted = row["result"] != "pass" or subjects[row["check"]] <= PRINTED_SUBJECTS
         rows.append(Row(cells, printed=wanted and len(rows) < PRINTED_CHECKS))
     left_out = sum(not row.printed for row in rows)
-    note = f"The printed version leaves out {plural_count(left_out, 'row')}: of a check that passed it shows the {PRINTED_SUBJECTS} largest values."
+    note = f"Left out on paper: {plural_count(left_out, 'row')}; of a check that passed, the {PRINTED_SUBJECTS} largest values are printed."
     return TableView("quality", "Data quality", columns, tuple(rows), "No check was recorded.", (note,) if left_out else ())
 
 

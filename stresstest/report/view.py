@@ -98,7 +98,10 @@ class SeverityBar:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Margin balance over maintenance margin (1 = where liquidation starts; None where nothing is required), accounts by scenarios."""
+    """Margin balance over maintenance margin, accounts by scenarios: 1 = where liquidation starts, None where nothing is required.
+
+    Where a pool falls short: 1 - margin shortfall / maintenance margin, since the surplus of another pool does not cover it.
+    """
 
     accounts: tuple[str, ...]
     scenarios: tuple[str, ...]

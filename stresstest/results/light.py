@@ -41,12 +41,12 @@ def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_ac
     amber: list[str] = []
     if defaulting.height:
         most = defaulting.row(int(defaulting["owners_in_default"].arg_max() or 0), named=True)
-        red.append(f"owners default in {_of(defaulting.height, headline.height)}, most ({most['owners_in_default']:,}) in {most['scenario_id']}")
+        red.append(f"owners default in {_of(defaulting.height, headline.height)}, most ({most['owners_in_default']:,}) in {_named(most)}")
     if breaching.height:
         most = breaching.row(int(breaching["accounts_newly_breached"].arg_max() or 0), named=True)
         amber.append(
             f"accounts fall below their maintenance margin in {_of(breaching.height, headline.height)}, "
-            f"most ({most['accounts_newly_breached']:,}) in {most['scenario_id']}"
+            f"most ({most['accounts_newly_breached']:,}) in {_named(most)}"
         )
     return _status(_sentence(headline.height, defaulting.height, breaching.height), red, amber, quality, excluded_accounts)
 
@@ -80,6 +80,12 @@ def _sentence(headline: int, defaulting: int, breaching: int) -> str:
     if breaching:
         return f"No owner defaults; accounts fall below their maintenance margin in {_of(breaching, headline)}."
     return f"No account falls below its maintenance margin in any of {_plural(headline, 'headline scenario')} that was not below it at base."
+
+
+def _named(scenario: Mapping[str, Any]) -> str:
+    """The display name, as the worst scenario has it in the headline; the id where there is none to see."""
+    name = str(scenario["name"] or "")
+    return name if name.strip() else str(scenario["scenario_id"])
 
 
 def _of(part: int, whole: int) -> str:

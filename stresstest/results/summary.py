@@ -202,16 +202,22 @@ def _owner_names(cover: Mapping[Basis, CoverFigures], owner_losses: pl.DataFrame
     return dict(sorted(rows.drop_nulls("name").filter(pl.col("name") != pl.col("owner_id")).select("owner_id", "name").iter_rows()))
 
 
-def _accounts(account_summary: pl.DataFrame) -> tuple[AccountFigures, ...]:
+def worst_first(account_summary: pl.DataFrame, prefix: Literal["worst", "worst_headline"] = "worst_headline") -> pl.DataFrame:
+    """Rows of account_summary in the one order in which terminal, summary and report list accounts.
+
+    By margin shortfall in the account's worst scenario, largest first; then by status, default first; then by margin balance less
+    maintenance margin, smallest first; then by id. Accounts without such a scenario are last.
+    """
     places = {status: place for place, status in enumerate(STATUSES)}
-    worst = (
-        account_summary.drop_nulls("worst_headline_scenario_id")
-        .with_columns(room=pl.col("worst_headline_margin_balance") - pl.col("worst_headline_maintenance_margin"))
-        .with_columns(place=pl.col("worst_headline_status").replace_strict(places, return_dtype=pl.Int64))
-        .filter(pl.col("place") > 0)
-        .sort("place", "room", "account_id", descending=[True, False, False])
-        .head(WORST_ACCOUNTS)
-    )
+    status = pl.col(f"{prefix}_status").replace_strict(places, return_dtype=pl.Int64)
+    room = pl.col(f"{prefix}_margin_balance") - pl.col(f"{prefix}_maintenance_margin")
+    order = (f"{prefix}_margin_shortfall", status, room, "account_id")
+    return account_summary.sort(*order, descending=[True, True, False, False], nulls_last=True)
+
+
+def _accounts(account_summary: pl.DataFrame) -> tuple[AccountFigures, ...]:
+    judged = account_summary.drop_nulls("worst_headline_scenario_id").filter(pl.col("worst_headline_status") != STATUSES[0])
+    worst = worst_first(judged).head(WORST_ACCOUNTS)
     figures = ("scenario_id", "status", "equity", "margin_balance", "maintenance_margin", "margin_shortfall", "uncollateralised_loss")
     return tuple(
         AccountFigures(

@@ -244,3 +244,9 @@ def test_the_answer_names_its_columns(stresstest, run_file: Path):
     assert [cell.strip() for cell in head.split("  ") if cell.strip()][1:] == [
         "status", "in scenario", "margin balance", "maintenance margin", "margin shortfall",
     ]  # fmt: skip
+
+
+def test_quiet_still_says_in_one_line_why_it_leaves_with_5(stresstest, run_file: Path):
+    done = stresstest("run", run_file, "--out", "out", "-q", "--fail-on", "red")
+    assert done.returncode == ExitCode.LIMIT_BREACHED
+    assert done.stderr == "exit 5 (--fail-on red): RED, owners default in 1 of 2 headline scenarios, most (3) in Half gone\n"

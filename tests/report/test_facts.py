@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from generated.finished_runs import AUDIT, CHECKS, MEASURE_NAMES, generated_run, write_run
 
 from stresstest.errors import ExitCode, StressTestError
-from stresstest.report.facts import facts, moment
+from stresstest.report.facts import cell_ratio, facts, moment
+from stresstest.report.listings import owner_table
 from stresstest.report.view import ReportFacts, TableView
+from stresstest.results.summary import Cover
 
 SCENARIOS = (
     ("base", "Base", "base", False),
@@ -72,7 +75,7 @@ def test_the_answer_comes_first(small: ReportFacts) -> None:
         "Worst: Crash: margin shortfall USD 2.1m across 2 accounts; Cover-2 USD 3.1m against resources of USD 1.0m (33\N{NO-BREAK SPACE}% covered)."
     )
     assert small.light.rule.startswith("Red: a headline scenario puts an owner in default")
-    assert small.light.reasons[0] == "Owners default in 1 of 2 headline scenarios, most (1) in crash"
+    assert small.light.reasons[0] == "Owners default in 1 of 2 headline scenarios, most (1) in Crash"
 
 
 def test_headline_figures(small: ReportFacts) -> None:
@@ -120,10 +123,34 @@ def test_worst_accounts_with_the_three_loss_measures(small: ReportFacts) -> None
 def test_heat_map_holds_the_worst_accounts_against_base_and_headline_scenarios(small: ReportFacts) -> None:
     heat_map = small.charts.heat_map
     assert heat_map is not None
-    assert (heat_map.accounts, heat_map.scenarios) == (("Alpha", "a2", "Beta"), ("Base", "Crash", "Mild"))
+    assert (heat_map.accounts, heat_map.scenarios) == (("a1  Alpha", "a2", "b1  Beta"), ("Base", "Crash", "Mild"))
     assert heat_map.ratios[0] == pytest.approx((1900 / 450, -1600 / 450, 800 / 450))
     assert heat_map.ratios[2] == (None, None, None)  # nothing is required of Beta
     assert heat_map.in_default[0] == (False, True, False)
+
+
+@pytest.mark.parametrize(
+    ("balance", "maintenance", "shortfall", "ratio"),
+    [
+        (245.0, 100.0, 0.0, 2.45),
+        (40.0, 100.0, 60.0, 0.4),  # one pool: the same as balance / requirement
+        (245.0, 100.0, 30.0, 0.7),  # a short isolated pool beside a rich cross pool
+        (-50.0, 100.0, 150.0, -0.5),
+        (5.0, 0.0, 0.0, None),
+    ],
+)
+def test_a_cell_is_below_100_wherever_a_pool_is_short(balance: float, maintenance: float, shortfall: float, ratio: float | None) -> None:
+    assert cell_ratio({"margin_balance": balance, "maintenance_margin": maintenance, "margin_shortfall": shortfall}) == pytest.approx(ratio)
+
+
+def test_the_largest_uncollateralised_cover_is_named_where_it_is_elsewhere() -> None:
+    losses = pl.DataFrame({"scenario_id": ["s"], "basis": ["stress_loss_over_margin"], "rank": [1], "owner_id": ["ann"], "loss": [5.0]})
+    cover = Cover(amount=2_000.0, scenario_id="t", owners=("bob", "cat"), lower_bound=False)
+    names = {"s": "Slump", "t": "Tumble"}
+    assert owner_table(losses, "s", cover, names, {"bob": "Bob Ltd"}, "USD").notes == (
+        "The largest Cover-2 in uncollateralised loss is in another scenario, Tumble: USD 2.0k, Bob Ltd (bob) + cat.",
+    )
+    assert owner_table(losses, "s", cover.model_copy(update={"scenario_id": "s"}), names, {}, "USD").notes == ()
 
 
 def test_owners_of_the_scenario_with_the_largest_cover(small: ReportFacts) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stresstest.report.formats import (
     chart_label,
     count,
+    identified_label,
     money,
     named,
     number,
@@ -155,3 +156,17 @@ def test_shortened_keeps_both_ends(text: str, limit: int) -> None:
 @given(st.text())
 def test_shown_text_is_printable_on_one_line(text: str) -> None:
     assert not any(sign < " " or sign in "\u202e\u2066\u2028\x7f" for sign in shown(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "ems", "label"),
+    [
+        ("Alpha", "a1", 20.0, "a1  Alpha"),
+        ("a1", "a1", 20.0, "a1"),
+        (None, "a1", 20.0, "a1"),
+        ("\u05d0\u05d1", "a1", 20.0, "a1"),  # a script that charts cannot set
+        ("Alpha", "abcdefghij", 9.0, "abcdefghij"),  # no room
+    ],
+)
+def test_the_id_comes_first_and_the_name_where_there_is_room(name: str | None, key: str, ems: float, label: str) -> None:
+    assert identified_label(name, key, ems) == label

@@ -83,3 +83,8 @@ def test_with_headline_scenarios_a_default_at_base_is_left_to_them():
 )
 def test_the_sentence_answers_first(scenarios, sentence):
     assert status_of(scenario_summary(*scenarios), quality(), 0).sentence == sentence
+
+
+def test_reasons_call_scenarios_by_name():
+    named = DEFAULT | {"name": "Black Thursday"}
+    assert [reason.rpartition(" in ")[2] for reason in status_of(scenario_summary(named), quality(), 0).reasons] == ["Black Thursday"] * 2

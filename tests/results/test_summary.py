@@ -8,7 +8,7 @@ from results.tables_for_tests import account_summary, quality, scenario_summary
 
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.results.documents import read_document, write_document
-from stresstest.results.summary import Counts, RunFacts, Summary, summarise
+from stresstest.results.summary import Counts, RunFacts, Summary, summarise, worst_first
 
 FACTS = RunFacts(name="house set", snapshot_label="2026-11-19", as_of="2026-11-19T16:00:00+00:00", reporting_currency="USD")
 COUNTS = Counts(owners=2, pools=3, positions=5, lots=6, instruments=4, assets=2, excluded_accounts=0, incomplete_owners=0)
@@ -62,7 +62,18 @@ def test_the_worst_scenario_is_a_headline_one_and_ties_go_to_the_larger_loss():
     assert (found.worst.scenario_id, found.base.scenario_id) == ("hard", "base")
 
 
-def test_worst_accounts_are_those_not_ok_by_status_then_room():
+def test_the_largest_shortfall_is_worst_and_ties_go_by_status_then_room():
+    rows = [
+        account("roomy", "liquidation", 9.0, 1.0) | {"worst_headline_margin_shortfall": 8.0},
+        account("tight", "liquidation", 1.0, 9.0) | {"worst_headline_margin_shortfall": 8.0},
+        account("small", "default", -1.0, 1.0) | {"worst_headline_margin_shortfall": 2.0},
+        account("gone", "default", -1.0, 1.0) | {"worst_headline_margin_shortfall": 8.0},
+        {"account_id": "calm"},
+    ]
+    assert worst_first(account_summary(*rows))["account_id"].to_list() == ["gone", "tight", "roomy", "small", "calm"]
+
+
+def test_worst_accounts_are_those_not_ok():
     assert [(each.account_id, each.status) for each in summary().worst_accounts] == [
         ("broke", "default"),
         ("short", "liquidation"),

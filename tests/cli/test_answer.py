@@ -1,0 +1,33 @@
+"""What the answer says of data checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from stresstest.cli.answer import answer_text
+from stresstest.results.documents import read_document
+from stresstest.results.store import read_table, write_table
+from stresstest.results.summary import Summary
+from stresstest.tables import DATA_QUALITY
+
+
+def told(finished: Path, folder: Path, results: list[str]) -> list[str]:
+    row = read_table(finished, "data_quality").head(1)
+    checks = [row.with_columns(check=pl.lit(f"check {n}"), result=pl.lit(result), message=pl.lit("Odd.")) for n, result in enumerate(results)]
+    write_table(pl.concat(checks), DATA_QUALITY, folder / "data_quality.parquet")
+    return answer_text(read_document(Summary, finished / "summary.json"), folder).splitlines()
+
+
+def test_warnings_are_told_in_words_failures_first_and_five_at_most(finished: Path, tmp_path: Path) -> None:
+    lines = told(finished, tmp_path, ["pass", *["warn"] * 6, "fail"])
+    start = lines.index("Data checks")
+    assert lines[start + 1].startswith("  fail  check 7, ")
+    assert lines[start + 1].endswith(": Odd.")
+    assert [line.split(",")[0] for line in lines[start + 2 : start + 6]] == [f"  warn  check {n}" for n in (1, 2, 3, 4)]
+    assert lines[start + 6] == "  and 2 more: see data quality in the report"
+
+
+def test_checks_that_passed_are_not_told(finished: Path, tmp_path: Path) -> None:
+    assert "Data checks" not in told(finished, tmp_path, ["pass", "pass"])
