@@ -216,7 +216,7 @@ def account_table(accounts: pl.DataFrame, headline: bool, scenario_names: dict[s
     )
     empty = f"Nothing to report: no account falls below its maintenance margin in {in_scope}; {plural_count(checked, 'account')} checked."
     scope = "headline scenarios" if headline else "all scenarios"
-    chosen = f"Each account stands once, in the scenario that leaves it the least margin balance over maintenance margin, of {scope}."
+    chosen = f"Each account stands once, in the scenario of its largest margin shortfall, or without any of its smallest balance less requirement, of {scope}."
     notes = (chosen, *_left_out(short.height, len(rows), PRINTED_ACCOUNTS, "account", "account_summary")) if rows else ()
     return TableView("accounts", "Worst accounts", columns, rows, empty, notes)
 

@@ -92,7 +92,7 @@ class CoverFigures(Document):
 
 
 class AccountFigures(Document):
-    """An account in its worst headline scenario (smallest margin balance less maintenance margin)."""
+    """An account in its worst headline scenario (largest margin shortfall; without any, smallest balance less requirement)."""
 
     account_id: str
     owner_id: str
