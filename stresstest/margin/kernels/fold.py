@@ -64,15 +64,15 @@ def _fold_all(
     models: Records,
     weights: Codes,
     span: Floats,
+    at: Counters,
+    own: Floats,
+    constants: Floats,
+    joined: Codes,
+    weight_of_position: Codes,
+    distinct_weights: Codes,
+    distinct_tokens: Codes,
 ) -> None:
-    at = np.zeros(LISTS, dtype=np.int64)
-    own = np.empty((MOST_PIECES, 5))
-    constants = np.zeros(2)
     pools = len(model_of)
-    joined = np.empty(len(positions) + 1, dtype=np.int32)
-    weight_of_position = np.empty(len(positions) + 1, dtype=np.int32)
-    distinct_weights = np.empty(len(positions) + 1, dtype=np.int32)
-    distinct_tokens = np.empty(len(positions) + len(collateral) + 1, dtype=np.int32)
     for pool in range(pools):
         for k in range(LISTS):
             starts[pool, k] = at[k]
@@ -185,6 +185,7 @@ def _fold_all(
 
 def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
     """Write the program of every pool of a block."""
+    most = len(holdings.positions) + 1
     _fold_all(
         *program,
         *holdings,
@@ -197,4 +198,11 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         tables.models,
         tables.weights,
         tables.span,
+        np.zeros(LISTS, dtype=np.int64),
+        np.empty((MOST_PIECES, 5)),
+        np.zeros(2),
+        np.empty(most, dtype=np.int32),
+        np.empty(most, dtype=np.int32),
+        np.empty(most, dtype=np.int32),
+        np.empty(most + len(holdings.collateral), dtype=np.int32),
     )

@@ -6,7 +6,7 @@ next block (or came from the one before) leaves its partial losses in `Edges`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,34 @@ Longs = npt.NDArray[np.int64]
 Records = npt.NDArray[Any]
 
 
+class Scratch(NamedTuple):
+    """Working arrays of `_evaluate`, which allocates none: zeros at the start."""
+
+    constants: Floats
+    total: Floats
+    to: Longs
+    by: Floats
+    owner_loss: Floats
+    netting: Floats
+    status: npt.NDArray[np.int8]
+    worst_status: npt.NDArray[np.int8]
+    owner_default: npt.NDArray[np.bool_]
+
+
+def _scratch(width: int, slots: int) -> Scratch:
+    return Scratch(
+        np.zeros(KEPT_BEHIND + 1),
+        np.zeros((FIGURES, width)),
+        np.zeros(3, dtype=np.int64),
+        np.zeros(3),
+        np.zeros((2, width)),
+        np.zeros((max(slots, 1), 3, width)),
+        np.zeros(width, dtype=np.int8),
+        np.zeros(width, dtype=np.int8),
+        np.zeros(width, dtype=np.bool_),
+    )
+
+
 @kernel
 def _evaluate(
     starts: Longs,
@@ -72,6 +100,7 @@ def _evaluate(
     asset_plain: npt.NDArray[np.bool_],
     weight_unit: npt.NDArray[np.bool_],
     acc: Floats,
+    scratch: Scratch,
     accounts: Accounts,
     scenario: Codes,
     used: Longs,
@@ -88,8 +117,7 @@ def _evaluate(
     keep_breaches: bool,
     pool_rows: bool,
 ) -> None:
-    widest = scenario.shape[1]
-    constants = np.zeros(KEPT_BEHIND + 1)
+    constants, total, to, by, owner_loss, netting, status, worst_status, owner_default = scratch
     # Once, not in the loops: taking an array out of a tuple counts a reference.
     accounts_first_pool = accounts.first_pool
     accounts_code = accounts.code
@@ -108,16 +136,8 @@ def _evaluate(
     totals_newly = totals.newly
     totals_largest = totals.largest
     totals_largest_account = totals.largest_account
-    total = np.zeros((FIGURES, widest))
-    status = np.zeros(widest, dtype=np.int8)
-    worst_status = np.zeros(widest, dtype=np.int8)
-    to = np.zeros(3, dtype=np.int64)
-    by = np.zeros(3)
     stale = 0
     touched = False
-    owner_loss = np.zeros((2, widest))
-    owner_default = np.zeros(widest, dtype=np.bool_)
-    netting = np.zeros((max(slots, 1), 3, widest))
     count = len(accounts.code)
     first_owner = accounts.owner[0]
     last_owner = accounts.owner[count - 1]
@@ -314,6 +334,7 @@ def evaluate(
         tables.asset_plain,
         tables.weight_unit,
         aligned(ACCUMULATORS, scenario.shape[1]),
+        _scratch(scenario.shape[1], slots),
         accounts,
         scenario,
         used,
