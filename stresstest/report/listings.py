@@ -215,8 +215,11 @@ def account_table(accounts: pl.DataFrame, headline: bool, scenario_names: dict[s
         for place, row in enumerate(records)
     )
     empty = f"Nothing to report: no account falls below its maintenance margin in {in_scope}; {plural_count(checked, 'account')} checked."
-    scope = "headline scenarios" if headline else "all scenarios"
-    chosen = f"Each account stands once, in the scenario of its largest margin shortfall, or without any of its smallest balance less requirement, of {scope}."
+    scope = "the headline scenarios" if headline else "all scenarios"
+    chosen = (
+        f"Each account stands once: in the one of {scope} with its largest margin shortfall, "
+        "or where there is none with its smallest balance less requirement."
+    )
     notes = (chosen, *_left_out(short.height, len(rows), PRINTED_ACCOUNTS, "account", "account_summary")) if rows else ()
     return TableView("accounts", "Worst accounts", columns, rows, empty, notes)
 
