@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
-from oracle.totals import BASES, MEASURES, STATUSES, Figures, OracleResult
+from oracle.totals import BASES, MEASURES, STATUSES, Figures, OracleResult, headroom
 
 if TYPE_CHECKING:
     from oracle.reading import Row
@@ -110,7 +110,8 @@ def of_account_summary(row: Row, expected: OracleResult) -> Iterator[str]:
             yield from of_text(f"{what} {prefix}scenario_id", found, wanted)
             continue
         chosen, best = expected.accounts[account_id, found], expected.accounts[account_id, wanted]
-        excess = [float(figures["margin_balance"]) - float(figures["maintenance_margin"]) for figures in (chosen, best)]
+        # Scenarios that agree in what decides are tied but for rounding.
+        excess = [headroom(figures) for figures in (chosen, best)]
         if not agree(excess[0], excess[1], scale):
             yield f"{what} {prefix}scenario_id: {found} with {excess[0]!r}, expected {wanted} with {excess[1]!r}"
         yield from of_figures(what, row, chosen, scale, prefix)

@@ -195,15 +195,15 @@ def summed(parts: list[Figures]) -> Figures:
     return total
 
 
+def headroom(figures: Figures) -> float:
+    """What makes a scenario the worst of an account: less its margin shortfall, without one its balance less maintenance margin."""
+    short = float(figures["margin_shortfall"])
+    return -short if short > 0.0 else float(figures["margin_balance"]) - float(figures["maintenance_margin"])
+
+
 def worst_scenario(by_account: dict[tuple[str, str], Figures], account_id: str, ids: tuple[str, ...]) -> str | None:
     """The scenario with the largest margin shortfall, without any the smallest balance less maintenance margin; ties go to the first."""
-
-    def excess(scenario_id: str) -> float:
-        figures = by_account[account_id, scenario_id]
-        short = float(figures["margin_shortfall"])
-        return -short if short > 0.0 else float(figures["margin_balance"]) - float(figures["maintenance_margin"])
-
-    return min(ids, key=excess) if ids else None
+    return min(ids, key=lambda scenario_id: headroom(by_account[account_id, scenario_id])) if ids else None
 
 
 def scenario_totals(
