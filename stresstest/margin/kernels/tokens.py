@@ -35,6 +35,7 @@ def _keep_positive(acc: Floats, target: int, rows: Floats, terms: Records, bands
     scale = terms[0]["haircut_scale_row"]
     shift = terms[0]["haircut_shift_row"]
     by_quantity = terms[0]["band_basis"] == QUANTITY
+    before = 0.0
     for k in range(first, first + count):
         start = bands[k, BAND_START]
         last = k + 1 == first + count
@@ -42,8 +43,17 @@ def _keep_positive(acc: Floats, target: int, rows: Floats, terms: Records, bands
         keep = 1.0 - bands[k, column]
         if not shocked:
             if unit < 0:
+                # A band as a hinge: what it keeps more than the one before, of what is above its start. Edges rise, so the first band
+                # that no lane reaches is the last looked at.
+                above = 0
                 for s in range(width):
-                    acc[target, s] += keep * max(0.0, min(acc[MEASURED, s], end) - start)
+                    above += 1 if acc[MEASURED, s] > start else 0
+                if above == 0:
+                    break
+                more = keep - before
+                before = keep
+                for s in range(width):
+                    acc[target, s] += more * max(0.0, acc[MEASURED, s] - start)
             else:
                 for s in range(width):
                     # The last band has no end, also where a unit is worth nothing: infinity times zero is not a number.
@@ -58,10 +68,10 @@ def _keep_positive(acc: Floats, target: int, rows: Floats, terms: Records, bands
         else:
             for s in range(width):
                 # Thresholds in units of the token are worth price * ratio each: the ratio then scales the whole part.
-                before = 1.0 if by_quantity else rows[ratio, s]
-                after = rows[ratio, s] if by_quantity else 1.0
+                balance_times = 1.0 if by_quantity else rows[ratio, s]
+                part_times = rows[ratio, s] if by_quantity else 1.0
                 limit = np.inf if last else end * rows[unit, s]
-                acc[target, s] += acc[SCRATCH, s] * (max(0.0, min(acc[MEASURED, s] * before, limit) - start * rows[unit, s]) * after)
+                acc[target, s] += acc[SCRATCH, s] * (max(0.0, min(acc[MEASURED, s] * balance_times, limit) - start * rows[unit, s]) * part_times)
 
 
 @kernel
