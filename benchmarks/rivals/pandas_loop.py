@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from benchmarks.rivals.arrays import finished, read
 from benchmarks.rivals.job import Answer

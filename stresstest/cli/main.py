@@ -95,6 +95,7 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
         # Typer's way out when the reader of our output went away (as `head` does): that is no error.
         return ExitCode.DONE
     except Exception as error:
+        # The outermost edge of the program: whatever comes here is a bug, and leaves by exit 1 without a traceback.
         if debug:
             raise
         print(f"internal error: {type(error).__name__}: {printable(error)}", file=sys.stderr)

@@ -127,7 +127,7 @@ def _scope(summary: Summary, headline: int, others: int) -> str:
 
 def _quality_summary(summary: Summary) -> str:
     words = (("fail", "failed"), ("warn", "warned"), ("pass", "passed"))
-    checks = ", ".join(f"{count(summary.checks[result])} {word}" for result, word in words)  # type: ignore[index]
+    checks = ", ".join(f"{count(summary.checks[result])} {word}" for result, word in words)  # type: ignore[index]  # keys are literals
     excluded, owners = summary.counts.excluded_accounts, summary.counts.incomplete_owners
     if not excluded:
         return f"Checks: {checks}. No account was excluded."

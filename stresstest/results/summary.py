@@ -183,7 +183,8 @@ def summarise(
 
 def _scenario(row: Mapping[str, Any]) -> ScenarioFigures:
     names = ("scenario_id", "name", *(c.name for c in MEASURES), "accounts_newly_breached", "owners_in_default")
-    return ScenarioFigures(**{name: row[name] for name in names}, accounts={status: row[f"accounts_{status}"] for status in STATUSES})  # type: ignore[misc]
+    accounts = {status: row[f"accounts_{status}"] for status in STATUSES}
+    return ScenarioFigures.model_validate({**{name: row[name] for name in names}, "accounts": accounts})
 
 
 def _cover(headline: pl.DataFrame, n: int, basis: Basis, counts: Counts) -> Cover:
