@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def explain(
     folder: Annotated[Path, typer.Argument(help="Result folder of a run.", metavar="RUN")],
     account: Annotated[str, typer.Option("--account", help="The account.")],
-    scenario: Annotated[str, typer.Option("--scenario", help="The scenario.")],
+    scenario: Annotated[str | None, typer.Option("--scenario", help="The scenario; default: the account's worst headline scenario.")] = None,
     snapshot: Snapshot = None,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -19,22 +19,24 @@ from stresstest.results.documents import read_document
 from stresstest.results.inputs import FOLDER, RUN
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest
-from stresstest.results.store import files_of
+from stresstest.results.store import files_of, read_table
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.planning import load_scenarios_of
 from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import BASE, ScenarioSet
 from stresstest.snapshot.book import Book
-from stresstest.tables import ACCOUNT_SCENARIO, DETAIL, MEASURES
+from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DETAIL, EXCLUDED, MEASURES
 from stresstest.valuation.value import value_instruments
 
 CLOSE = 1e-9
 """Relative difference between the two derivations that is rounding (the order of sums), and no more."""
 
 
-def explain_run(folder: Path, account: str, scenario: str, snapshot: str | None = None, console: Console | None = None) -> dict[str, Any]:
-    """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`.
+def explain_run(
+    folder: Path, account: str, scenario: str | None = None, snapshot: str | None = None, console: Console | None = None
+) -> dict[str, Any]:
+    """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`, and `scenario_choice`.
 
     Works from the copies in the run's `inputs/` and from the snapshot, whose tables must be those of the run. Where the
     run stored the account's row, the two derivations are compared, and a difference is warned of.
@@ -42,7 +44,8 @@ def explain_run(folder: Path, account: str, scenario: str, snapshot: str | None 
     Args:
         folder: the result folder of a run.
         account: the account.
-        scenario: the scenario, `base` included.
+        scenario: the scenario, `base` included; None: the account's worst headline scenario (without one its worst of all, without
+            any `base`). `scenario_choice` of the document says which: `named`, `worst headline`, `worst` or `base`.
         snapshot: where the snapshot is now; default: where the run read it.
         console: told of stages and differences.
 
@@ -53,6 +56,10 @@ def explain_run(folder: Path, account: str, scenario: str, snapshot: str | None 
     console = console or Silent()
     manifest = read_document(Manifest, folder / MANIFEST)
     settings = load_run(folder / FOLDER / RUN, None if snapshot is None else {"snapshot": snapshot})
+    choice = "named"
+    if scenario is None:
+        scenario, choice = _worst_scenario(folder, account)
+        console.announce(_CHOICES[choice].format(scenario=scenario))
     rulebook = load_rulebook(settings.margin)
     scenarios = only(load_scenarios_of(settings), scenario)
     with tempfile.TemporaryDirectory(prefix="stresstest-explain-") as work:
@@ -65,7 +72,26 @@ def explain_run(folder: Path, account: str, scenario: str, snapshot: str | None 
             units = value_instruments(book.dimensions, resolved)
             explanation = explain(book.dimensions, holdings_of(book, [code]), resolved, units.mark, rulebook, [len(resolved.ids) - 1], units)
     _compare(folder, explanation.accounts.row(0, named=True), console)
-    return as_document(explanation)
+    return as_document(explanation) | {"scenario_choice": choice}
+
+
+_CHOICES = {
+    "worst headline": "scenario {scenario}: the worst headline scenario of the account (--scenario explains another)",
+    "worst": "scenario {scenario}: the worst scenario of the account, since the run has no headline scenario (--scenario explains another)",
+    "base": "scenario {scenario}: the run has no other",
+}
+
+
+def _worst_scenario(folder: Path, account: str) -> tuple[str, str]:
+    """The scenario that an account is explained in where none was named, and how it was chosen."""
+    summary = read_table(folder, ACCOUNT_SUMMARY.name, ("account_id", "worst_headline_scenario_id", "worst_scenario_id"))
+    found = summary.filter(pl.col("account_id") == account)
+    if found.is_empty():
+        raise _no_account(account, summary["account_id"], read_table(folder, EXCLUDED.name))
+    row = found.row(0, named=True)
+    if row["worst_headline_scenario_id"] is not None:
+        return row["worst_headline_scenario_id"], "worst headline"
+    return (BASE.id, "base") if row["worst_scenario_id"] in (None, BASE.id) else (row["worst_scenario_id"], "worst")
 
 
 def only(scenarios: ScenarioSet, scenario_id: str) -> ScenarioSet:
@@ -99,13 +125,20 @@ def _same_inputs(book: Book, manifest: Manifest, settings: RunFile) -> None:
 def _account_code(book: Book, account: str) -> int:
     names = book.dimensions.accounts["account_id"]
     code = names.index_of(account)
-    if code is not None:
-        return int(code)
-    if account in book.excluded["account_id"]:
-        reason = book.excluded.filter(pl.col("account_id") == account)["reason"][0]
-        raise StressTestError(Reason.USAGE, f"account {account} was excluded from the run: {reason}")
+    if code is None:
+        raise _no_account(account, names, book.excluded)
+    return int(code)
+
+
+def _no_account(account: str, names: pl.Series, excluded: pl.DataFrame) -> StressTestError:
+    """The refusal for an account that a run has no figures of."""
+    reasons = excluded.filter(pl.col("account_id") == account)["reason"]
+    if len(reasons):
+        return StressTestError(Reason.USAGE, f"account {account} was excluded from the run: {reasons[0]}", hint="Mend its data and run again.")
     hint = suggest(account, names.to_list(), "Accounts") if len(names) <= 20_000 else ""
-    raise StressTestError(Reason.USAGE, f"no account {account}", hint=hint if len(hint) < 200 else "See account_summary for the accounts of the run.")
+    return StressTestError(
+        Reason.USAGE, f"no account {account}", hint=hint if 0 < len(hint) < 200 else "The run's account_summary lists its accounts."
+    )
 
 
 def _compare(folder: Path, derived: dict[str, Any], console: Console) -> None:

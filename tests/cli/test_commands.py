@@ -51,9 +51,21 @@ def test_explain_as_json_has_the_runs_own_figures(stresstest, finished: Path):
     assert (content["account"]["equity"], content["account"]["maintenance_margin"], content["account"]["status"]) == (-80.0, 5.0, "default")
 
 
+def test_explain_without_a_scenario_takes_the_worst_headline_scenario_and_says_so(stresstest, finished: Path):
+    done = stresstest("explain", finished, "--account", "a000002", "--json")
+    content = json.loads(done.stdout)
+    assert (content["scenario_id"], content["scenario_choice"]) == ("crash", "worst headline")
+    assert done.stderr == "scenario crash: the worst headline scenario of the account (--scenario explains another)\n"
+    assert stresstest("explain", finished, "--account", "a000002", "-q").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
-    [(["--account", "nobody", "--scenario", "crash"], "no account nobody"), (["--account", "a000001", "--scenario", "crush"], "crash")],
+    [
+        (["--account", "nobody"], "no account nobody"),
+        (["--account", "nobody", "--scenario", "crash"], "no account nobody"),
+        (["--account", "a000001", "--scenario", "crush"], "crash"),
+    ],
 )
 def test_explain_of_what_is_not_there_is_usage(stresstest, finished: Path, flags: list[str], words: str):
     done = stresstest("explain", finished, *flags)

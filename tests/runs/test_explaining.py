@@ -14,7 +14,7 @@ from stresstest.runs.console import Silent
 from stresstest.runs.explaining import explain_run
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
-from stresstest.tables import ACCOUNT_SCENARIO, DETAIL, MEASURES
+from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DETAIL, MEASURES
 
 
 class Listening(Silent):
@@ -59,6 +59,20 @@ def test_an_unknown_account_or_scenario_is_a_usage_error(finished: Path, account
     with pytest.raises(StressTestError, match=words) as caught:
         explain_run(finished, account or known, scenario)
     assert caught.value.exit_code == ExitCode.CONFIGURATION
+
+
+def test_without_a_headline_scenario_the_worst_of_all_is_explained(book: BookSpec, finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path / "run")
+    summary = read_table(finished, "account_summary")
+    account, worst = summary["account_id"][0], summary["worst_scenario_id"][0]
+    none = [pl.lit(None).alias(name).cast(dtype) for name, dtype in summary.schema.items() if name.startswith("worst_headline_")]
+    write_table(summary.with_columns(none), ACCOUNT_SUMMARY, tmp_path / "run" / "account_summary.parquet")
+    document = explain_run(tmp_path / "run", account)
+    assert (document["scenario_id"], document["scenario_choice"]) == (worst, "worst")
+    alone = [pl.lit(None).alias(name).cast(dtype) for name, dtype in summary.schema.items() if name.startswith("worst_")]
+    write_table(summary.with_columns(alone), ACCOUNT_SUMMARY, tmp_path / "run" / "account_summary.parquet")
+    document = explain_run(tmp_path / "run", account)
+    assert (document["scenario_id"], document["scenario_choice"]) == ("base", "base")
 
 
 def test_a_snapshot_that_changed_names_the_table(book: BookSpec, finished: Path, tmp_path: Path):
