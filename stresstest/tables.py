@@ -435,6 +435,131 @@ EXCLUDED = Table(
     key=("account_id",),
 )
 
+# What a report shows of a book at base and where it is worst. "The worst headline scenario" is that of summary.json, of the whole run.
+
+COLLATERAL_SUMMARY = Table(
+    "collateral_summary",
+    "Collateral by asset and location, at base and in the worst headline scenario of the run; isolated margin included, P&L not.",
+    (
+        _SCENARIO,
+        _id("asset", "the asset"),
+        Column("location", "string", "custodian, chain or venue that holds it; null = none stated"),
+        Column("asset_class", "string", "class of the asset"),
+        Column("collateral_schedule", "string", "haircut schedule of the asset"),
+        Column("price", "float", "price of one unit", _MONEY, nullable=False),
+        Column("holding_share", "float", "recoverable share of deposits there", "ratio", nullable=False),
+        Column("accounts", "integer", "accounts with deposits there", "accounts", nullable=False),
+        Column("quantity", "float", "deposits, before any is lost", "units of the asset", nullable=False),
+        Column("value", "float", "deposits at spot: quantity times holding share times price", _MONEY, nullable=False),
+        Column("value_after_haircut", "float", "what deposits count for maintenance, at the average rate of their pool's balance", _MONEY, nullable=False),
+        Column("loss", "float", "value of deposits at base less value; negative = they gained", _MONEY, nullable=False),
+        Column("wrong_way_accounts", "integer", "of the accounts, those whose positions lose", "accounts", nullable=False),
+        Column("wrong_way_loss", "float", "part of the loss in accounts whose positions lose; 0 where there is no loss", _MONEY, nullable=False),
+        Column("shortfall_loss", "float", "part of the loss in accounts with a margin shortfall; 0 where there is no loss", _MONEY, nullable=False),
+        Column("borrowing_accounts", "integer", "accounts with borrows there", "accounts", nullable=False),
+        Column("borrowed_quantity", "float", "borrows, as a positive amount", "units of the asset", nullable=False),
+        Column("borrowed_value", "float", "borrows at spot, as a positive amount", _MONEY, nullable=False),
+        Column("borrowed_value_weighted", "float", "what borrows take off for maintenance, at the rate of their pool's balance", _MONEY, nullable=False),
+    ),
+    key=("scenario_id", "asset", "location"),
+)
+SEGMENT_SUMMARY = Table(
+    "segment_summary",
+    "Totals by segment of accounts, at base and in the worst headline scenario of the run.",
+    (
+        _SCENARIO,
+        _id("segment", "business segment; empty text: accounts without one"),
+        Column("accounts", "integer", "accounts of the segment", "accounts", nullable=False),
+        *MEASURES,
+        *(Column(f"accounts_{s}", "integer", f"accounts with status {s}", "accounts", nullable=False) for s in STATUSES),
+        Column("accounts_newly_breached", "integer", "accounts in liquidation or default that are not at base", "accounts", nullable=False),
+    ),
+    key=("scenario_id", "segment"),
+)
+OWNER_SUMMARY = Table(
+    "owner_summary",
+    "Owners in default in the worst headline scenario, and the largest losers there and where Cover-1 and Cover-2 are set.",
+    (
+        _SCENARIO,
+        _OWNER,
+        Column("name", "string", "display name"),
+        Column("accounts", "integer", "accounts of the owner", "accounts", nullable=False),
+        Column("equity", "float", "equity of its accounts", _MONEY, nullable=False),
+        Column("margin_shortfall", "float", "maintenance requirement not covered in its pools", _MONEY, nullable=False),
+        Column("stress_loss_over_margin", "float", "the owner's loss in that basis, netting groups netted", _MONEY, nullable=False),
+        Column("uncollateralised_loss", "float", "the owner's loss in that basis, netting groups netted", _MONEY, nullable=False),
+        Column("in_default", "boolean", "a cross pool or netting group is below zero", nullable=False),
+        Column("incomplete", "boolean", "accounts of it were excluded: its losses may be larger", nullable=False),
+        Column("default_fund_contribution", "float", "paid into the default fund", _MONEY, nullable=False),
+    ),
+    key=("scenario_id", "owner_id"),
+)
+
+HOLDING_KINDS = ("position", "deposit", "borrow", "net")
+ACCOUNT_HOLDINGS = Table(
+    "account_holdings",
+    "What the ten worst accounts hold, at base and in their own worst headline scenario; the smallest positions of large accounts as one line.",
+    (
+        _OWNER,
+        _ACCOUNT,
+        _SCENARIO,
+        Column("place", "integer", "1 = first line of the account: positions by change of value, then deposits, borrows, nets", "rank", nullable=False),
+        _POOL,
+        Column("kind", "string", "what the line is; net: the requirement of positions that net", nullable=False, choices=HOLDING_KINDS),
+        Column("item", "string", "instrument, asset, or underlying of a net; null: several positions in one line"),
+        Column("underlying", "string", "asset that a position or net follows"),
+        Column("location", "string", "where a deposit or borrow is held"),
+        Column("lines", "integer", "positions or balances in the line", "rows", nullable=False),
+        Column("quantity", "float", "plus = long or deposited, minus = short or borrowed", "contracts or units"),
+        Column("price_currency", "string", "asset in which its prices are stated"),
+        Column("base_price", "float", "price at base", "price currency"),
+        Column("stressed_price", "float", "price in the scenario", "price currency"),
+        Column("base_value", "float", "value at base", _MONEY),
+        Column("stressed_value", "float", "value in the scenario", _MONEY),
+        Column("value_change", "float", "stressed value less base value", _MONEY),
+        Column("notional", "float", "absolute notional of a position in the scenario", _MONEY),
+        Column("base_maintenance_margin", "float", "maintenance requirement at base; null: none of its own", _MONEY),
+        Column("maintenance_margin", "float", "maintenance requirement in the scenario; null: none of its own", _MONEY),
+        Column("initial_margin", "float", "initial requirement in the scenario; null: none of its own", _MONEY),
+        Column("value_after_haircut", "float", "what a deposit or borrow counts for maintenance in the scenario, without P&L", _MONEY),
+    ),
+    key=("account_id", "place"),
+)
+STEP_KINDS = (
+    "equity at base",
+    "position P&L",
+    "collateral P&L",
+    "collateral lost",
+    "equity",
+    "collateral ratio",
+    "haircut",
+    "liability weight",
+    "profit not counted",
+    "long options not counted",
+    "margin balance",
+    "maintenance margin",
+    "excess",
+    "surplus elsewhere",
+    "shortfall",
+)
+ACCOUNT_STEPS = Table(
+    "account_steps",
+    "From equity at base to excess or shortfall, step by step, of the ten worst accounts in their own worst headline scenario.",
+    (
+        _OWNER,
+        _ACCOUNT,
+        _SCENARIO,
+        Column("step", "integer", "1 = first", "rank", nullable=False),
+        Column("kind", "string", "what the step is", nullable=False, choices=STEP_KINDS),
+        Column("subject", "string", "underlying of a position P&L, asset of a collateral P&L; null: the rest, or all"),
+        Column("subjects", "integer", "underlyings or assets in the step", "rows", nullable=False),
+        Column("total", "boolean", "true: a level reached; false: a change from the step before", nullable=False),
+        Column("amount", "float", "the change; of a total the level itself", _MONEY, nullable=False),
+        Column("level", "float", "sum of the changes so far", _MONEY, nullable=False),
+    ),
+    key=("account_id", "step"),
+)
+
 RESULT_TABLES: tuple[Table, ...] = (
     ACCOUNT_SCENARIO,
     POOL_SCENARIO,
