@@ -87,6 +87,32 @@ def compose(elements: int, scenarios: int, reaches: list[Reach], shifts: Shifts)
     return Moves(group, scale, shift, touched)
 
 
+@dataclass(frozen=True)
+class Firsts:
+    """Which shock moves what. `row[shift]` i64[groups, S], by place in `SHIFTS`: the shock that counts, as its place among the
+    shocks given; -1 where there is none. `group` as in `Moves`; `members`: the groups of every reach."""
+
+    group: Places
+    row: dict[int, Places]
+    members: list[Places]
+
+
+def first_shocks(elements: int, scenarios: int, reaches: list[Reach], shifts: Shifts) -> Firsts:
+    """The shocks that count, by the same first match as `compose`."""
+    # Sizes do not decide who comes first, so that fewer groups are needed without them.
+    plain = [Reach(reach.elements) for reach in reaches]
+    group, first = _grouped(elements, plain)
+    members = [_members(reach, group, first) for reach in plain]
+    row = {}
+    for number in range(len(SHIFTS)):
+        rows = np.flatnonzero(shifts.shift == number)
+        if len(rows):
+            places = rows.astype(np.float64)
+            found = _first_matches(len(first), scenarios, members, shifts.selector[rows], shifts.scenario[rows], places, -1.0)
+            row[number] = found.astype(np.int64)
+    return Firsts(group, row, [reach.elements for reach in members])
+
+
 def _grouped(elements: int, reaches: list[Reach]) -> tuple[Places, Places]:
     """The group of each element, and the first element of each group."""
     group = np.zeros(elements, dtype=np.int64)

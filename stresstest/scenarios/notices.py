@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 NoticeKind = Literal["unknown factor", "no match", "clamped"]
 
 
@@ -13,7 +16,8 @@ class Notice:
     """A finding that `lint` and data quality show.
 
     `scenario_id` is the first scenario with it, `factor` the factor of the shocks or the factor type, `count` the number
-    of shocks ("unknown factor", "no match") or of factor values ("clamped") it is about.
+    of shocks ("unknown factor", "no match") or of factor values ("clamped") it is about. `by_scenario`: number of the
+    scenario in the set and count there, of values that were clamped.
     """
 
     kind: NoticeKind
@@ -21,3 +25,9 @@ class Notice:
     factor: str
     message: str
     count: int
+    by_scenario: tuple[tuple[int, int], ...] = ()
+
+
+def by_scenario(counts: npt.NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    """Counts per scenario as pairs, without the zeros."""
+    return tuple((number, int(counts[number])) for number in np.flatnonzero(counts).tolist())

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.scenarios.coded import coded
 from stresstest.scenarios.composition import Moves, Reach, Shifts, compose
 from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.scenarios.files import lines_of
 from stresstest.scenarios.names import MarginNames
-from stresstest.scenarios.notices import Notice
+from stresstest.scenarios.notices import Notice, by_scenario
 from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.scenario_set import ScenarioSet
@@ -24,17 +23,6 @@ from stresstest.snapshot.book import Dimensions
 Floats = npt.NDArray[np.float64]
 
 _DAYS_A_YEAR = 365.0
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The shocks of a set with their selectors numbered."""
-
-    selectors: list[Selector]
-    selector: Places
-    scenario: Places
-    shift: npt.NDArray[np.int8]
-    value: Floats
 
 
 def resolve(scenarios: ScenarioSet, dimensions: Dimensions, names: MarginNames) -> tuple[Resolved, tuple[Notice, ...]]:
@@ -59,7 +47,7 @@ class _Resolution:
         self.base_price = dimensions.assets["price"].to_numpy()
         self.universe = Universe(dimensions, names, in_reporting_currency(dimensions, self.base_price[:, None])[:, 0])
         self.elapsed = np.array([each.elapsed_years for each in scenarios], dtype=np.float64)
-        self.rows = _coded(scenarios.shocks)
+        self.rows = coded(scenarios.shocks)
         self.notices: list[Notice] = []
         self.faults: list[tuple[int, Fault]] = []
 
@@ -102,12 +90,9 @@ class _Resolution:
 
     def _moves(self, kind: str) -> Moves | None:
         """The moves of a factor type; None if no shock is of that type."""
-        numbers = [number for number, selector in enumerate(self.rows.selectors) if selector.kind == kind]
+        numbers, chosen = self.rows.of_kind(kind)
         if not numbers:
             return None
-        of_kind = np.zeros(len(self.rows.selectors), dtype=np.bool_)
-        of_kind[numbers] = True
-        chosen = np.flatnonzero(of_kind[self.rows.selector])
         scenario, selector = self.rows.scenario[chosen], self.rows.selector[chosen]
         reaches: list[Reach] = []
         place = np.full(len(self.rows.selectors), -1, dtype=np.int64)
@@ -237,10 +222,11 @@ class _Resolution:
         if outside.any():
             first = int(np.flatnonzero(outside.any(axis=0))[0])
             ends = f"at least {limits.lowest:g}" if limits.highest is None else f"between {limits.lowest:g} and {limits.highest:g}"
-            elements = 1 if group is None else np.bincount(group, minlength=len(values))
-            number = int((outside.sum(axis=1) * elements).sum())
+            elements = np.ones(len(values), dtype=np.int64) if group is None else np.bincount(group, minlength=len(values))
+            counts = np.asarray(elements) @ outside
+            number = int(counts.sum())
             message = f"{number:,} stressed {kind} value{'' if number == 1 else 's'} brought to {ends}"
-            self.notices.append(Notice("clamped", self.scenarios.ids[first], kind, message, number))
+            self.notices.append(Notice("clamped", self.scenarios.ids[first], kind, message, number, by_scenario(counts)))
         return inside
 
     def _check_finite(self, kind: str, values: Floats) -> None:
@@ -268,26 +254,3 @@ class _Resolution:
         ]
         number = len({each.id for each in scenarios})
         raise StressTestError(Reason.SCENARIO, f"{number:,} scenario{'' if number == 1 else 's'} cannot be applied to this snapshot", faults)
-
-
-def _coded(shocks: pl.DataFrame) -> _Rows:
-    key = ["factor", "where", "annualised", "term"]
-    # Columns that hold nothing need not be compared.
-    key = [name for name in key if name == "factor" or shocks[name].dtype == pl.Boolean or shocks[name].null_count() < shocks.height]
-    distinct = shocks.select(key).unique(maintain_order=True).with_row_index("selector")
-    selector = shocks.select(key).join(distinct, on=key, how="left", nulls_equal=True, maintain_order="left")["selector"]
-    return _Rows(
-        [Selector.of_row(row) for row in distinct.iter_rows(named=True)],
-        selector.to_numpy().astype(np.int64),
-        shocks["scenario"].to_numpy().astype(np.int64),
-        shocks["shift"].to_physical().to_numpy().astype(np.int8),
-        shocks["value"].to_numpy(),
-    )
-
-
-def unshocked_instruments(resolved: Resolved, dimensions: Dimensions) -> npt.NDArray[np.bool_]:
-    """Instruments that a scenario leaves alone, bool[instruments, S]: the spot of the underlying, and of options the vol, are as at base."""
-    underlying = dimensions.instruments["underlying_code"].to_numpy()
-    unmoved: npt.NDArray[np.bool_] = (resolved.spot == resolved.spot[:, :1])[underlying]
-    unmoved[resolved.option_codes] &= (resolved.vol_scale == 1.0) & (resolved.vol_shift == 0.0)
-    return unmoved

@@ -24,7 +24,7 @@ def test_a_band_counts_once_in_every_scenario_that_takes_it_out_of_range() -> No
     # a: 0.4/0.6, 0.8, 1.3: one band. b: 0.85/1.05 (the initial one alone), 1.25, 1.75: three. d: -0.1/0.1, 0.3, 0.8: one.
     found = clamps(a={"haircut": {"BTC": 0.3}}, b={"haircut": {"BTC": 0.75}}, c={}, d={"haircut": {"BTC": -0.2}})
     message = "5 stressed haircuts of BTC (bands of coin, in 3 scenarios) brought to between 0 and 1"
-    assert found == (Notice("clamped", "a", "haircut:BTC", message, 5),)
+    assert found == (Notice("clamped", "a", "haircut:BTC", message, 5, ((1, 1), (2, 3), (4, 1))),)
 
 
 def test_scale_and_shift_are_taken_together_and_the_ends_are_in_range() -> None:

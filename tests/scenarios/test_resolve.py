@@ -14,7 +14,7 @@ from stresstest.errors import Reason, StressTestError
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.names import MarginNames
 from stresstest.scenarios.notices import Notice
-from stresstest.scenarios.resolve import resolve, unshocked_instruments
+from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 
@@ -211,10 +211,11 @@ def test_depth_of_assets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("shock", "notice"), [
-    ("{factor: 'collateral:BTC', absolute: -2}", Notice("clamped", "s1", "collateral", "1 stressed collateral value brought to at least 0", 1)),
+    ("{factor: 'collateral:BTC', absolute: -2}", Notice("clamped", "s1", "collateral", "1 stressed collateral value brought to at least 0", 1, ((1, 1),))),
     ("{factor: 'holding:BTC', where: {location: chain-y}, scale: 3}",
-     Notice("clamped", "s1", "holding", "1 stressed holding value brought to between 0 and 1", 1)),
-    ("{factor: 'margin_rate:*', replace: -1}", Notice("clamped", "s1", "margin_rate", "3 stressed margin_rate values brought to at least 0", 3)),
+     Notice("clamped", "s1", "holding", "1 stressed holding value brought to between 0 and 1", 1, ((1, 1),))),
+    ("{factor: 'margin_rate:*', replace: -1}",
+     Notice("clamped", "s1", "margin_rate", "3 stressed margin_rate values brought to at least 0", 3, ((1, 3),))),
     ("{factor: 'spot:BTCC', relative: 0.1}",
      Notice("unknown factor", "s1", "spot:BTCC", "spot:BTCC matches nothing: there is no asset `BTCC`. Did you mean `BTC`?", 1)),
     ("{factor: 'basis:BTC-X', absolute: 0.1}",
@@ -275,15 +276,6 @@ def test_circular_price_currencies_are_refused(tmp_path: Path) -> None:
         _resolve(tmp_path, "", of=of)
     assert caught.value.reason is Reason.INPUT_DATA
     assert caught.value.faults[0].keys == ("A", "B")
-
-
-def test_unshocked_instruments(tmp_path: Path) -> None:
-    of = book(ASSETS, INSTRUMENTS)
-    resolved, _, codes = _resolve(tmp_path, ["{factor: 'spot:BTC', relative: -0.3}", "{factor: 'vol:ETH', relative: 0.1}"], of=of)
-    unshocked = unshocked_instruments(resolved, of)
-    assert unshocked[:, 0].all()
-    shocked = [{name for name in INSTRUMENTS if not unshocked[codes[name], scenario]} for scenario in (1, 2)]
-    assert shocked == [{"BTC-C100", "BTC-F", "BTC-P50", "BTC-PERP"}, {"ETH-C20"}]
 
 
 def test_a_book_without_instruments_or_locations(tmp_path: Path) -> None:
