@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stresstest.cli import demo, doctor, explain, run, scenarios, schema, validate
+from stresstest.cli import demo, doctor, explain, report, run, scenarios, schema, validate
 from stresstest.cli.faults import error_document, print_error
 from stresstest.cli.output import print_document, printable
 from stresstest.errors import ExitCode, Reason, StressTestError
@@ -32,6 +32,7 @@ run.register(app)
 demo.register(app)
 validate.register(app)
 explain.register(app)
+report.register(app)
 scenarios.register(app)
 schema.register(app)
 doctor.register(app)

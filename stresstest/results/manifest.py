@@ -59,8 +59,17 @@ class Machine(Document):
     cpus: int
 
 
+class Rendering(Document):
+    """When, how and by which code the reports of a run were made again."""
+
+    finished: str
+    command: tuple[str, ...]
+    version: str
+    code: str
+
+
 class Manifest(Document):
-    """How a result came to be. Times in UTC (ISO 8601), sizes in bytes."""
+    """How a result came to be. Times in UTC (ISO 8601), sizes in bytes. `rendered`: the reports are not those of the run itself."""
 
     schema_version: Literal[1] = 1
     result_id: str
@@ -81,6 +90,7 @@ class Manifest(Document):
     peak_memory: int
     reused_blocks: int
     reports: dict[str, str]
+    rendered: Rendering | None = None
 
 
 def versions(stresstest: str) -> dict[str, str]:

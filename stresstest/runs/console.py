@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from typing import Protocol
 
 Advance = Callable[[int], None]
 """Say that so many more units of the stage are done."""
+
+
+def utc_now() -> datetime:
+    """The clock of a run; tests pass their own."""
+    return datetime.now(UTC)
 
 
 class Console(Protocol):

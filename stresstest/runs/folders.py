@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import glob
 import os
 import shutil
 import sys
@@ -49,13 +50,11 @@ def work_path(target: Path, plan_hash: str) -> Path:
 
 
 @contextmanager
-def locked_work_folder(target: Path, plan_hash: str) -> Iterator[Path]:
-    """The work folder of a plan, held by this process alone; whatever an interrupted run of the same plan left is in it.
-
-    Work folders of other plans for the same target are removed: nobody works in them while the lock is held.
+def locked(target: Path) -> Iterator[None]:
+    """The right to write a result folder, held by this process alone.
 
     Raises:
-        StressTestError: locked, when another run writes to the same target; environment, when the place cannot be written.
+        StressTestError: locked, when another process has it; environment, when the place cannot be written.
     """
     made = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
     try:
@@ -68,17 +67,33 @@ def locked_work_folder(target: Path, plan_hash: str) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(target.parent, error) from error
     try:
-        work = work_path(target, plan_hash)
-        for stale in target.parent.glob(f".{target.name}.work-*"):
-            if stale != work:
-                shutil.rmtree(stale, ignore_errors=True)
-        work.mkdir(exist_ok=True)
-        yield work
+        yield
     finally:
         # Removed while held: whoever opened it meanwhile sees that its file is gone and asks again.
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
         _remove_empty(made)
+
+
+@contextmanager
+def locked_work_folder(target: Path, plan_hash: str) -> Iterator[Path]:
+    """The work folder of a plan, held by this process alone; whatever an interrupted run of the same plan left is in it.
+
+    Work folders of other plans for the same target are removed: nobody works in them while the lock is held.
+
+    Raises:
+        StressTestError: locked, when another run writes to the same target; environment, when the place cannot be written.
+    """
+    with locked(target):
+        work = work_path(target, plan_hash)
+        for stale in target.parent.glob(f".{glob.escape(target.name)}.work-*"):
+            if stale != work:
+                shutil.rmtree(stale, ignore_errors=True)
+        try:
+            work.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(target.parent, error) from error
+        yield work
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

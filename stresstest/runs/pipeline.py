@@ -6,9 +6,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,12 @@ from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import copy_documents, write_run
 from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise
-from stresstest.runs.console import Advance, Console, Silent
+from stresstest.runs.console import Advance, Console, Silent, utc_now
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
+from stresstest.runs.reporting import REPORTS, write_reports
 from stresstest.runs.specification import specification
 from stresstest.runs.staging import stage, workers
 from stresstest.scenarios.notices import Notice
@@ -50,11 +51,6 @@ SUMMARY_COLUMNS = (
     ),
 )  # fmt: skip
 """Columns of account_summary that reconciliation and summary need; the others stay on disk."""
-
-
-def utc_now() -> datetime:
-    """The clock of a run; tests pass their own."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,10 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             reports={},
         )
         summary = _write_summary(plan, result, valued.book, stated, accounts)
-    lacking = _write_reports(plan, result, manifest, clock)
+    lacking = None
+    if set(REPORTS) & set(plan.settings.output.formats):
+        with clock.stage("report"):
+            lacking = write_reports(result, manifest, plan.settings.output.formats)
     finished = {
         "finished": now().isoformat(),
         "stages": tuple(clock.stages),
@@ -280,28 +279,3 @@ def _resources(plan: Plan, contributions: float) -> Resources | None:
     if total == 0.0 and "resources" not in plan.settings.model_fields_set:
         return None
     return Resources(insurance_fund=stated.insurance_fund, skin_in_the_game=stated.skin_in_the_game, default_fund=fund, total=total)
-
-
-def _write_reports(plan: Plan, result: Path, manifest: records.Manifest, clock: _Clock) -> StressTestError | None:
-    """HTML, and from it the PDF; a machine that cannot make the PDF keeps the HTML and is told what it lacks."""
-    formats = plan.settings.output.formats
-    if "html" not in formats and "pdf" not in formats:
-        return None
-    from stresstest.report.pdf import Attached, pdf_child, render_pdf
-
-    # The PDF's process loads its libraries while this one draws the charts.
-    with clock.stage("report"), pdf_child() if "pdf" in formats else nullcontext() as child:
-        from stresstest.report.facts import facts
-        from stresstest.report.html import render_html
-
-        shown = facts(result, manifest.model_dump(mode="json"))
-        html = render_html(shown)
-        if "html" in formats:
-            (result / "report.html").write_text(html, encoding="utf-8", newline="\n")
-        if "pdf" in formats:
-            try:
-                render_pdf(html, result / "report.pdf", attached=Attached("result.json", shown.audit.document, shown.created), child=child)
-            except StressTestError as error:
-                (result / "report.html").write_text(html, encoding="utf-8", newline="\n")
-                return error
-    return None
