@@ -451,7 +451,7 @@ COLLATERAL_SUMMARY = Table(
         Column("accounts", "integer", "accounts with deposits there", "accounts", nullable=False),
         Column("quantity", "float", "deposits, before any is lost", "units of the asset", nullable=False),
         Column("value", "float", "deposits at spot: quantity times holding share times price", _MONEY, nullable=False),
-        Column("value_after_haircut", "float", "what deposits count for maintenance, at the mean rate of their pool's balance", _MONEY, nullable=False),
+        Column("value_after_haircut", "float", "what deposits count for maintenance, at the mean rate of their balance", _MONEY, nullable=False),
         Column("loss", "float", "value of deposits at base less value; negative = they gained", _MONEY, nullable=False),
         Column("wrong_way_accounts", "integer", "of the accounts, those whose positions lose", "accounts", nullable=False),
         Column("wrong_way_loss", "float", "part of the loss in accounts whose positions lose; 0 where there is no loss", _MONEY, nullable=False),
