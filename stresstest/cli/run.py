@@ -97,14 +97,23 @@ def carry_out(
         else:
             print("\n".join(map(printable, planned.lines())))
         return
-    outcome = execute(planned, Terminal(quiet, verbose), force=force, command=("stresstest", *sys.argv[1:]))
+    terminal = Terminal(quiet, verbose)
+    outcome = execute(planned, terminal, force=force, command=("stresstest", *sys.argv[1:]))
     summary, folder = outcome.summary, outcome.folder
+    if outcome.repeated:
+        terminal.announce(f"already complete: the folder holds this very result, {summary.result_id[:12]} (--force runs again)")
     breached = fail_on is not None and LIGHTS.index(summary.status.light) >= LIGHTS.index(fail_on)
     # A breach is more urgent news than a PDF that could not be made.
     code = ExitCode.LIMIT_BREACHED if breached else outcome.lacking.exit_code if outcome.lacking else ExitCode.DONE
     if as_json:
         reports = [str(folder / name) for name in REPORTS if (folder / name).is_file()]
-        content = {"folder": str(folder), "reports": reports, "exit_code": int(code), "summary": summary.model_dump(mode="json")}
+        content = {
+            "folder": str(folder),
+            "reports": reports,
+            "exit_code": int(code),
+            "repeated": outcome.repeated,
+            "summary": summary.model_dump(mode="json"),
+        }
         print_document("run", content)
     else:
         if not quiet:

@@ -30,7 +30,8 @@ from stresstest.runs.folders import cannot_write, check_target, locked_work_fold
 from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
-from stresstest.runs.reporting import REPORTS, write_reports
+from stresstest.runs.repeated import finished_already
+from stresstest.runs.reporting import REPORTS, report_again, write_reports
 from stresstest.runs.specification import specification
 from stresstest.runs.staging import stage, workers
 from stresstest.scenarios.notices import Notice
@@ -55,11 +56,13 @@ SUMMARY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. `lacking`: what the machine could not give (the PDF); everything else is there."""
+    """A finished run. `lacking`: what the machine could not give (the PDF); everything else is there. `repeated`: the folder held this very
+    result already, and nothing was computed."""
 
     folder: Path
     summary: Summary
     lacking: StressTestError | None
+    repeated: bool = False
 
 
 @dataclass
@@ -92,12 +95,18 @@ def execute(
 ) -> Outcome:
     """Run a plan: its target exists only when everything in it is finished.
 
-    An interrupted run leaves its work folder, and the next run of the same plan takes it up; a refused one leaves nothing.
+    An interrupted run leaves its work folder, and the next run of the same plan takes it up; a refused one leaves nothing. A target that holds
+    the result of this very plan, of the same data by the same code, is left as it is, unless `force` asks to run again; reports that
+    it lacks are made.
 
     Raises:
-        StressTestError: usage, when the target may not be replaced; locked, when another run writes it; input data or scenario, when the
-            snapshot or a scenario on it is refused; environment, when the place cannot be written or a worker died.
+        StressTestError: usage, when the target holds anything else and may not be replaced; locked, when another run writes it; input data or
+            scenario, when the snapshot or a scenario on it is refused; environment, when the place cannot be written or a worker died.
     """
+    if not force and (found := finished_already(plan)) is not None:
+        summary, lacking_reports = found
+        lacking = report_again(plan.target, lacking_reports, console=console, command=command, now=now).lacking if lacking_reports else None
+        return Outcome(plan.target, summary, lacking, repeated=True)
     check_target(plan.target, force)
     with locked_work_folder(plan.target, plan.hash) as work:
         check_target(plan.target, force)

@@ -141,11 +141,20 @@ def plan(settings: RunFile, out: Path | None = None, run_file: Path | None = Non
     scenarios, rulebook = load_documents(settings, refusals)
     if scenarios is None or rulebook is None:
         raise merged(refusals)
+    question = _question(settings, scenarios, rulebook)
+    digest = plan_sha256(question, settings.snapshot, stresstest.__version__)
+    return Plan(settings, (out or _default_target(settings, question)).absolute(), scenarios, rulebook, digest, run_file)
+
+
+def asked(plan: Plan) -> dict[str, Any]:
+    """The specification of a plan, as the result of its run will state it."""
+    return _question(plan.settings, plan.scenarios, plan.rulebook)
+
+
+def _question(settings: RunFile, scenarios: ScenarioSet, rulebook: Rulebook) -> dict[str, Any]:
     defaults = _defaults(settings)
     as_of, currency = settings.as_of or defaults.as_of, settings.reporting_currency or defaults.reporting_currency
-    asked = specification(settings, scenarios, rulebook, as_of, currency)
-    digest = plan_sha256(asked, settings.snapshot, stresstest.__version__)
-    return Plan(settings, (out or _default_target(settings, as_of, asked)).absolute(), scenarios, rulebook, digest, run_file)
+    return specification(settings, scenarios, rulebook, as_of, currency)
 
 
 def _defaults(settings: RunFile) -> SnapshotDefaults:
@@ -155,9 +164,10 @@ def _defaults(settings: RunFile) -> SnapshotDefaults:
         return SnapshotDefaults()  # staging reports it, with everything else that is wrong with the snapshot
 
 
-def _default_target(settings: RunFile, as_of: datetime | None, asked: dict[str, Any]) -> Path:
-    moment = "stress" if as_of is None else f"{as_of:%Y-%m-%dT%H%MZ}"
-    return Path(settings.output.folder) / f"{moment}_{sha256(canonical(asked)).hexdigest()[:8]}"
+def _default_target(settings: RunFile, question: dict[str, Any]) -> Path:
+    as_of = question["as_of"]
+    moment = "stress" if as_of is None else f"{datetime.fromisoformat(as_of):%Y-%m-%dT%H%MZ}"
+    return Path(settings.output.folder) / f"{moment}_{sha256(canonical(question)).hexdigest()[:8]}"
 
 
 def planned_tables(snapshot: str) -> tuple[PlannedTable, ...]:

@@ -20,8 +20,15 @@ def workers(settings: RunFile) -> int:
     return settings.threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
 
 
-def stage(settings: RunFile, rulebook: Rulebook, work: Path) -> Book:
+def stage(settings: RunFile, rulebook: Rulebook, work: Path, *, ours: bool = False) -> Book:
     """The checked and staged snapshot, in `work`: the one an interrupted run left there, if its files are still the same.
+
+    Args:
+        settings: the run file.
+        rulebook: its margin file.
+        work: where the book goes.
+        ours: this process has just written the files itself, so that no reader can die of them: they are read here, without
+            the start of another process, which takes longer than a small book.
 
     Raises:
         StressTestError: input data, with every fault of the snapshot.
@@ -29,10 +36,15 @@ def stage(settings: RunFile, rulebook: Rulebook, work: Path) -> Book:
     staged = work / "book"
     if staged.is_dir():
         book = _finished(staged)
-        if book is not None and _inputs_now(settings.snapshot, work) == {file.table: file.sha256 for file in book.inputs}:
+        if book is not None and inputs_now(settings.snapshot, work) == {file.table: file.sha256 for file in book.inputs}:
             return book
         shutil.rmtree(staged)
-    return stage_snapshot(_request(settings, rulebook, work))
+    request = _request(settings, rulebook, work)
+    if ours:
+        from stresstest.snapshot.staging import stage as stage_here
+
+        return open_book(stage_here(request, lambda _stage, _detail: None))
+    return stage_snapshot(request)
 
 
 def _finished(staged: Path) -> Book | None:
@@ -42,7 +54,7 @@ def _finished(staged: Path) -> Book | None:
         return None
 
 
-def _inputs_now(snapshot: str, work: Path) -> dict[str, str] | None:
+def inputs_now(snapshot: str, work: Path) -> dict[str, str] | None:
     """SHA-256 of every table as its files are now; None for a URL, and where a file is missing (which staging then says)."""
     if "://" in snapshot:
         return None

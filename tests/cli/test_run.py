@@ -127,12 +127,57 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(stresstest, run_file: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_result_needs_force(stresstest, run_file: Path):
-    assert stresstest("run", run_file, "--out", "out").returncode == 0
-    again = stresstest("run", run_file, "--out", "out")
-    assert again.returncode == ExitCode.CONFIGURATION
-    assert "--force" in again.stderr
-    assert stresstest("run", run_file, "--out", "out", "--force").returncode == 0
+@pytest.mark.parametrize("flags", [["--out", "out"], ["--set", "output.folder=runs"]])
+def test_the_same_run_again_is_complete_already(stresstest, run_file: Path, tmp_path: Path, flags: list[str]):
+    first = stresstest("run", run_file, *flags)
+    folder = Path(first.stdout.strip())
+    manifest = (folder / "manifest.json").read_bytes()
+    again = stresstest("run", run_file, *flags)
+    assert (again.returncode, again.stdout) == (ExitCode.DONE, first.stdout)
+    result_id = json.loads((folder / "result.json").read_text())["result_id"]
+    assert again.stderr.splitlines()[0] == f"already complete: the folder holds this very result, {result_id[:12]} (--force runs again)"
+    assert again.stderr.partition("\n")[2] == first.stderr
+    assert (folder / "manifest.json").read_bytes() == manifest
+    content = json.loads(stresstest("run", run_file, *flags, "--json", "-q", "--fail-on", "red").stdout)
+    assert (content["repeated"], content["exit_code"]) == (True, ExitCode.LIMIT_BREACHED)
+    assert stresstest("run", run_file, *flags, "--force", "-q").returncode == ExitCode.DONE
+    assert (folder / "manifest.json").read_bytes() != manifest
+    assert len(list(folder.parent.iterdir())) == 1
+
+
+def test_the_same_run_again_makes_the_reports_that_it_lacks(stresstest, run_file: Path, tmp_path: Path):
+    assert stresstest("run", run_file, "--out", "out", "--formats", "json").returncode == 0
+    again = stresstest("run", run_file, "--out", "out", "--formats", "html")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.startswith("already complete")
+    assert "report.html" in json.loads((tmp_path / "out" / "manifest.json").read_text())["reports"]
+
+
+def test_a_finished_run_that_is_not_the_same_needs_force_and_says_why(stresstest, run_file: Path, tmp_path: Path):
+    import polars as pl
+
+    shutil.copytree(run_file.parent, tmp_path / "book")
+    assert stresstest("run", "book/run.yaml", "--out", "out").returncode == 0
+
+    def refused(*words: str) -> str:
+        done = stresstest("run", "book/run.yaml", "--out", "out", *words)
+        assert done.returncode == ExitCode.CONFIGURATION
+        assert "Give --force to replace it" in done.stderr
+        return str(done.stderr)
+
+    assert "holds a finished run: of another question (keep, seed)" in refused("--keep", "all", "--set", "seed=7")
+    assert "holds a finished run: of another name" in refused("--set", "name=other")
+    collateral = tmp_path / "book" / "snapshot" / "collateral.parquet"
+    pl.read_parquet(collateral).with_columns(pl.col("quantity") + 1).write_parquet(collateral)
+    assert "holds a finished run: of other data (collateral)" in refused()
+    assert stresstest("run", "book/run.yaml", "--out", "out", "--force").returncode == 0
+    (tmp_path / "out" / "detail.parquet").unlink()
+    told = refused()
+    assert "holds a finished run: the result folder is not as its run left it" in told
+    assert "detail: the table is missing" in told
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "letter.txt").write_text("dear")
+    assert stresstest("run", "book/run.yaml", "--out", "elsewhere", "--force").returncode == ExitCode.CONFIGURATION
 
 
 def test_a_locked_target_is_75(stresstest, run_file: Path, tmp_path: Path):
