@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr
 
 from stresstest.documents import (
     Amount,
@@ -171,6 +171,12 @@ class RunFile(Part):
     output: Output = Output()
     limits: ToCome = None
     cascade: ToCome = None
+    _file: Path | None = PrivateAttr(None)
+
+    @property
+    def file(self) -> Path | None:
+        """The run file that the settings come from; None where they were given as values."""
+        return self._file
     waterfall: ToCome = None
     attribution: ToCome = None
     reverse: ToCome = None
@@ -245,16 +251,40 @@ def load_run(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Ru
             NOT_IN_THIS_VERSION where keys of features to come are all that is wrong.
     """
     document = read_document(path, Reason.CONFIGURATION)
-    folder = Path(path).absolute().parent
-    given = {key: each if isinstance(each, Override) else Override(each, "override") for key, each in (overrides or {}).items()}
+    return _settled(_examined(document, overrides or {}), Path(path).absolute().parent, Path(path).absolute())
+
+
+def settings_with(overrides: Mapping[str, Any], run: RunFile | None = None) -> RunFile:
+    """Settings from values alone, or those of `run` with the overrides laid over them.
+
+    Args:
+        overrides: by dotted key, as for `load_run`; relative paths start at the working directory.
+        run: the settings to begin with; None: the defaults.
+
+    Raises:
+        StressTestError: every fault, with the override that gave the value.
+    """
+    data = {} if run is None else run.model_dump(mode="json", exclude_unset=True)
+    return _settled(_examined(Document(data, "", "the settings"), overrides), Path.cwd(), None if run is None else run.file)
+
+
+def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
+    """The settings with absolute paths, where relative ones start at `folder`, that know the file they come from."""
+    settled = run.model_copy(
+        update={
+    settled._file = file
+    return settled
+
+
+def _examined(document: Document, overrides: Mapping[str, Any]) -> RunFile:
+    given = {key: each if isinstance(each, Override) else Override(each, "override") for key, each in overrides.items()}
     data = {} if document.data is None and given else document.data
     if isinstance(data, dict):
         data = _overridden(data, given)
     run, problems = examine(RunFile, data)
     if run is None:
         raise refusal(document.file, Reason.CONFIGURATION, problems, [_fault(document, given, each.place, each.what, each.hint) for each in problems])
-    return run.model_copy(
-        update={
+    return run
             "snapshot": _absolute(run.snapshot, folder),
             "scenarios": tuple(_absolute(each, folder) for each in run.scenarios),
             "margin": _absolute(run.margin, folder),

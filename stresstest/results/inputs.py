@@ -11,12 +11,15 @@ from pathlib import Path
 
 from stresstest.config import RunFile
 from stresstest.results.manifest import without_secrets
+from stresstest.results.store import link
 from stresstest.scenarios.scenario_set import ScenarioSet
 
 FOLDER = "inputs"
 RUN = "run.json"
 RUN_AS_GIVEN = "run.yaml"
 
+SNAPSHOT = "snapshot"
+"""Folder of the snapshot where it was given as frames: nobody else has its files."""
 
 def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> None:
     """Copy run file (as it is), scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again."""
@@ -30,6 +33,11 @@ def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> No
 
 
 def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: datetime, currency: str) -> None:
+def copy_snapshot(folder: Path, snapshot: Path) -> None:
+    """Keep a snapshot that was given as frames beside the documents, so that the run can be explained for as long as it is there."""
+    shutil.copytree(snapshot, folder / FOLDER / SNAPSHOT, copy_function=link)
+
+
     """Write the resolved scenarios and `run.json`: the run file with flags, environment and the snapshot's own defaults applied.
 
     Its scenario and margin files are the copies beside it, so it is itself a run file.
@@ -37,7 +45,8 @@ def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: da
     inputs = folder / FOLDER
     scenarios.frame().write_parquet(inputs / "scenarios.parquet")
     content = settings.model_dump(mode="json", exclude_none=True)
-    content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": without_secrets(settings.snapshot)}
+    snapshot = SNAPSHOT if (inputs / SNAPSHOT).is_dir() else without_secrets(settings.snapshot)
+    content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": snapshot}
     content |= {"scenarios": _copies(settings.scenarios), "margin": _margin_copy(settings), "output": {"formats": content["output"]["formats"]}}
     (inputs / RUN).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -172,13 +172,13 @@ def _join(files: Sequence[Path], folder: Path, table: Table) -> None:
     target = folder / table.name / files[0].name
     target.parent.mkdir(exist_ok=True)
     if len(files) == 1:
-        _link(files[0], target)
+        link(files[0], target)
     else:
         whole = pa.concat_tables([pq.ParquetFile(file).read() for file in files])
         _write(whole.cast(_arrow_schema(table)).combine_chunks(), table, target)
 
 
-def _link(file: Path, target: Path) -> None:
+def link(file: Path, target: Path) -> None:
     """A second name of a file; a copy where the file system has none."""
     try:
         target.hardlink_to(file)

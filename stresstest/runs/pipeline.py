@@ -22,7 +22,8 @@ from stresstest.results import manifest as records
 from stresstest.results import quality as checks
 from stresstest.results.documents import canonical, write_document
 from stresstest.results.identity import Identity, identity
-from stresstest.results.inputs import copy_documents, write_run
+from stresstest.results.inputs import FOLDER as INPUTS
+from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, write_run
 from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise
 from stresstest.runs.console import Advance, Console, Silent, utc_now
@@ -126,6 +127,8 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     shutil.rmtree(result, ignore_errors=True)
     result.mkdir()
     copy_documents(result, plan.settings, plan.run_file)
+    if plan.given_snapshot is not None:
+        copy_snapshot(result, plan.given_snapshot)
     valued = _value(plan, work, clock)
     reused, stressed = _stress(plan, work, result, valued, clock)
     with clock.stage("results"):
@@ -136,7 +139,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             command=tuple(command),
             started=started.isoformat(),
             finished="",
-            snapshot=records.without_secrets(plan.settings.snapshot),
+            snapshot=records.without_secrets(plan.settings.snapshot) if plan.given_snapshot is None else f"{INPUTS}/{SNAPSHOT}",
             margin=records.without_secrets(plan.settings.margin),
             versions=records.versions(stresstest.__version__),
             seed=plan.settings.seed,
@@ -171,7 +174,7 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
     # The snapshot is read by a process of its own: this one imports what computes meanwhile, which takes as long as a small book.
     with clock.stage("snapshot"), ThreadPoolExecutor(1) as meanwhile:
         meanwhile.submit(_import_engine)
-        book = stage(plan.settings, plan.rulebook, work)
+        book = stage(plan.settings, plan.rulebook, work, ours=plan.given_snapshot is not None)
     from stresstest.stress.limits import check_limits
     from stresstest.valuation.value import value_instruments
 
@@ -241,7 +244,7 @@ def _quality(plan: Plan, valued: _Valued, stressed: StressResult, accounts: pl.D
         *checks.reconciliation(accounts, valued.book.dimensions.accounts, tolerance.absolute, tolerance.relative),
         *checks.from_notices(valued.notices),
         *margin_checks(plan.rulebook, valued.book.dimensions, valued.resolved),
-        *checks.unshocked(valued.resolved, valued.units, gross, headline),
+        *checks.unshocked(valued.resolved, valued.units, gross, headline, {each.id for each in plan.scenarios if each.any_book}),
         *checks.options(valued.units, gross),
         *checks.extended_tiers(stressed.extended),
     ]

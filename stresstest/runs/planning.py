@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from stresstest.margin.rulebook import Rulebook, load_rulebook
 from stresstest.results.documents import canonical
 from stresstest.results.manifest import without_secrets
 from stresstest.runs.folders import work_path
+from stresstest.runs.given import Given
 from stresstest.runs.specification import plan_sha256, specification
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.scenario_set import ScenarioSet, with_headlines
@@ -42,7 +43,8 @@ class PlannedTable:
 class Plan:
     """A run that has not begun: `hash` names its work folder, so that an interrupted run is taken up again.
 
-    `run_file` is the file that the settings come from, where there is one.
+    `target` is the result folder; of a `temporary` run the one that it would have otherwise. `run_file` is the file that the settings
+    come from, where there is one; `given` keeps the files of what was given as values.
     """
 
     settings: RunFile
@@ -51,6 +53,20 @@ class Plan:
     rulebook: Rulebook
     hash: str
     run_file: Path | None = None
+    temporary: bool = False
+    given: Given | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def into(self, target: str | Path) -> Plan:
+        """The same plan with this result folder."""
+        return replace(self, target=Path(target).absolute(), temporary=False)
+
+    @property
+    def given_snapshot(self) -> Path | None:
+        """The folder of the frames that are the snapshot; None where it was given as a folder or URL."""
+        return None if self.given is None else self.given.snapshot
 
     def document(self) -> dict[str, Any]:
         """The plan as plain values."""
@@ -64,9 +80,9 @@ class Plan:
             "blocks": _blocks(tables),
             "keep": self.settings.keep,
             "formats": list(self.settings.output.formats),
-            "folder": str(self.target),
-            "work_folder": str(work_path(self.target, self.hash)),
-            "resumes": work_path(self.target, self.hash).is_dir(),
+            "folder": None if self.temporary else str(self.target),
+            "work_folder": None if self.temporary else str(work_path(self.target, self.hash)),
+            "resumes": not self.temporary and work_path(self.target, self.hash).is_dir(),
         }
 
     def lines(self) -> list[str]:
@@ -83,7 +99,7 @@ class Plan:
             f"models      {', '.join(content['models'])}",
             f"work        {blocks}, of {BLOCK_POOLS:,} margin pools each" + ("; takes up an interrupted run" if content["resumes"] else ""),
             f"keeps       {content['keep']} rows of account_scenario",
-            f"writes      {content['folder']} ({', '.join(content['formats'])})",
+            "writes      a temporary folder" if self.temporary else f"writes      {self.target} ({', '.join(content['formats'])})",
         ]
         return lines
 

@@ -1,0 +1,88 @@
+"""Inputs that were given as values: written as files for as long as somebody refers to them, since a run reads files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.snapshot.frames import Snapshot
+
+SNAPSHOT = "snapshot"
+
+
+class TemporaryFolder:
+    """A folder that is removed with the last value that refers to it, at the latest when the process ends."""
+
+    def __init__(self, what: str) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=f"stresstest-{what}-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Given:
+    """Frames and documents that were given as values, as files in a folder of their own.
+
+    `snapshot`: the folder of the frames, None where the snapshot was given as a folder or URL. `before`: what else must stay
+    while these are needed, because settings refer to its files.
+    """
+
+    folder: TemporaryFolder
+    snapshot: Path | None = None
+    before: object = None
+
+    def with_snapshot(self, tables: Mapping[str, pl.DataFrame]) -> Given:
+        """The same with the frames written as a snapshot."""
+        snapshot = tables if isinstance(tables, Snapshot) else Snapshot(tables)
+        return dataclasses.replace(self, snapshot=snapshot.write(self.folder.path / SNAPSHOT))
+
+    def document(self, name: str, content: Mapping[str, Any]) -> Path:
+        """The file of a document that was given as plain values.
+
+        Raises:
+            StressTestError: usage, when it holds something that no YAML document can.
+        """
+        try:
+            text = json.dumps(content, indent=1, ensure_ascii=False, default=_plain)
+        except (TypeError, ValueError) as error:
+            fault = Fault(str(error), "Documents hold texts, numbers, true, false, null, lists and mappings.", file=f"{name} (given as values)")
+            raise StressTestError(Reason.USAGE, "this is no document", [fault]) from None
+        path = self.folder.path / f"{name}.json"
+        path.write_text(text + "\n", encoding="utf-8")
+        return path
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Faults of what was given as values name it as such, not the file that it was written to."""
+        try:
+            yield
+        except StressTestError as error:
+            root = f"{self.folder.path}/"
+            if root not in repr((error.summary, error.faults)):
+                raise
+            faults = [_without_file(fault, root) for fault in error.faults]
+            raise StressTestError(error.reason, error.summary.replace(root, ""), faults, error.hint) from None
+
+
+def _without_file(fault: Fault, root: str) -> Fault:
+    if fault.file is None or not fault.file.startswith(root):
+        return fault
+    name = fault.file.removeprefix(root).removesuffix(".json").removesuffix(".parquet")
+    return dataclasses.replace(fault, file=f"{name} (given as values)", line=None)
+
+
+def _plain(value: object) -> object:
+    """A number of NumPy as one of Python; a moment or date in ISO 8601."""
+    for method in ("item", "isoformat"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    raise TypeError(f"it holds a {type(value).__name__}")
