@@ -89,28 +89,35 @@ def compose(elements: int, scenarios: int, reaches: list[Reach], shifts: Shifts)
 
 @dataclass(frozen=True)
 class Firsts:
-    """Which shock moves what. `row[shift]` i64[groups, S], by place in `SHIFTS`: the shock that counts, as its place among the
-    shocks given; -1 where there is none. `group` as in `Moves`; `members`: the groups of every reach."""
+    """Which shock moves what.
+
+    `first[shift]` i64[groups, S], by place in `SHIFTS`: the shock that counts, as its place among the shocks given; -1 where there
+    is none. `last[shift]`: the one that would count if file order were turned round. `group` as in `Moves`; `members`: the groups of
+    every reach.
+    """
 
     group: Places
-    row: dict[int, Places]
     members: list[Places]
+    first: dict[int, Places]
+    last: dict[int, Places]
 
 
 def first_shocks(elements: int, scenarios: int, reaches: list[Reach], shifts: Shifts) -> Firsts:
     """The shocks that count, by the same first match as `compose`."""
-    # Sizes do not decide who comes first, so that fewer groups are needed without them.
+    # Sizes do not decide who comes first; without them there are fewer groups.
     plain = [Reach(reach.elements) for reach in reaches]
-    group, first = _grouped(elements, plain)
-    members = [_members(reach, group, first) for reach in plain]
-    row = {}
+    group, start = _grouped(elements, plain)
+    members = [_members(reach, group, start) for reach in plain]
+    first: dict[int, Places] = {}
+    last: dict[int, Places] = {}
     for number in range(len(SHIFTS)):
         rows = np.flatnonzero(shifts.shift == number)
-        if len(rows):
-            places = rows.astype(np.float64)
-            found = _first_matches(len(first), scenarios, members, shifts.selector[rows], shifts.scenario[rows], places, -1.0)
-            row[number] = found.astype(np.int64)
-    return Firsts(group, row, [reach.elements for reach in members])
+        for found, order in ((first, rows), (last, rows[::-1])) if len(rows) else ():
+            places = _first_matches(
+                len(start), scenarios, members, shifts.selector[order], shifts.scenario[order], order.astype(np.float64), neutral=-1.0
+            )
+            found[number] = places.astype(np.int64)
+    return Firsts(group, [reach.elements for reach in members], first, last)
 
 
 def _grouped(elements: int, reaches: list[Reach]) -> tuple[Places, Places]:

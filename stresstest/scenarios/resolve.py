@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.scenarios.coded import coded
 from stresstest.scenarios.composition import Moves, Reach, Shifts, compose
@@ -18,6 +17,7 @@ from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.scenarios.selectors import Places, Selector, Universe
+from stresstest.scenarios.unmatched import unmatched
 from stresstest.snapshot.book import Dimensions
 
 Floats = npt.NDArray[np.float64]
@@ -47,6 +47,8 @@ class _Resolution:
         self.base_price = dimensions.assets["price"].to_numpy()
         self.universe = Universe(dimensions, names, in_reporting_currency(dimensions, self.base_price[:, None])[:, 0])
         self.elapsed = np.array([each.elapsed_years for each in scenarios], dtype=np.float64)
+        self.any_book = np.array([each.any_book for each in scenarios], dtype=np.bool_)
+        self.elsewhere: list[tuple[str, Places]] = []
         self.rows = coded(scenarios.shocks)
         self.notices: list[Notice] = []
         self.faults: list[tuple[int, Fault]] = []
@@ -58,6 +60,7 @@ class _Resolution:
             resolved = self._resolved()
         if self.faults:
             self._raise()
+        self._notice_elsewhere()
         return resolved, tuple(self.notices)
 
     def _resolved(self) -> Resolved:
@@ -162,9 +165,11 @@ class _Resolution:
             # `*` leaves it out, so it was named.
             currency = self.dimensions.reporting_currency
             named = [number for number, each in enumerate(self.rows.selectors) if each.factor == f"spot:{currency}"]
-            for scenario in np.unique(self.rows.scenario[np.isin(self.rows.selector, named)]):
+            shocked = np.unique(self.rows.scenario[np.isin(self.rows.selector, named)])
+            for scenario in shocked[~self.any_book[shocked]]:
                 hint = "Shock the prices of the other assets instead."
                 self.faults.append((int(scenario), Fault(f"shocks {currency}, the reporting currency, whose price is 1 by definition", hint)))
+            self._notice_reporting(shocked[self.any_book[shocked]])
             spot[self.universe.reporting] = price[self.universe.reporting]
         self._check_finite("spot", spot)
         positive = ~self.dimensions.assets["may_be_negative"].to_numpy()
@@ -234,16 +239,34 @@ class _Resolution:
             self.faults.append((int(scenario), Fault(f"a {kind} factor leaves the range of numbers", "Make the shocks smaller.")))
 
     def _notice_no_match(self, selector: Selector, scenario: Places) -> None:
-        kind, name = FACTOR_TYPES[selector.kind], selector.name
-        first, number = self.scenarios.ids[int(scenario[0])], len(scenario)
-        if self.universe.knows(selector):
-            what = f"no {kind.named_after} passes its filter" if selector.where else "there is nothing it moves"
-            self.notices.append(Notice("no match", first, selector.factor, f"{selector.factor} matches nothing: {what}", number))
+        elsewhere = self.any_book[scenario]
+        if elsewhere.any():
+            self.elsewhere.append((selector.factor, scenario[elsewhere]))
+            scenario = scenario[~elsewhere]
+        if not len(scenario):
             return
-        known = {"basis": self.dimensions.instruments["instrument_id"].to_list(), "margin_rate": list(self.universe.margin_names)}
-        hint = suggest(name, known.get(kind.name) or self.dimensions.assets["asset"].to_list(), "")
-        message = f"{selector.factor} matches nothing: there is no {kind.named_after} `{name}`"
-        self.notices.append(Notice("unknown factor", first, selector.factor, f"{message}. {hint}" if hint.startswith("Did") else message, number))
+        kind, message = unmatched(self.universe, selector)
+        self.notices.append(Notice(kind, self.scenarios.ids[int(scenario[0])], selector.factor, message, len(scenario)))
+
+    def _notice_elsewhere(self) -> None:
+        """One notice for all shocks of scenarios written for any book that match nothing in this one."""
+        if not self.elsewhere:
+            return
+        scenarios = np.concatenate([scenario for _, scenario in self.elsewhere])
+        number, first = len(scenarios), self.scenarios.ids[int(scenarios.min())]
+        message = f"{number:,} shocks of {len(np.unique(scenarios)):,} scenarios written for any book match nothing in this one"
+        self.notices.append(Notice("not in this book", first, self.elsewhere[0][0], message, number))
+
+    def _notice_reporting(self, scenarios: Places) -> None:
+        """Scenarios written for any book that shock what is the reporting currency here: that shock is left out, which needs a look."""
+        if not len(scenarios):
+            return
+        currency, number = self.dimensions.reporting_currency, len(scenarios)
+        message = (
+            f"{number:,} scenario{'' if number == 1 else 's'} written for any book would shock {currency}, which is the reporting currency here: "
+            f"that shock is left out, and other currencies still move by what they did against the dollar"
+        )
+        self.notices.append(Notice("reporting currency", self.scenarios.ids[int(scenarios[0])], f"spot:{currency}", message, number))
 
     def _raise(self) -> None:
         self.faults.sort(key=lambda each: each[0])

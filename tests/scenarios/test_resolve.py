@@ -211,7 +211,8 @@ def test_depth_of_assets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("shock", "notice"), [
-    ("{factor: 'collateral:BTC', absolute: -2}", Notice("clamped", "s1", "collateral", "1 stressed collateral value brought to at least 0", 1, ((1, 1),))),
+    ("{factor: 'collateral:BTC', absolute: -2}",
+     Notice("clamped", "s1", "collateral", "1 stressed collateral value brought to at least 0", 1, ((1, 1),))),
     ("{factor: 'holding:BTC', where: {location: chain-y}, scale: 3}",
      Notice("clamped", "s1", "holding", "1 stressed holding value brought to between 0 and 1", 1, ((1, 1),))),
     ("{factor: 'margin_rate:*', replace: -1}",
