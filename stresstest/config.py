@@ -171,18 +171,18 @@ class RunFile(Part):
     output: Output = Output()
     limits: ToCome = None
     cascade: ToCome = None
-    _file: Path | None = PrivateAttr(None)
-
-    @property
-    def file(self) -> Path | None:
-        """The run file that the settings come from; None where they were given as values."""
-        return self._file
     waterfall: ToCome = None
     attribution: ToCome = None
     reverse: ToCome = None
     report: ToCome = None
     history: ToCome = None
     notify: ToCome = None
+    _file: Path | None = PrivateAttr(None)
+
+    @property
+    def file(self) -> Path | None:
+        """The run file that the settings come from; None where they were given as values."""
+        return self._file
 
 
 _LISTS = ("scenarios", "headline", "output.formats")
@@ -272,6 +272,12 @@ def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
     """The settings with absolute paths, where relative ones start at `folder`, that know the file they come from."""
     settled = run.model_copy(
         update={
+            "snapshot": _absolute(run.snapshot, folder),
+            "scenarios": tuple(_absolute(each, folder) for each in run.scenarios),
+            "margin": _absolute(run.margin, folder),
+            "output": run.output.model_copy(update={"folder": _absolute(run.output.folder, folder)}),
+        }
+    )
     settled._file = file
     return settled
 
@@ -285,12 +291,6 @@ def _examined(document: Document, overrides: Mapping[str, Any]) -> RunFile:
     if run is None:
         raise refusal(document.file, Reason.CONFIGURATION, problems, [_fault(document, given, each.place, each.what, each.hint) for each in problems])
     return run
-            "snapshot": _absolute(run.snapshot, folder),
-            "scenarios": tuple(_absolute(each, folder) for each in run.scenarios),
-            "margin": _absolute(run.margin, folder),
-            "output": run.output.model_copy(update={"folder": _absolute(run.output.folder, folder)}),
-        }
-    )
 
 
 def _fault(document: Document, given: Mapping[str, Override], place: Place, what: str, hint: str) -> Fault:

@@ -17,9 +17,9 @@ from stresstest.scenarios.scenario_set import ScenarioSet
 FOLDER = "inputs"
 RUN = "run.json"
 RUN_AS_GIVEN = "run.yaml"
-
 SNAPSHOT = "snapshot"
 """Folder of the snapshot where it was given as frames: nobody else has its files."""
+
 
 def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> None:
     """Copy run file (as it is), scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again."""
@@ -32,12 +32,12 @@ def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> No
     shutil.copyfile(settings.margin, inputs / _margin_copy(settings))
 
 
-def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: datetime, currency: str) -> None:
 def copy_snapshot(folder: Path, snapshot: Path) -> None:
     """Keep a snapshot that was given as frames beside the documents, so that the run can be explained for as long as it is there."""
     shutil.copytree(snapshot, folder / FOLDER / SNAPSHOT, copy_function=link)
 
 
+def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: datetime, currency: str) -> None:
     """Write the resolved scenarios and `run.json`: the run file with flags, environment and the snapshot's own defaults applied.
 
     Its scenario and margin files are the copies beside it, so it is itself a run file.
