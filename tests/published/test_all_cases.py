@@ -1,0 +1,33 @@
+"""Every published case: those that need no feature to come give the published figures; the page lists all of them truly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from published.case_book import CaseBook, Outcome, Row, Runs
+from published.venues import VENUES, Results, outcomes
+
+CASES = Path(__file__).parents[2] / "../shared/references/cases"
+pytestmark = pytest.mark.skipif(not CASES.exists(), reason="the collection of published cases is not part of the repository")
+
+FILES: dict[str, Row] = {name: json.loads((CASES / f"{name}.json").read_text(encoding="utf-8")) for name in VENUES} if CASES.exists() else {}
+BOOK = CaseBook()
+OUTCOMES: dict[str, Outcome] = outcomes(FILES, BOOK)
+RUNNING = {case: outcome for case, outcome in OUTCOMES.items() if isinstance(outcome, Runs)}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return Results(BOOK, tmp_path_factory.mktemp("published"))
+
+
+def test_no_venue_is_left_out() -> None:
+    assert sorted(VENUES) == sorted(path.stem for path in CASES.glob("*.json"))
+    assert len(RUNNING) >= 65
+
+
+@pytest.mark.parametrize("case", RUNNING)
+def test_the_published_figures_come_out(case: str, results: Results) -> None:
+    assert results.wrong(RUNNING[case]) == []
