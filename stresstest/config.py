@@ -77,12 +77,6 @@ def _memory(value: object) -> object:
     return value
 
 
-def _scenario_file(value: str) -> str:
-    if value.startswith("library:"):
-        raise not_yet(f"shipped scenarios (`{value}`)", "Name a scenario file.")
-    return value
-
-
 def _format(value: object) -> object:
     if value == "xlsx":
         raise not_yet("reports as xlsx", "Use html, pdf or json.")
@@ -155,7 +149,7 @@ class RunFile(Part):
         datetime | None, BeforeValidator(lambda value: value if value is None else _moment(value), json_schema_input_type=str | None)
     ] = None
     reporting_currency: Name | None = None
-    scenarios: Annotated[tuple[Annotated[Name, AfterValidator(_scenario_file)], ...], BeforeValidator(as_list)]
+    scenarios: Annotated[tuple[Name, ...], BeforeValidator(as_list)]
     margin: Name
     keep: Literal["all", "breaches", "worst"] = "breaches"
     headline: Annotated[tuple[Name, ...] | None, BeforeValidator(as_list)] = None

@@ -141,7 +141,6 @@ def test_features_to_come_are_refused_by_name(tmp_path: Path, line: str) -> None
 @pytest.mark.parametrize(("text", "words"), [
     (NEEDED + "output: {formats: [html, xlsx]}", "reports as xlsx: not in this version"),
     (NEEDED + "executor: cluster", "the executor `cluster`: not in this version"),
-    ("snapshot: s\nscenarios: [library:house]\nmargin: m", "shipped scenarios (`library:house`): not in this version"),
     ("version: 2\nsnapshot: s\nscenarios: []\nmargin: m", "format version 2: not in this version"),
 ])  # fmt: skip
 def test_values_to_come_are_refused_as_such(tmp_path: Path, text: str, words: str) -> None:

@@ -13,6 +13,7 @@ from stresstest.config import RunFile
 from stresstest.results.manifest import without_secrets
 from stresstest.results.store import link
 from stresstest.scenarios.scenario_set import ScenarioSet
+from stresstest.scenarios.shipped import file_of
 
 FOLDER = "inputs"
 RUN = "run.json"
@@ -26,7 +27,7 @@ def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> No
     inputs = folder / FOLDER
     (inputs / "scenarios").mkdir(parents=True)
     for original, copy in zip(settings.scenarios, _copies(settings.scenarios), strict=True):
-        shutil.copyfile(original, inputs / copy)
+        shutil.copyfile(file_of(original), inputs / copy)
     if run_file is not None and run_file.is_file():  # a pipe can be read once only
         shutil.copyfile(run_file, inputs / RUN_AS_GIVEN)
     shutil.copyfile(settings.margin, inputs / _margin_copy(settings))
@@ -57,4 +58,4 @@ def _margin_copy(settings: RunFile) -> str:
 
 def _copies(originals: Sequence[str]) -> list[str]:
     """Names of the copies: numbered, because two folders may hold files of one name, and order matters."""
-    return [f"scenarios/{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', Path(path).name)}" for number, path in enumerate(originals, start=1)]
+    return [f"scenarios/{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', file_of(path).name)}" for number, path in enumerate(originals, start=1)]

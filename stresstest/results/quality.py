@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,16 +83,18 @@ def _reconciled(both: pl.DataFrame, column: str, figure: str, absolute: float, r
     return [Check(name, "warning", "warn", "accounts", message, beyond.height, absolute, float(worst["difference"]), notional)]
 
 
-def unshocked(resolved: Resolved, units: UnitValues, gross: Floats, headline: Sequence[str]) -> list[Check]:
+def unshocked(resolved: Resolved, units: UnitValues, gross: Floats, headline: Sequence[str], any_book: Collection[str] = frozenset()) -> list[Check]:
     """Per headline scenario the share of base gross notional whose instruments it leaves as they are.
 
-    A scenario that moves nothing at all (no factor of any kind) is a warning: it was most likely meant for another book.
+    A scenario that moves nothing at all (no factor of any kind) is a warning: it was most likely meant for another book. Those written for
+    any book, the shipped ones among them, are only told.
 
     Args:
         resolved: factor values; scenario 0 is the base.
         units: what one contract is worth in every scenario.
         gross: base gross notional per instrument, reporting currency.
         headline: ids of the headline scenarios.
+        any_book: ids of the scenarios written for any book.
     """
     place = {scenario: number for number, scenario in enumerate(resolved.ids)}
     still, held, left = np.zeros(resolved.scenarios, np.int64), np.zeros(resolved.scenarios, np.int64), np.zeros(resolved.scenarios)
@@ -108,7 +110,7 @@ def unshocked(resolved: Resolved, units: UnitValues, gross: Floats, headline: Se
     for scenario in headline:
         s = place[scenario]
         share = float(left[s]) / total if total > 0.0 else 0.0
-        if still[s] == len(gross) and _moves_nothing(resolved, s):
+        if scenario not in any_book and still[s] == len(gross) and _moves_nothing(resolved, s):
             message = "The scenario changes nothing in this book: none of its shocks matches a factor, or all of them leave it as it is."
             checks.append(Check("unshocked notional", "warning", "warn", scenario, message, len(gross), None, 1.0, total))
         else:
@@ -185,8 +187,13 @@ def extended_tiers(extended: pl.DataFrame) -> list[Check]:
     ]  # fmt: skip
 
 
+_TOLD = ("clamped", "not in this book")
+"""Kinds of notices that are no cause for a warning."""
+
+
 def from_notices(notices: Iterable[Notice]) -> list[Check]:
-    """What resolving the scenarios found: factors that match nothing are warnings, values brought into their range are counted.
+    """What resolving the scenarios found: factors that match nothing are warnings (not so of scenarios written for any book), values
+    brought into their range are counted.
 
     Several shocks of one scenario on one factor (with different filters) are one check.
     """
@@ -198,8 +205,8 @@ def from_notices(notices: Iterable[Notice]) -> list[Check]:
     return [
         Check(
             f"scenario factors: {kind}",
-            "info" if kind == "clamped" else "warning",
-            "pass" if kind == "clamped" else "warn",
+            "info" if kind in _TOLD else "warning",
+            "pass" if kind in _TOLD else "warn",
             subject,
             notice.message,
             count,

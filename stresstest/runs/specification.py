@@ -13,7 +13,7 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.results.documents import canonical
 from stresstest.results.identity import code_sha256
 from stresstest.results.manifest import versions
-from stresstest.scenarios.scenario_set import ScenarioSet
+from stresstest.scenarios.scenario_set import PROVENANCE, ScenarioSet
 
 SETTINGS = ("keep", "headline", "on_missing", "max_excluded", "max_price_age", "reconciliation_tolerance", "resources", "seed")
 """Keys of the run file that can change a result. Where it is read from and written to, and on how many threads, cannot."""
@@ -35,9 +35,9 @@ def specification(settings: RunFile, scenarios: ScenarioSet, rulebook: Rulebook,
 
 
 def _scenarios_sha256(scenarios: ScenarioSet) -> str:
-    about = [[each.id, each.name, each.family, each.headline, each.horizon_days, each.decay, each.weight] for each in scenarios]
+    about = [[each.id, each.name, each.family, each.headline, each.horizon_days, each.decay, each.weight, each.any_book] for each in scenarios]
     digest = hashlib.sha256(canonical(about) + b"\n")
-    for column in scenarios.shocks.iter_columns():
+    for column in scenarios.shocks.drop(PROVENANCE).iter_columns():
         digest.update(canonical([column.name, len(column)]) + b"\n")
         digest.update(_column_bytes(column))
     return digest.hexdigest()

@@ -9,7 +9,7 @@ Shift = Literal["relative", "absolute", "scale", "replace"]
 SHIFTS: tuple[Shift, ...] = get_args(Shift)
 """In the order in which they compose: x(1+v), x+v, x*v, v."""
 
-_ASSET = ("asset_class", "tags", "not_tags")
+_ASSET = ("asset", "not_asset", "asset_class", "tags", "not_tags", "may_be_negative")
 _WITH_GROUP = (*_ASSET, "risk_group")
 
 

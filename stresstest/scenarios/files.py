@@ -11,9 +11,10 @@ import polars as pl
 
 from stresstest.documents import Document, Problem, examine, read_document
 from stresstest.errors import Fault, Reason, StressTestError
-from stresstest.scenarios.model import HEADLINE_FAMILIES, ScenarioEntry, ScenarioFile
+from stresstest.scenarios.model import HEADLINE_FAMILIES, ScenarioFile
 from stresstest.scenarios.parquet_set import read_parquet_set
 from stresstest.scenarios.scenario_set import BASE, SHOCKS, Scenario, ScenarioSet
+from stresstest.scenarios.shipped import file_of
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,25 @@ def load_scenarios(paths: Iterable[Path | str]) -> ScenarioSet:
     """All scenarios of the files, in order, behind the base.
 
     Args:
-        paths: YAML or JSON files, and Parquet sets (`.parquet`; columns in `parquet_set`).
+        paths: YAML or JSON files, Parquet sets (`.parquet`; columns in `parquet_set`), and shipped libraries (`library:NAME`).
 
     Raises:
-        StressTestError: reason SCENARIO with every fault of every file, each with file, line and scenario;
+        StressTestError: reason SCENARIO with every fault of every file, each with file, line and scenario, and libraries that there are not;
             NOT_IN_THIS_VERSION where features to come are all that is wrong.
     """
     parts: list[_Part] = []
     faults: list[Fault] = []
     reasons: set[Reason] = set()
     seen: dict[str, str] = {}
-    for path in paths:
+    for given in paths:
         try:
-            part = _read_parquet(Path(path)) if Path(path).suffix == ".parquet" else _read_yaml(Path(path), seen)
+            path = file_of(given)
+            part = _read_parquet(path) if path.suffix == ".parquet" else _read_yaml(path, seen)
         except StressTestError as error:
             faults += error.faults
             reasons.add(error.reason)
             continue
-        again = _repeats(part, seen) if Path(path).suffix == ".parquet" else []
+        again = _repeats(part, seen) if path.suffix == ".parquet" else []
         if again:
             faults += again
             reasons.add(Reason.SCENARIO)
@@ -109,7 +111,7 @@ def _read_yaml(path: Path, seen: dict[str, str]) -> _Part:
     if parsed is None or repeats:
         to_come = bool(problems) and not repeats and all(each.to_come for each in problems)
         raise StressTestError(Reason.NOT_IN_THIS_VERSION if to_come else Reason.SCENARIO, f"{path} has faults", faults + repeats)
-    return _Part(parsed.name or path.stem, *_tabular(document, parsed.scenarios))
+    return _Part(parsed.name or path.stem, *_tabular(document, parsed))
 
 
 def _raw_scenarios(document: Document) -> list[object]:
@@ -143,14 +145,14 @@ def _repeated_ids(document: Document, seen: dict[str, str]) -> list[Fault]:
     return faults
 
 
-def _tabular(document: Document, entries: tuple[ScenarioEntry, ...]) -> tuple[tuple[Scenario, ...], pl.DataFrame]:
+def _tabular(document: Document, parsed: ScenarioFile) -> tuple[tuple[Scenario, ...], pl.DataFrame]:
     scenarios: list[Scenario] = []
     rows: list[tuple[object, ...]] = []
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(parsed.scenarios):
         first = len(rows)
         for shock in entry.shocks:
             where, term = shock.where and shock.where.canonical(), shock.term and shock.term.canonical()
-            rows.append((number, shock.factor, where, shock.shift, shock.value, shock.annualised, term, shock.mode))
+            rows.append((number, shock.factor, where, shock.shift, shock.value, shock.annualised, term, shock.mode, shock.source, shock.grade))
         headline = entry.family in HEADLINE_FAMILIES if entry.headline is None else entry.headline
         scenarios.append(
             Scenario(
@@ -166,6 +168,8 @@ def _tabular(document: Document, entries: tuple[ScenarioEntry, ...]) -> tuple[tu
                 number,
                 first,
                 len(rows),
+                entry.grade,
+                parsed.any_book,
             )
         )
     return tuple(scenarios), pl.DataFrame(rows, schema=SHOCKS, orient="row")

@@ -15,6 +15,10 @@ Family = Literal["historical", "hypothetical", "operational", "sensitivity", "re
 HEADLINE_FAMILIES = ("historical", "hypothetical", "operational")
 """Families whose scenarios count for worst, Cover-N and limits unless they say otherwise."""
 
+Grade = Literal["A", "B", "C", "D", "proxy", "assumption"]
+"""How sure a figure is. A: two or more independent copies of the series agree. B: one series. C: press, web page, notice of a venue. D: from
+memory, unverified. proxy: the move of another, named series. assumption: nobody recorded it."""
+
 BASE_ID = "base"
 _ID = re.compile(r"[a-z0-9_.-]+")
 
@@ -64,14 +68,18 @@ Range = Annotated[tuple[Number | None, Number | None], AfterValidator(_ordered)]
 
 
 class Where(Part):
-    """Filters of a shock; all must hold. A list holds if one of its words does; `not_tags` if none does.
+    """Filters of a shock; all must hold. A list holds if one of its words does; `not_asset` and `not_tags` if none does.
 
-    `asset_class` and tags are those of the asset, of instruments those of the underlying. `risk_group` of an asset is
+    `asset` and `not_asset` are names of assets, of instruments that of the underlying, and so are class, tags and
+    `may_be_negative`. In a `location`, `*` stands for any text. `risk_group` of an asset is
     that of the instruments on it. `tenor_days` are days to expiry and `log_moneyness` is ln(K/F), both at base; both
     ranges include their ends, null leaves an end open.
     """
 
+    asset: Words | None = None
+    not_asset: Words | None = None
     asset_class: Words | None = None
+    may_be_negative: Flag | None = None
     tags: Words | None = None
     not_tags: Words | None = None
     location: Words | None = None
@@ -107,6 +115,7 @@ class Shock(Part):
     """One shift of one factor, or with `*` of all factors of a type that pass `where`.
 
     `mode: linear` says how a multiple t of a relative shift is taken: t*v instead of (1+v)^t - 1.
+    `source` and `grade` say where this figure is from; null = as the scenario. No figure depends on them.
     """
 
     factor: Annotated[str, AfterValidator(check_factor)]
@@ -118,6 +127,8 @@ class Shock(Part):
     mode: Literal["compound", "linear"] = "compound"
     annualised: Flag = False
     term: Term | None = None
+    source: Name | None = None
+    grade: Grade | None = None
 
     @property
     def shift(self) -> Shift:
@@ -174,15 +185,21 @@ class ScenarioEntry(Part):
     horizon_days: Amount = 1.0
     decay: Flag = False
     source: str | None = None
+    grade: Grade | None = None
     weight: Amount | None = None
     shocks: tuple[Shock, ...]
 
 
 class ScenarioFile(Part):
-    """A scenario file."""
+    """A scenario file.
+
+    `any_book`: its scenarios are written for books in general. A shock that matches nothing, or a scenario that moves
+    nothing, is then told and no cause for a warning; a shock on the reporting currency's own price is left out, with a warning.
+    """
 
     version: Version = 1
     name: str | None = None
     source: str | None = None
+    any_book: Flag = False
     scenarios: tuple[ScenarioEntry, ...] = ()
     generators: ToCome = None

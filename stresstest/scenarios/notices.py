@@ -8,16 +8,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-NoticeKind = Literal["unknown factor", "no match", "clamped"]
+NoticeKind = Literal["unknown factor", "no match", "not in this book", "reporting currency", "clamped"]
 
 
 @dataclass(frozen=True)
 class Notice:
     """A finding that `lint` and data quality show.
 
-    `scenario_id` is the first scenario with it, `factor` the factor of the shocks or the factor type, `count` the number
-    of shocks ("unknown factor", "no match") or of factor values ("clamped") it is about. `by_scenario`: number of the
-    scenario in the set and count there, of values that were clamped.
+    `scenario_id` is the first scenario with it, `factor` the factor of the shocks or the factor type, `count` the number of shocks
+    or ("clamped") of factor values it is about. "not in this book" and "reporting currency" are of scenarios written for any
+    book. `by_scenario`: number of the scenario in the set and count there, of values that were clamped.
     """
 
     kind: NoticeKind

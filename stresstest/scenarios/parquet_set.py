@@ -1,8 +1,8 @@
 """Large scenario sets in one Parquet file: a row per shock, checked column by column.
 
 Columns: `scenario_id`, `ord` (order of the shocks of a scenario), `factor`, `shift`, `value`, and optionally `where`,
-`term` (JSON, as in the YAML format), `annualised`, `mode`, and per scenario, the same in all its rows, `name`, `family`,
-`headline`, `horizon_days`, `decay`, `source`, `weight`. Scenarios come in the order in which they first appear.
+`term` (JSON, as in the YAML format), `annualised`, `mode`, `shock_source`, `shock_grade`, and per scenario, the same in all its rows, `name`,
+`family`, `headline`, `horizon_days`, `decay`, `source`, `weight`, `grade`, `any_book`. Scenarios come in the order in which they first appear.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from pydantic_core import PydanticCustomError
 from stresstest.documents import examine, suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.scenarios.factors import SHIFTS, split_factor
-from stresstest.scenarios.model import HEADLINE_FAMILIES, Family, Shock, Term, Where, check_factor, check_id
-from stresstest.scenarios.scenario_set import SHOCKS, Scenario
+from stresstest.scenarios.model import HEADLINE_FAMILIES, Family, Grade, Shock, Term, Where, check_factor, check_id
+from stresstest.scenarios.scenario_set import PROVENANCE, SHOCKS, Scenario
 from stresstest.snapshot.parquet_file import DamagedFileError, inspect
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = "text", "whole numbers", "numbers", "true or false"
 _COLUMNS = {
     "scenario_id": _TEXT, "ord": _WHOLE, "factor": _TEXT, "shift": _TEXT, "value": _NUMBER, "where": _TEXT, "term": _TEXT, "annualised": _FLAG,
     "mode": _TEXT, "name": _TEXT, "family": _TEXT, "headline": _FLAG, "horizon_days": _NUMBER, "decay": _FLAG, "source": _TEXT, "weight": _NUMBER,
+    "grade": _TEXT, "any_book": _FLAG, "shock_source": _TEXT, "shock_grade": _TEXT,
 }  # fmt: skip
 _REQUIRED = ("scenario_id", "ord", "factor", "shift", "value")
-_OF_SCENARIO = ("name", "family", "headline", "horizon_days", "decay", "source", "weight")
+_OF_SCENARIO = ("name", "family", "headline", "horizon_days", "decay", "source", "weight", "grade", "any_book")
 _TYPES: dict[str, pl.DataType] = {_TEXT: pl.String(), _WHOLE: pl.Int64(), _NUMBER: pl.Float64(), _FLAG: pl.Boolean()}
-_DEFAULTS: dict[str, str | bool | float] = {"annualised": False, "mode": "compound", "family": "hypothetical", "horizon_days": 1.0, "decay": False}
+_DEFAULTS: dict[str, str | bool | float] = {
+    "annualised": False, "mode": "compound", "family": "hypothetical", "horizon_days": 1.0, "decay": False, "any_book": False,
+}  # fmt: skip
 
 
 class _Checks:
@@ -86,7 +89,8 @@ def read_parquet_set(path: Path) -> tuple[tuple[Scenario, ...], pl.DataFrame]:
     checks.refuse()
     where = _canonical(frame, "where", lambda text: Where.model_validate(json.loads(text)).canonical())
     term = _canonical(frame, "term", lambda text: Term.model_validate(json.loads(text)).canonical())
-    return scenarios, frame.with_columns(where, term).select(pl.col(name).cast(kind) for name, kind in SHOCKS.items())
+    frame = frame.with_columns(where, term).drop(PROVENANCE).rename({f"shock_{name}": name for name in PROVENANCE})
+    return scenarios, frame.select(pl.col(name).cast(kind) for name, kind in SHOCKS.items())
 
 
 def _check_columns(frame: pl.DataFrame, checks: _Checks) -> None:
@@ -99,6 +103,8 @@ def _check_columns(frame: pl.DataFrame, checks: _Checks) -> None:
     checks.values(frame, "shift", lambda value: _choice(value, SHIFTS))
     checks.values(frame, "mode", lambda value: _choice(value, ("compound", "linear")))
     checks.values(frame, "family", lambda value: _choice(value, get_args(Family)))
+    for column in ("grade", "shock_grade"):
+        checks.values(frame, column, lambda value: _choice(value, get_args(Grade)))
     checks.values(frame, "where", lambda value: _json_fault(Where, value))
     checks.values(frame, "term", lambda value: _json_fault(Term, value))
     for column in ("horizon_days", "weight"):
@@ -210,6 +216,8 @@ def _scenarios(frame: pl.DataFrame, path: Path, given: tuple[str, ...], checks: 
                 None,
                 first,
                 last,
+                row["grade"],
+                row["any_book"],
             )
         )
         first = last

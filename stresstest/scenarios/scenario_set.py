@@ -23,9 +23,14 @@ SHOCKS: dict[str, pl.DataType] = {
     "annualised": pl.Boolean(),
     "term": pl.String(),
     "mode": pl.Enum(["compound", "linear"]),
+    "source": pl.String(),
+    "grade": pl.String(),
 }
 """Columns of a shock table: number of the scenario in the set, then its shock. Rows stand in the order of scenarios and of shocks in
-them. `where` and `term` are canonical JSON, null = none."""
+them. `where` and `term` are canonical JSON, null = none. `source` and `grade` say where the figure is from, null = as the scenario."""
+
+PROVENANCE = ("source", "grade")
+"""Columns of a shock table that no result depends on."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Scenario:
 
     `file` and `number`: the file it is from, and its place in the list there (None in a Parquet set).
     `headline`: counts for worst, Cover-N and limits. `horizon_days` shortens times to expiry where `decay` is true.
+    `grade`: how sure its figures are (`model.Grade`). `any_book`: written for books in general (`model.ScenarioFile`).
     """
 
     id: str
@@ -48,6 +54,8 @@ class Scenario:
     number: int | None = None
     first: int = 0
     last: int = 0
+    grade: str | None = None
+    any_book: bool = False
 
     @property
     def elapsed_years(self) -> float:
@@ -102,6 +110,8 @@ class ScenarioSet:
                     "term": None if row["term"] is None else json.loads(row["term"]),
                     "annualised": row["annualised"],
                     "mode": row["mode"],
+                    "source": row["source"],
+                    "grade": row["grade"],
                 }
             )
             for row in rows.iter_rows(named=True)
@@ -120,16 +130,29 @@ class ScenarioSet:
                 "decay": [each.decay for each in self.scenarios],
                 "source": [each.source for each in self.scenarios],
                 "weight": [each.weight for each in self.scenarios],
+                "grade": [each.grade for each in self.scenarios],
+                "any_book": [each.any_book for each in self.scenarios],
             },
-            schema_overrides={"scenario": pl.Int32, "source": pl.String, "weight": pl.Float64},
+            schema_overrides={"scenario": pl.Int32, "source": pl.String, "weight": pl.Float64, "grade": pl.String},
         )
         first = pl.Series([each.first for each in self.scenarios], dtype=pl.Int32)
         place = pl.int_range(pl.len(), dtype=pl.Int32) - first.gather(self.shocks["scenario"])
         return (
-            self.shocks.with_columns(ord=place, factor=pl.col("factor").cast(pl.String), shift=pl.col("shift").cast(pl.String))
+            self.shocks.rename({name: f"shock_{name}" for name in PROVENANCE})
+            .with_columns(ord=place, factor=pl.col("factor").cast(pl.String), shift=pl.col("shift").cast(pl.String))
             .join(about, on="scenario", how="left", maintain_order="left")
             .select(
-                "scenario_id", "ord", "factor", "where", "shift", "value", "annualised", "term", pl.col("mode").cast(pl.String), *about.columns[2:]
+                "scenario_id",
+                "ord",
+                "factor",
+                "where",
+                "shift",
+                "value",
+                "annualised",
+                "term",
+                pl.col("mode").cast(pl.String),
+                *(f"shock_{name}" for name in PROVENANCE),
+                *about.columns[2:],
             )
         )
 

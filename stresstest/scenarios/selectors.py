@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -170,7 +171,7 @@ class Universe:
         if selector.kind in ("spot", "collateral", "haircut"):
             chosen[self.reporting] = False
         where = selector.where
-        if selector.kind == "spot" and (where is None or (where.asset_class is None and where.tags is None)):
+        if selector.kind == "spot" and (where is None or (where.asset is None and where.asset_class is None and where.tags is None)):
             chosen &= ~self._steady
         return chosen
 
@@ -195,8 +196,14 @@ class Universe:
         return self._cached("asset", where, mask)
 
     def _asset_terms(self, where: Where) -> Mask:
-        """Class and tags, which instruments take from their underlying."""
+        """Name, class, tags and whether it may be negative, which instruments take from their underlying."""
         mask = np.ones(self.dimensions.assets.height, dtype=np.bool_)
+        if where.asset is not None:
+            mask &= _among(self.dimensions.assets["asset"], where.asset)
+        if where.not_asset is not None:
+            mask &= ~_among(self.dimensions.assets["asset"], where.not_asset)
+        if where.may_be_negative is not None:
+            mask &= self.dimensions.assets["may_be_negative"].to_numpy() == where.may_be_negative
         if where.asset_class is not None:
             mask &= _among(self.dimensions.assets["asset_class"], where.asset_class)
         if where.tags is not None:
@@ -215,7 +222,7 @@ class Universe:
     def _locations_passing(self, where: Where | None) -> Mask:
         if where is None or where.location is None:
             return np.ones(self.locations, dtype=np.bool_)
-        return np.concatenate([[False], _among(self.dimensions.locations["location"], where.location)])
+        return np.concatenate([[False], _like(self.dimensions.locations["location"], where.location)])
 
     def _instruments_passing(self, where: Where | None) -> Mask:
         instruments = self.dimensions.instruments
@@ -238,6 +245,12 @@ class Universe:
 
 def _among(column: pl.Series, words: tuple[str, ...]) -> Mask:
     return column.cast(pl.String).is_in(words).fill_null(value=False).to_numpy()
+
+
+def _like(column: pl.Series, words: tuple[str, ...]) -> Mask:
+    """As `_among`, and `*` in a word stands for any text."""
+    patterns = [re.compile(".*".join(map(re.escape, word.split("*"))), re.DOTALL) for word in words]
+    return np.array([any(pattern.fullmatch(text) for pattern in patterns) for text in column.cast(pl.String)], dtype=np.bool_)
 
 
 def _within(values: Floats, ends: tuple[float | None, float | None]) -> Mask:

@@ -109,7 +109,7 @@ def test_a_set_survives_parquet(tmp_path: Path) -> None:
     ('{factor: "basis:F", relative: 0.1}', "`relative` has no meaning for a basis, which may be zero at base. Use absolute or replace."),
     ('{factor: "rate:USD", scale: 2}', "`scale` has no meaning for a rate, which may be zero at base. Use absolute or replace."),
     ('{factor: "spot:*", where: {location: x}, relative: 0.1}',
-     "a spot shock cannot be filtered by `location`. Filters there: asset_class, tags, not_tags, risk_group."),
+     "a spot shock cannot be filtered by `location`. Filters there: asset, not_asset, asset_class, tags, not_tags, may_be_negative, risk_group."),
     ('{factor: "margin_rate:*", where: {tags: x}, scale: 2}', "a margin_rate shock cannot be filtered by `tags`. Remove `where`."),
     ('{factor: "spot:*", where: {asset_clas: x}, relative: 0.1}', "unknown key `asset_clas`. Did you mean `asset_class`?"),
     ('{factor: "spot:*", where: {tags: []}, relative: 0.1}', "an empty list selects nothing. Remove the key to select all."),
@@ -155,7 +155,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
     texts = [fault.text().replace(f"{tmp_path}/", "") for fault in caught.value.faults]
     assert texts == [
         ("a.yaml:3, scenarios[1].shocks[0].foo: scenario `two`: unknown key `foo`. "
-        "Known keys: factor, where, relative, absolute, scale, replace, mode, annualised, term."),
+        "Known keys: factor, where, relative, absolute, scale, replace, mode, annualised, term, source, grade."),
         "a.yaml:3, scenarios[1].shocks[0].replace: scenario `two`: two shift types in a shock: relative and replace. Write two shocks; they compose.",
         "b.yaml:11, scenarios[1].shocks[0].factor: scenario `one`: unknown factor type `spt`. Did you mean `spot`?",
         "b.yaml:4, scenarios[0].id: scenario `two` is already in a.yaml. Ids are unique over all files.",
