@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.results.store import conform, polars_schema
+from stresstest.results.unshocked import unshocked_notional
 from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
@@ -97,25 +98,17 @@ def unshocked(resolved: Resolved, units: UnitValues, gross: Floats, headline: Se
         any_book: ids of the scenarios written for any book.
     """
     place = {scenario: number for number, scenario in enumerate(resolved.ids)}
-    still, held, left = np.zeros(resolved.scenarios, np.int64), np.zeros(resolved.scenarios, np.int64), np.zeros(resolved.scenarios)
-    # Instrument by instrument: rows lie together, and each scenario's sum is taken in one order.
-    for value, cost, notional in zip(units.value_slope, units.cost_slope, gross.tolist(), strict=True):
-        same = (value == value[0]) & (cost == cost[0])
-        still += same
-        if notional > 0.0:
-            held += same
-            left += np.where(same, notional, 0.0)
-    total = float(left[0])  # base leaves everything as it is
+    left = unshocked_notional(units, gross)
     checks = []
     for scenario in headline:
         s = place[scenario]
-        share = float(left[s]) / total if total > 0.0 else 0.0
-        if scenario not in any_book and still[s] == len(gross) and _moves_nothing(resolved, s):
+        share = left.share(s)
+        if scenario not in any_book and left.instruments[s] == len(gross) and _moves_nothing(resolved, s):
             message = "The scenario changes nothing in this book: none of its shocks matches a factor, or all of them leave it as it is."
-            checks.append(Check("unshocked notional", "warning", "warn", scenario, message, len(gross), None, 1.0, total))
+            checks.append(Check("unshocked notional", "warning", "warn", scenario, message, len(gross), None, 1.0, left.total))
         else:
             message = f"{share:.1%} of gross notional is in instruments whose value the scenario leaves as it is."
-            checks.append(Check("unshocked notional", "info", "pass", scenario, message, int(held[s]), None, share, float(left[s])))
+            checks.append(Check("unshocked notional", "info", "pass", scenario, message, int(left.held[s]), None, share, float(left.notional[s])))
     return checks
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from stresstest.scenarios.coded import CodedShocks, coded
 from stresstest.scenarios.composition import Firsts, Reach, Shifts, first_shocks
 from stresstest.scenarios.factors import FACTOR_TYPES, SHIFTS
-from stresstest.scenarios.findings import Finding, FindingKind
+from stresstest.scenarios.findings import Finding, FindingKind, Severity
 from stresstest.scenarios.names import MarginNames
 from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.scenario_set import ScenarioSet
@@ -114,8 +114,11 @@ class _OfKind:
         matched = lengths[self.shifts.selector] > 0
         won, live = self._won()
         idle = self._maybe_idle() & live
-        for row in np.flatnonzero(~live | idle).tolist():
-            if not matched[row]:
+        left_out = self._on_reporting_currency()
+        for row in np.flatnonzero(~live | idle | left_out).tolist():
+            if left_out[row]:
+                yield self._finding(row, "no effect", "left out: this is the reporting currency here, whose price is 1 by definition", "warning")
+            elif not matched[row]:
                 kind, message = unmatched(self.universe, self.rows.selectors[self.numbers[self.shifts.selector[row]]])
                 yield self._finding(row, kind, message)
             elif not won[row]:
@@ -125,11 +128,21 @@ class _OfKind:
             elif not self._moves(row):
                 yield self._finding(row, "no effect", f"{self._shift(row)} {self.shifts.value[row]:g} leaves all that it takes as it is")
 
-    def _finding(self, row: int, kind: FindingKind, message: str) -> Finding:
-        scenario = int(self.shifts.scenario[row])
-        place = int(self.chosen[row]) - self.scenarios.scenarios[scenario].first
+    def _finding(self, row: int, kind: FindingKind, message: str, severity: Severity | None = None) -> Finding:
+        """A finding about a shock. In a scenario written for any book a shock without effect on this one is no cause for a warning."""
+        number = int(self.shifts.scenario[row])
+        scenario = self.scenarios.scenarios[number]
         factor = self.rows.selectors[self.numbers[self.shifts.selector[row]]].factor
-        return Finding(kind, "warning", scenario, message, place, factor)
+        return Finding(
+            kind, severity or ("info" if scenario.any_book else "warning"), number, message, int(self.chosen[row]) - scenario.first, factor
+        )
+
+    def _on_reporting_currency(self) -> Mask:
+        """Shocks on the price of the reporting currency by name, which only scenarios written for any book may have."""
+        if self.kind != "spot":
+            return np.zeros(len(self.chosen), dtype=np.bool_)
+        named = [list(reach.elements) == [self.universe.reporting] for reach in self.reaches]
+        return np.array(named, dtype=np.bool_)[self.shifts.selector]
 
     def _shift(self, row: int) -> str:
         return SHIFTS[int(self.shifts.shift[row])]

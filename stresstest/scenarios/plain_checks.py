@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import polars as pl
 
 from stresstest.scenarios.findings import Finding, Severity
-from stresstest.scenarios.scenario_set import SHOCKS, ScenarioSet
+from stresstest.scenarios.scenario_set import ScenarioSet
 
 LONGEST_ID = 48
 LONGEST_NAME = 100
 """Characters that a line of a table or the axis of a chart has room for."""
+
+_DECIDING = ("factor", "where", "shift", "value", "annualised", "term")
+"""Columns of a shock table that decide what a shock does."""
 
 _NEUTRAL = {"relative": 0.0, "absolute": 0.0, "scale": 1.0}
 
@@ -49,8 +52,7 @@ def neutral_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
 
 def same_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
     """Scenarios with the shocks of an earlier one, in the same order, over the same time; and scenarios without any."""
-    filled = [pl.col(name).cast(pl.String).fill_null("") for name in SHOCKS if name not in ("scenario", "value")]
-    text = pl.concat_str(*filled, pl.col("value").cast(pl.String), separator="\x1f")
+    text = pl.concat_str(*(pl.col(name).cast(pl.String).fill_null("") for name in _DECIDING), separator="\x1f")
     grouped = scenarios.shocks.select("scenario", text=text).group_by("scenario").agg(pl.col("text").str.join("\x1e"))
     written = dict(grouped.iter_rows())
     seen: dict[tuple[str, float], int] = {}
@@ -62,15 +64,18 @@ def same_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
 def same_as(scenarios: ScenarioSet, number: int, first: int) -> Iterator[Finding]:
     """The finding that a scenario is what the scenario `first` is already; none where they are one and the same.
 
-    A warning among headline scenarios, which people choose; grids and ladders have such points by their making.
+    A warning among headline scenarios, which people choose; grids and ladders have such points by their making, and scenarios written for
+    any book may have nothing to move in this one.
     """
     if first == number:
         return
     each, earlier = scenarios.scenarios[number], scenarios.scenarios[first]
     if first == 0:
-        yield Finding("changes nothing", "warning" if each.headline else "info", number, "the scenario is the base: nothing moves")
+        yield Finding(
+            "changes nothing", "warning" if each.headline and not each.any_book else "info", number, "the scenario is the base: nothing moves"
+        )
     else:
-        severity: Severity = "warning" if each.headline and earlier.headline else "info"
+        severity: Severity = "warning" if each.headline and earlier.headline and not (each.any_book and earlier.any_book) else "info"
         yield Finding("duplicate", severity, number, f"the same as `{earlier.id}`: every factor has the same value")
 
 
