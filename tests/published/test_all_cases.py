@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from published import typed_perpetuals, typed_tokens_and_options
 from published.case_book import CaseBook, Outcome, Row, Runs
 from published.venues import VENUES, Results, outcomes
 
@@ -31,3 +32,18 @@ def test_no_venue_is_left_out() -> None:
 @pytest.mark.parametrize("case", RUNNING)
 def test_the_published_figures_come_out(case: str, results: Results) -> None:
     assert results.wrong(RUNNING[case]) == []
+
+
+def part_of(typed: object, whole: object) -> bool:
+    """Every key of the typed document is in the whole one with the same value; lists may leave cases out."""
+    if isinstance(typed, dict) and isinstance(whole, dict):
+        return all(key in whole and part_of(value, whole[key]) for key, value in typed.items() if key not in ("source", "cases"))
+    return typed == whole
+
+
+@pytest.mark.parametrize("typed", [typed_perpetuals.FILES, typed_tokens_and_options.FILES], ids=["perpetuals", "tokens_and_options"])
+def test_the_typed_cases_are_those_of_the_collection(typed: dict[str, Row]) -> None:
+    for name, file in typed.items():
+        assert part_of(file, FILES[name]), name
+        whole = {case["id"]: case for case in FILES[name]["cases"]}
+        assert [case["id"] for case in file["cases"] if not part_of(case, whole[case["id"]])] == []
