@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from stresstest.margin.explain.sums import total
+
 VERSIONS = ("maintenance", "initial")
 TOKEN = ["pool", "scenario", "asset"]
 
@@ -53,15 +55,12 @@ def net_tokens(balances: pl.DataFrame, credited: pl.DataFrame, assets: pl.DataFr
         schedules: per asset `schedule, basis, currency, liability_weight_maintenance, liability_weight_initial`.
     """
     rows = balances.group_by(TOKEN, maintain_order=True).agg(
-        rows=pl.len(),
-        amount=(pl.col("amount") * pl.col("holding_share")).sum(),
-        balance=pl.col("value").sum(),
-        base_balance=pl.col("base_value").sum(),
+        rows=pl.len(), amount=total(pl.col("amount") * pl.col("holding_share")), balance=total("value"), base_balance=total("base_value")
     )
     joined = (
         credited.filter(pl.col("joins").is_not_null())
         .group_by("pool", "scenario", asset="joins", maintain_order=True)
-        .agg(*(pl.col(f"joined_{version}").sum() for version in VERSIONS))
+        .agg(*(total(f"joined_{version}").alias(f"joined_{version}") for version in VERSIONS))
     )
     tokens = (
         rows.join(joined, on=TOKEN, how="full", coalesce=True)
@@ -79,7 +78,8 @@ def haircut_bands(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
     """Band by band, for tokens with anything positive: edges and parts in reporting currency, haircuts at base and stressed, what is kept.
 
     The haircut of a band applies to the part of w = net * collateral ratio inside it. `*_own` is the token's own positive balance (without P&L
-    and spot positions) after initial haircuts, from which k of `stress_loss_over_margin` comes.
+    and spot positions) after initial haircuts, from which k of `stress_loss_over_margin` comes; `kept_own_maintenance` the same after those of
+    maintenance.
 
     Args:
         bands: `schedule, band, from, to (null = none), haircut_maintenance, haircut_initial`, edges in units of the schedule's basis.
@@ -102,14 +102,24 @@ def haircut_bands(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
         (pl.min_horizontal(pl.col(net).clip(0.0) * pl.col("ratio"), "to") - pl.col("from")).clip(0.0).alias(f"part_{name}")
         for name, net in amounts.items()
     )
-    haircuts = {"maintenance": "stressed_haircut_maintenance", "initial": "stressed_haircut_initial", "own": "stressed_haircut_initial"}
-    return rows.with_columns(((1.0 - pl.col(haircut)) * pl.col(f"part_{name}")).alias(f"kept_{name}") for name, haircut in haircuts.items())
+    kept = {
+        "maintenance": ("maintenance", "maintenance"),
+        "initial": ("initial", "initial"),
+        "own": ("own", "initial"),
+        "own_maintenance": ("own", "maintenance"),
+    }
+    return rows.with_columns(
+        ((1.0 - pl.col(f"stressed_haircut_{version}")) * pl.col(f"part_{part}")).alias(f"kept_{name}") for name, (part, version) in kept.items()
+    )
 
 
 def margin_values(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
-    """Adds to every token `margin_value_maintenance`, `margin_value_initial` (kept over its bands, or net * liability weight) and `own_kept`."""
+    """Adds to every token `margin_value_maintenance`, `margin_value_initial` (kept over its bands, or net * liability weight), `own_kept`
+    and `own_kept_maintenance`."""
     kept = bands.group_by("token", maintain_order=True).agg(
-        *(pl.col(f"kept_{version}").sum() for version in VERSIONS), own_kept=pl.col("kept_own").sum()
+        *(total(f"kept_{version}").alias(f"kept_{version}") for version in VERSIONS),
+        own_kept=total("kept_own"),
+        own_kept_maintenance=total("kept_own_maintenance"),
     )
     return (
         tokens.join(kept, on="token", how="left", maintain_order="left")
@@ -121,7 +131,7 @@ def margin_values(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
                 .alias(f"margin_value_{version}")
                 for version in VERSIONS
             ),
-            pl.col("own_kept").fill_null(0.0),
+            pl.col("own_kept", "own_kept_maintenance").fill_null(0.0),
         )
         .drop("kept_maintenance", "kept_initial")
     )

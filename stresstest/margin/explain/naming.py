@@ -183,6 +183,7 @@ class Names:
             "basis",
             *_both("liability_weight", "margin_value"),
             pl.col("own_kept").alias("collateral_after_initial_haircut"),
+            pl.col("own_kept_maintenance").alias("collateral_after_maintenance_haircut"),
         )
 
     def bands(self, rows: pl.DataFrame) -> pl.DataFrame:

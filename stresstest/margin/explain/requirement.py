@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from stresstest.margin.explain.collateral import VERSIONS
+from stresstest.margin.explain.sums import total
 
 _OPTION, _SPOT = pl.col("kind") == "option", pl.col("kind") == "spot"
 _NETTED = (pl.col("net_by") == "underlying") & ~_OPTION
@@ -59,12 +60,12 @@ def charge_by_underlying(positions: pl.DataFrame) -> pl.DataFrame:
     )
     group = ["pool", "scenario", "underlying", "net_schedule"]
     expiries = rows.group_by([*group, "expiry"], maintain_order=True).agg(
-        pl.col("signed").sum(), pl.col("leverage").min(), contracts=pl.col("quantity").sum()
+        pl.col("leverage").min(), signed=total("signed"), contracts=total("quantity")
     )
     nets = expiries.group_by(group, maintain_order=True).agg(
-        long=pl.col("signed").clip(0.0).sum(),
-        short=(-pl.col("signed")).clip(0.0).sum(),
-        contracts=pl.col("contracts").sum().abs(),
+        long=total(pl.col("signed").clip(0.0)),
+        short=total((-pl.col("signed")).clip(0.0)),
+        contracts=total("contracts").abs(),
         leverage=pl.col("leverage").min(),
     )
     return nets.select(
@@ -125,7 +126,7 @@ def tier_requirements(charges: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFram
 
     maintenance: tiers (or amount * |Q|) + spread_rate * min(long, short); initial: the same with its rates, at least notional / leverage.
     """
-    sums = parts.group_by("charge", maintain_order=True).agg(pl.col(f"charge_{version}").sum() for version in VERSIONS)
+    sums = parts.group_by("charge", maintain_order=True).agg(total(f"charge_{version}").alias(f"charge_{version}") for version in VERSIONS)
     rows = charges.join(sums, on="charge", how="left", maintain_order="left").with_columns(
         *(
             (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from stresstest.margin.explain.sums import total
 from stresstest.tables import MEASURES, STATUSES
 
 POOL = ["pool", "scenario"]
@@ -11,7 +12,7 @@ _MEASURES = [column.name for column in MEASURES]
 
 
 def _summed(rows: pl.DataFrame, **columns: str) -> pl.DataFrame:
-    return rows.group_by(POOL, maintain_order=True).agg(pl.col(source).sum().alias(name) for name, source in columns.items())
+    return rows.group_by(POOL, maintain_order=True).agg(total(source).alias(name) for name, source in columns.items())
 
 
 def total_pools(
@@ -81,5 +82,5 @@ def _short(balance: str, requirement: str) -> pl.Expr:
 def total_accounts(pools: pl.DataFrame) -> pl.DataFrame:
     """Accounts: every measure the sum of its pools, the status the worst of theirs; keeps the order of pools."""
     return pools.group_by("owner_id", "account_id", "scenario_id", maintain_order=True).agg(
-        pl.len().alias("pools"), pl.col(_MEASURES).sum(), pl.col("gross_notional").sum(), pl.col("status").max()
+        pl.len().alias("pools"), *(total(name).alias(name) for name in (*_MEASURES, "gross_notional")), pl.col("status").max()
     )
