@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stresstest.cli import demo, doctor, explain, report, run, scenarios, schema, validate
+from stresstest.cli import demo, doctor, explain, init, report, run, scenarios, schema, validate
 from stresstest.cli.faults import error_document, print_error
 from stresstest.cli.output import print_document, printable
 from stresstest.errors import ExitCode, Reason, StressTestError
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 run.register(app)
 demo.register(app)
+init.register(app)
 validate.register(app)
 explain.register(app)
 report.register(app)
