@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stresstest.cli.options import Debug, Json, Quiet, Verbose
+from stresstest.cli.options import Debug, Json, LogFile, Quiet, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -20,13 +20,16 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    log_file: LogFile = None,
     debug: Debug = False,
 ) -> None:
     """Run the shipped sample book and say where the report is."""
     del debug
+    from stresstest.cli.narration import narration
     from stresstest.cli.run import carry_out
     from stresstest.config import load_run
     from stresstest.runs.sample import RUN_FILE, sample_folder
 
-    run_file = sample_folder() / RUN_FILE
-    carry_out(run_file, load_run(run_file), out, None, dry_run=False, force=True, as_json=as_json, quiet=quiet, verbose=verbose)
+    with narration("demo", quiet, verbose, log_file) as narrator:
+        run_file = sample_folder() / RUN_FILE
+        carry_out(run_file, load_run(run_file), out, None, narrator, dry_run=False, force=True, as_json=as_json, quiet=quiet)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stresstest.cli.options import Debug, Json, Quiet, Snapshot, Verbose
+from stresstest.cli.options import Debug, Json, LogFile, Quiet, Snapshot, Verbose
 
 WIDTH_OF_A_FILE = 140
 """Columns where stdout is no terminal: wide enough that no figure folds."""
@@ -31,15 +31,19 @@ def explain(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    log_file: LogFile = None,
     debug: Debug = False,
 ) -> None:
     """Derive the figures of an account in a scenario again, holding by holding, and set them beside the run's own."""
     del debug
+    from stresstest.cli.narration import narration
     from stresstest.cli.output import print_document
-    from stresstest.cli.terminal import Terminal
     from stresstest.runs.explaining import explain_run
 
-    explained = explain_run(folder, account, scenario, None if snapshot is None else str(snapshot.absolute()), Terminal(quiet, verbose))
+    if snapshot is not None and "://" not in snapshot:
+        snapshot = str(Path(snapshot).absolute())  # from where the user is, not from the run
+    with narration("explain", quiet, verbose, log_file) as narrator:
+        explained = explain_run(folder, account, scenario, snapshot, narrator)
     if as_json:
         print_document("explanation", explained)
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from stresstest.cli.output import printable
-from stresstest.errors import StressTestError
+from stresstest.cli.output import printable, without_secrets_in
+from stresstest.errors import Fault, StressTestError
 
 SHOWN = 50
 """Faults printed; the rest is counted. `--json` of `validate` has them all."""
@@ -19,7 +19,7 @@ def error_text(error: StressTestError) -> str:
         lines.append(f"  and {len(error.faults) - SHOWN:,} more")
     if error.hint:
         lines.append(error.hint)
-    return "".join(printable(line) + "\n" for line in lines)
+    return "".join(printable(without_secrets_in(line)) + "\n" for line in lines)
 
 
 def print_error(error: StressTestError) -> None:
@@ -29,5 +29,16 @@ def print_error(error: StressTestError) -> None:
 
 def error_document(error: StressTestError) -> dict[str, object]:
     """The refusal as data: reason, exit code and every fault."""
-    faults = [{name: value for name, value in vars(fault).items() if value not in (None, "", ())} for fault in error.faults]
-    return {"reason": error.reason.label, "exit_code": int(error.exit_code), "summary": error.summary, "hint": error.hint, "faults": faults}
+    return {
+        "reason": error.reason.label,
+        "exit_code": int(error.exit_code),
+        "summary": without_secrets_in(error.summary),
+        "hint": error.hint,
+        "faults": [fault_document(fault) for fault in error.faults],
+    }
+
+
+def fault_document(fault: Fault) -> dict[str, object]:
+    """A fault as data: what it knows, and nothing that it does not."""
+    known = {name: value for name, value in vars(fault).items() if value not in (None, "", ())}
+    return {name: without_secrets_in(value) if isinstance(value, str) else value for name, value in known.items()}

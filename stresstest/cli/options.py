@@ -11,4 +11,9 @@ Debug = Annotated[bool, typer.Option("--debug", envvar="STRESSTEST_DEBUG", help=
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what every stage does and how long it takes.")]
-Snapshot = Annotated[Path | None, typer.Option("--snapshot", envvar="STRESSTEST_SNAPSHOT", help="Folder of the snapshot.")]
+# Text, not a path: a path would make `s3:/` of `s3://`.
+Snapshot = Annotated[str | None, typer.Option("--snapshot", envvar="STRESSTEST_SNAPSHOT", metavar="DIR", help="Folder or address of the snapshot.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the run file: a.b=c; may be given several times.")]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", envvar="STRESSTEST_LOG_FILE", help="Append to this file what happens, as JSON, one object a line.")
+]

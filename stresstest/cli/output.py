@@ -22,6 +22,27 @@ def printable(text: object) -> str:
     return "".join(sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else repr(sign)[1:-1] for sign in str(text))
 
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`<>]+")
+
+
+def without_secrets_in(text: str) -> str:
+    """Text whose addresses carry no user, password, query or fragment, which may hold keys.
+
+    >>> without_secrets_in("cannot read https://user:key@venue.example/day?sig=abc: 404")
+    'cannot read https://venue.example/day 404'
+    """
+    if "://" not in text:
+        return text
+    from stresstest.results.manifest import without_secrets
+
+    return _ADDRESS.sub(lambda found: without_secrets(found.group()), text)
+
+
+def command_line() -> tuple[str, ...]:
+    """The words of this command as a result may keep them."""
+    return ("stresstest", *map(without_secrets_in, sys.argv[1:]))
+
+
 def print_document(kind: str, content: dict[str, Any]) -> None:
     """One versioned JSON document on stdout; a `schema_version` of the content's own wins."""
     text = json.dumps({"schema_version": 1, "kind": kind, **content}, indent=2, ensure_ascii=False, allow_nan=False, default=str)

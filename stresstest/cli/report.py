@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stresstest.cli.options import Debug, Json, Quiet, Verbose
+from stresstest.cli.options import Debug, Json, LogFile, Quiet, Verbose
 from stresstest.errors import ExitCode
 
 
@@ -27,30 +26,28 @@ def report(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    log_file: LogFile = None,
     debug: Debug = False,
 ) -> None:
     """Make the reports of a finished run again, from its folder alone: with another layout, in another format, after an update."""
     del debug
     from stresstest.cli.faults import print_error
-    from stresstest.cli.output import print_document
-    from stresstest.cli.terminal import Terminal
+    from stresstest.cli.narration import narration
+    from stresstest.cli.output import command_line, print_document
     from stresstest.runs.reporting import report_again
 
-    made = report_again(folder, _formats(formats), out, templates, Terminal(quiet, verbose), command=("stresstest", *sys.argv[1:]))
-    code = made.lacking.exit_code if made.lacking else ExitCode.DONE
-    if as_json:
-        content = {
-            "folder": str(folder.resolve()),
-            "result_id": made.result_id,
-            "reports": [str(file) for file in made.reports],
-            "exit_code": int(code),
-        }
-        print_document("report", content)
-    else:
-        print("\n".join(map(str, made.reports)))
-    if made.lacking:
-        print_error(made.lacking)
-    raise typer.Exit(code)
+    with narration("report", quiet, verbose, log_file) as narrator:
+        made = report_again(folder, _formats(formats), out, templates, narrator, command=command_line())
+        code = made.lacking.exit_code if made.lacking else ExitCode.DONE
+        narrator.figures = {"result_id": made.result_id, "reports": [str(file) for file in made.reports]}
+        if as_json:
+            print_document("report", {"folder": str(folder.resolve()), **narrator.figures, "exit_code": int(code)})
+        else:
+            print("\n".join(map(str, made.reports)))
+        if made.lacking:
+            narrator.refuse(made.lacking)
+            print_error(made.lacking)
+        raise typer.Exit(code)
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stresstest.cli.options import Debug, Json, Quiet, Snapshot, Verbose
+from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
 from stresstest.errors import ExitCode
 
 if TYPE_CHECKING:
+    from stresstest.cli.narration import Narrator
     from stresstest.config import RunFile
 
 FailOn = Literal["amber", "red"]
@@ -39,16 +40,18 @@ def run(
     threads: Annotated[int | None, typer.Option("--threads", help="Threads or worker processes; default: all cores.")] = None,
     max_memory: Annotated[str | None, typer.Option("--max-memory", help="Memory for reading the snapshot, for example 4GB.")] = None,
     executor: Annotated[str | None, typer.Option("--executor", help="threads or processes.")] = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", help="Any key of the run file: a.b=c; may be given several times.")] = None,
+    sets: Sets = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing result folder.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    log_file: LogFile = None,
     debug: Debug = False,
 ) -> None:
     """Run a stress test and write its result folder."""
     del debug
+    from stresstest.cli.narration import narration
     from stresstest.cli.settings import load
 
     flags: dict[str, Any] = {
@@ -65,7 +68,8 @@ def run(
     }
     flags = {key: [str(each) for each in value] if isinstance(value, list) else value for key, value in flags.items()}
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
-    carry_out(run_file, load(run_file, flags, sets or []), out, fail_on, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet, verbose=verbose)
+    with narration("run", quiet, verbose, log_file) as narrator:
+        carry_out(run_file, load(run_file, flags, sets or []), out, fail_on, narrator, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet)
 
 
 def carry_out(
@@ -73,19 +77,18 @@ def carry_out(
     settings: RunFile,
     out: Path | None,
     fail_on: FailOn | None,
+    narrator: Narrator,
     *,
     dry_run: bool,
     force: bool,
     as_json: bool,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
     _use_threads(settings.threads)
     from stresstest.cli.answer import REPORTS, answer_text, breach_text
     from stresstest.cli.faults import print_error
-    from stresstest.cli.output import print_document, printable
-    from stresstest.cli.terminal import Terminal
+    from stresstest.cli.output import command_line, print_document, printable
     from stresstest.results.light import LIGHTS
     from stresstest.runs.pipeline import execute
     from stresstest.runs.planning import plan
@@ -97,14 +100,14 @@ def carry_out(
         else:
             print("\n".join(map(printable, planned.lines())))
         return
-    terminal = Terminal(quiet, verbose)
-    outcome = execute(planned, terminal, force=force, command=("stresstest", *sys.argv[1:]))
+    outcome = execute(planned, narrator, force=force, command=command_line())
     summary, folder = outcome.summary, outcome.folder
     if outcome.repeated:
-        terminal.announce(f"already complete: the folder holds this very result, {summary.result_id[:12]} (--force runs again)")
+        narrator.announce(f"already complete: the folder holds this very result, {summary.result_id[:12]} (--force runs again)")
     breached = fail_on is not None and LIGHTS.index(summary.status.light) >= LIGHTS.index(fail_on)
     # A breach is more urgent news than a PDF that could not be made.
     code = ExitCode.LIMIT_BREACHED if breached else outcome.lacking.exit_code if outcome.lacking else ExitCode.DONE
+    narrator.figures = {"result_id": summary.result_id, "folder": str(folder), "light": summary.status.light, "repeated": outcome.repeated}
     if as_json:
         reports = [str(folder / name) for name in REPORTS if (folder / name).is_file()]
         content = {
@@ -122,6 +125,7 @@ def carry_out(
     if quiet and breached and fail_on is not None:
         sys.stderr.write(breach_text(summary, fail_on))
     if outcome.lacking:
+        narrator.refuse(outcome.lacking)
         print_error(outcome.lacking)
     raise typer.Exit(code)
 

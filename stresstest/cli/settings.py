@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stresstest.config import RunFile
 
-OF_THE_COMMAND = frozenset({"STRESSTEST_DEBUG", "STRESSTEST_FAIL_ON", "STRESSTEST_OUT"})
+OF_THE_COMMAND = frozenset({"STRESSTEST_DEBUG", "STRESSTEST_FAIL_ON", "STRESSTEST_LOG_FILE", "STRESSTEST_OUT"})
 """Variables that stand for flags which are no keys of the run file."""
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stresstest.cli.options import Debug, Json, Quiet, Snapshot, Verbose
+from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -18,30 +18,34 @@ def register(app: typer.Typer) -> None:
 def validate(
     run_file: Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")],
     snapshot: Snapshot = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", help="Any key of the run file: a.b=c.")] = None,
+    sets: Sets = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    log_file: LogFile = None,
     debug: Debug = False,
 ) -> None:
     """Check run file, snapshot, scenarios and margin file without computing anything."""
     del debug
     from stresstest.cli.faults import error_document, print_error
+    from stresstest.cli.narration import narration
     from stresstest.cli.output import print_document, printable
     from stresstest.cli.settings import load
-    from stresstest.cli.terminal import Terminal
     from stresstest.errors import StressTestError
     from stresstest.runs.checking import validate as check
 
-    try:
-        checked = check(load(run_file, {"snapshot": None if snapshot is None else str(snapshot)}, sets or []), Terminal(quiet, verbose))
-    except StressTestError as error:
-        if not as_json:
-            raise
-        print_document("validation", {"valid": False, **error_document(error)})
-        print_error(error)
-        raise typer.Exit(error.exit_code) from None
-    if as_json:
-        print_document("validation", {"valid": True, **checked.document()})
-    elif not quiet:
-        print("\n".join(map(printable, checked.lines())))
+    with narration("validate", quiet, verbose, log_file) as narrator:
+        try:
+            checked = check(load(run_file, {"snapshot": snapshot}, sets or []), narrator)
+        except StressTestError as error:
+            if not as_json:
+                raise
+            print_document("validation", {"valid": False, **error_document(error)})
+            print_error(error)
+            narrator.refuse(error)
+            raise typer.Exit(error.exit_code) from None
+        narrator.figures = {"accounts": checked.accounts, "positions": checked.positions, "scenarios": checked.scenarios}
+        if as_json:
+            print_document("validation", {"valid": True, **checked.document()})
+        elif not quiet:
+            print("\n".join(map(printable, checked.lines())))

@@ -165,7 +165,11 @@ def without_secrets(location: str) -> str:
     >>> without_secrets("https://user:key@venue.example/day?sig=abc"), without_secrets("data/day")
     ('https://venue.example/day', 'data/day')
     """
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:  # no address after all, as `http://[`: whatever may be a key is cut off all the same
+        scheme, _, rest = location.partition("://")
+        return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
     if not parts.scheme or not parts.netloc:
         return location
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
