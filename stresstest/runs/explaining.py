@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ import polars as pl
 from stresstest.config import RunFile, load_run
 from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
-from stresstest.margin.explain import as_document, explain, holdings_of
+from stresstest.margin.explain import Explanation, as_document, explain, holdings_of
 from stresstest.margin.rulebook import load_rulebook
 from stresstest.results.documents import read_document
 from stresstest.results.inputs import FOLDER, RUN
@@ -24,7 +23,7 @@ from stresstest.runs.console import Console, Silent
 from stresstest.runs.planning import load_scenarios_of
 from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
-from stresstest.scenarios.scenario_set import BASE, ScenarioSet
+from stresstest.scenarios.scenario_set import BASE, only
 from stresstest.snapshot.book import Book
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DETAIL, EXCLUDED, MEASURES
 from stresstest.valuation.value import value_instruments
@@ -36,7 +35,15 @@ CLOSE = 1e-9
 def explain_run(
     folder: Path, account: str, scenario: str | None = None, snapshot: str | None = None, console: Console | None = None
 ) -> dict[str, Any]:
-    """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`, and `scenario_choice`.
+    """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`, and `scenario_choice`, which is
+    `named`, `worst headline`, `worst` or `base`. See `derive_again` for the rest.
+    """
+    explanation, choice = derive_again(folder, account, scenario, snapshot, console or Silent())
+    return as_document(explanation) | {"scenario_choice": choice}
+
+
+def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str | None, console: Console) -> tuple[Explanation, str]:
+    """The figures of one account in one scenario derived a second time, and how the scenario was chosen.
 
     Works from the copies in the run's `inputs/` and from the snapshot, whose tables must be those of the run. Where the
     run stored the account's row, the two derivations are compared, and a difference is warned of.
@@ -45,7 +52,7 @@ def explain_run(
         folder: the result folder of a run.
         account: the account.
         scenario: the scenario, `base` included; None: the account's worst headline scenario (without one its worst of all, without
-            any `base`). `scenario_choice` of the document says which: `named`, `worst headline`, `worst` or `base`.
+            any `base`).
         snapshot: where the snapshot is now; default: where the run read it.
         console: told of stages and differences.
 
@@ -53,7 +60,6 @@ def explain_run(
         StressTestError: usage, for an unknown account or scenario; input data, when the folder is no finished run, or the
             snapshot is not the one of the run (the tables that changed are named).
     """
-    console = console or Silent()
     manifest = read_document(Manifest, folder / MANIFEST)
     settings = load_run(folder / FOLDER / RUN, None if snapshot is None else {"snapshot": snapshot})
     choice = "named"
@@ -61,7 +67,7 @@ def explain_run(
         scenario, choice = _worst_scenario(folder, account)
         console.announce(_CHOICES[choice].format(scenario=scenario))
     rulebook = load_rulebook(settings.margin)
-    scenarios = only(load_scenarios_of(settings), scenario)
+    scenarios = only(load_scenarios_of(settings), [scenario])
     with tempfile.TemporaryDirectory(prefix="stresstest-explain-") as work:
         with console.stage("snapshot"):
             book = stage(settings, rulebook, Path(work))
@@ -72,7 +78,7 @@ def explain_run(
             units = value_instruments(book.dimensions, resolved)
             explanation = explain(book.dimensions, holdings_of(book, [code]), resolved, units.mark, rulebook, [len(resolved.ids) - 1], units)
     _compare(folder, explanation.accounts.row(0, named=True), console)
-    return as_document(explanation) | {"scenario_choice": choice}
+    return explanation, choice
 
 
 _CHOICES = {
@@ -92,20 +98,6 @@ def _worst_scenario(folder: Path, account: str) -> tuple[str, str]:
     if row["worst_headline_scenario_id"] is not None:
         return row["worst_headline_scenario_id"], "worst headline"
     return (BASE.id, "base") if row["worst_scenario_id"] in (None, BASE.id) else (row["worst_scenario_id"], "worst")
-
-
-def only(scenarios: ScenarioSet, scenario_id: str) -> ScenarioSet:
-    """Base and one scenario of a set.
-
-    Raises:
-        StressTestError: usage, when there is no such scenario.
-    """
-    chosen = scenarios.scenario(scenario_id)
-    if chosen.id == BASE.id:
-        return ScenarioSet((BASE,), scenarios.shocks.clear(), scenarios.name)
-    count = chosen.last - chosen.first
-    shocks = scenarios.shocks.slice(chosen.first, count).with_columns(scenario=pl.lit(1, pl.Int32))
-    return ScenarioSet((BASE, dataclasses.replace(chosen, first=0, last=count)), shocks, scenarios.name)
 
 
 def _same_inputs(book: Book, manifest: Manifest, settings: RunFile) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
@@ -59,14 +60,18 @@ def load_scenarios(paths: Iterable[Path | str]) -> ScenarioSet:
     return _joined(parts)
 
 
-def lines_of(scenarios: Iterable[Scenario]) -> list[int | None]:
-    """Lines of scenarios in their files; None where they have none or the file is no longer there.
+def lines_of(scenarios: Iterable[Scenario], shocks: Iterable[int | None] = ()) -> list[int | None]:
+    """Lines of scenarios in their files, or of one shock of each; None where they have none or the file is no longer there.
 
     Looked up when something is reported: keeping the lines of all would make reading JSON many times slower.
+
+    Args:
+        scenarios: the scenarios.
+        shocks: for each the place of a shock in it, from 0; None, or left out: the line of its id.
     """
     documents: dict[str, Document | None] = {}
     lines: list[int | None] = []
-    for each in scenarios:
+    for each, shock in zip_longest(scenarios, shocks):
         if each.file is None or each.number is None:
             lines.append(None)
             continue
@@ -76,7 +81,8 @@ def lines_of(scenarios: Iterable[Scenario]) -> list[int | None]:
             except StressTestError:
                 documents[each.file] = None
         document = documents[each.file]
-        lines.append(None if document is None else document.line(("scenarios", each.number, "id")))
+        below = ("id",) if shock is None else ("shocks", shock)
+        lines.append(None if document is None else document.line(("scenarios", each.number, *below)))
     return lines
 
 

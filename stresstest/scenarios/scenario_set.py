@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -170,3 +170,26 @@ def with_headlines(scenarios: ScenarioSet, ids: Iterable[str]) -> ScenarioSet:
         raise StressTestError(Reason.CONFIGURATION, "headline names scenarios that are not there", faults)
     chosen = frozenset(wanted)
     return dataclasses.replace(scenarios, scenarios=tuple(dataclasses.replace(each, headline=each.id in chosen) for each in scenarios.scenarios))
+
+
+def only(scenarios: ScenarioSet, ids: Collection[str]) -> ScenarioSet:
+    """Base and the scenarios of these ids, in file order.
+
+    Raises:
+        StressTestError: usage, with every id that is no scenario and the nearest to it.
+    """
+    known = frozenset(scenarios.ids)
+    faults = [Fault(f"no scenario `{each}`", suggest(each, list(scenarios.ids), "Scenarios")) for each in ids if each not in known]
+    if len(faults) == 1:
+        raise StressTestError(Reason.USAGE, faults[0].what, hint=faults[0].hint)
+    if faults:
+        raise StressTestError(Reason.USAGE, f"{len(faults)} scenarios are not there", faults)
+    numbers = [number for number, each in enumerate(scenarios) if each.id in ids or each.id == BASE.id]
+    kept, rows = [], 0
+    for number in numbers:
+        each = scenarios.scenarios[number]
+        count = each.last - each.first
+        kept.append(dataclasses.replace(each, first=rows, last=rows + count))
+        rows += count
+    renumbered = pl.col("scenario").replace_strict(numbers, range(len(numbers)), return_dtype=pl.Int32)
+    return ScenarioSet(tuple(kept), scenarios.shocks.filter(pl.col("scenario").is_in(numbers)).with_columns(renumbered), scenarios.name)

@@ -1,0 +1,60 @@
+"""Scenarios on a book, for commands that look at what they do to factors and compute no margin."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stresstest.config import RunFile
+from stresstest.errors import StressTestError
+from stresstest.margin.rulebook import Rulebook
+from stresstest.runs.console import Console
+from stresstest.runs.planning import attempt, load_documents, merged
+from stresstest.runs.staging import stage
+from stresstest.scenarios.notices import Notice
+from stresstest.scenarios.resolve import resolve
+from stresstest.scenarios.resolved import Resolved
+from stresstest.scenarios.scenario_set import ScenarioSet, only
+from stresstest.snapshot.book import Book
+
+
+@dataclass(frozen=True)
+class OnABook:
+    """Scenarios resolved against a staged book, with the margin file that its schedules come from."""
+
+    scenarios: ScenarioSet
+    rulebook: Rulebook
+    book: Book
+    resolved: Resolved
+    notices: tuple[Notice, ...]
+
+
+@contextmanager
+def on_a_book(settings: RunFile, console: Console, ids: Collection[str] = ()) -> Iterator[OnABook]:
+    """The scenarios of a run on its book, which is staged in a temporary folder for as long as the context lasts.
+
+    Args:
+        settings: the run file.
+        console: told of the stages.
+        ids: scenarios to look at, besides the base; none: all.
+
+    Raises:
+        StressTestError: every fault of scenarios, margin file and snapshot; scenarios that cannot be on this book; ids that are none.
+    """
+    refusals: list[StressTestError] = []
+    with console.stage("documents"):
+        scenarios, rulebook = load_documents(settings, refusals)
+        chosen = scenarios and attempt(lambda: only(scenarios, ids) if ids else scenarios, refusals)
+    with tempfile.TemporaryDirectory(prefix="stresstest-scenarios-") as folder:
+        book = None
+        if rulebook is not None:
+            with console.stage("snapshot"):
+                book = attempt(lambda: stage(settings, rulebook, Path(folder)), refusals)
+        if book is None or chosen is None or rulebook is None:
+            raise merged(refusals)
+        with console.stage("scenarios on the book"):
+            resolved, notices = resolve(chosen, book.dimensions, rulebook.margin_names())
+        yield OnABook(chosen, rulebook, book, resolved, notices)
