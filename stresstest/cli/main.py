@@ -57,9 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Looked up here and not in the command: an error may come before a command has parsed its flags.
     debug = "--debug" in words or os.environ.get("STRESSTEST_DEBUG", "") not in ("", "0")
-    # A terminated run ends as an interrupted one: it leaves its work folder and resumes.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
-        signal.signal(number, _interrupt)
+    # A terminated run ends as an interrupted one: it leaves its work folder and resumes. A signal that the caller has us ignore
+    # (nohup, `&` in a script) stays ignored.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
     sys.exit(_exit_code(words, debug))
 
 

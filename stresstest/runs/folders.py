@@ -49,6 +49,13 @@ def work_path(target: Path, plan_hash: str) -> Path:
     return target.parent / f".{target.name}.work-{plan_hash[:12]}"
 
 
+def remove_work(target: Path, kept: Path | None = None) -> None:
+    """Remove the work folders of a target, but for one; call it while the target is locked, since then nobody works in them."""
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.work-*"):
+        if stale != kept:
+            shutil.rmtree(stale, ignore_errors=True)
+
+
 @contextmanager
 def locked(target: Path) -> Iterator[None]:
     """The right to write a result folder, held by this process alone.
@@ -86,9 +93,7 @@ def locked_work_folder(target: Path, plan_hash: str) -> Iterator[Path]:
     """
     with locked(target):
         work = work_path(target, plan_hash)
-        for stale in target.parent.glob(f".{glob.escape(target.name)}.work-*"):
-            if stale != work:
-                shutil.rmtree(stale, ignore_errors=True)
+        remove_work(target, work)
         try:
             work.mkdir(exist_ok=True)
         except OSError as error:

@@ -11,7 +11,7 @@ from stresstest.results.identity import Identity, code_sha256
 from stresstest.results.integrity import SUMMARY, intact
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.summary import Summary
-from stresstest.runs.folders import locked
+from stresstest.runs.folders import locked, remove_work
 from stresstest.runs.planning import Plan, asked
 from stresstest.runs.reporting import REPORTS
 from stresstest.runs.staging import inputs_now
@@ -35,8 +35,9 @@ def finished_already(plan: Plan) -> tuple[Summary, tuple[str, ...]] | None:
         except StressTestError as error:
             raise _other(plan.target, [error.summary], error.faults) from error
         differences = _differences(plan, stated, summary)
-    if differences:
-        raise _other(plan.target, differences)
+        if differences:
+            raise _other(plan.target, differences)
+        remove_work(plan.target)  # left where a run was ended between its last step and tidying up
     wanted = [each for each in plan.settings.output.formats if each in REPORTS]
     return summary, tuple(each for each in wanted if f"report.{each}" not in manifest.reports)
 

@@ -113,6 +113,9 @@ def _died(code: int, at: str, said: str) -> Exception:
     if code >= 0:
         return RuntimeError(f"the reading process failed with exit code {code}:\n{said}")
     name = signal.Signals(-code).name
+    if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # Somebody ends the whole group of processes, as a service manager does, and the reader was the first to go.
+        return StressTestError(Reason.INTERRUPTED, f"the reading process was ended ({name}) while reading {at}", hint="Run the same command again.")
     if -code == signal.SIGKILL:
         hint = "Lower max_memory so that it spills to disk sooner, or stage on a machine with more memory."
         return StressTestError(
