@@ -1,5 +1,68 @@
-"""Batch stress-testing of cross-margined portfolios."""
+"""Batch stress-testing of cross-margined portfolios.
+
+As a library: `plan`, `run` and `open_run`, with `compare` for two runs and `read_snapshot` and `read_document` for inputs to change.
+
+>>> import stresstest
+>>> before = stresstest.run("sample_data/run.yaml")  # doctest: +SKIP
+>>> before.table("account_summary")  # doctest: +SKIP
+
+docs/notebook.md shows all of it at work. Names are looked up when they are first used, so that the import costs nothing.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from stresstest.errors import Fault, Reason, StressTestError
+    from stresstest.runs.calls import plan, read_document, run, validate
+    from stresstest.runs.checking import Checked
+    from stresstest.runs.console import Console
+    from stresstest.runs.finished import FinishedRun, compare, open_run
+    from stresstest.runs.planning import Plan
+    from stresstest.snapshot.frames import Snapshot, read_snapshot
+
+__all__ = [
+    "Checked",
+    "Console",
+    "Fault",
+    "FinishedRun",
+    "Plan",
+    "Reason",
+    "Snapshot",
+    "StressTestError",
+    "__version__",
+    "compare",
+    "open_run",
+    "plan",
+    "read_document",
+    "read_snapshot",
+    "run",
+    "validate",
+]
+
+_HOMES = {
+    "errors": ("Fault", "Reason", "StressTestError"),
+    "runs.calls": ("plan", "read_document", "run", "validate"),
+    "runs.checking": ("Checked",),
+    "runs.console": ("Console",),
+    "runs.finished": ("FinishedRun", "compare", "open_run"),
+    "runs.planning": ("Plan",),
+    "snapshot.frames": ("Snapshot", "read_snapshot"),
+}
+
+if not TYPE_CHECKING:  # with it in sight a type checker would let every name pass
+
+    def __getattr__(name: str) -> object:
+        for home, names in _HOMES.items():
+            if name in names:
+                found = getattr(import_module(f"stresstest.{home}"), name)
+                globals()[name] = found
+                return found
+        raise AttributeError(f"module 'stresstest' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -248,6 +248,20 @@ def load_run(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Ru
     return _settled(_examined(document, overrides or {}), Path(path).absolute().parent, Path(path).absolute())
 
 
+def keyword_overrides(keywords: Mapping[str, Any]) -> dict[str, Override]:
+    """The overrides by dotted key that the keywords of a call stand for: None = not given, a mapping is laid over its section key by key.
+
+    Relative paths start at the working directory.
+    """
+    found: dict[str, Override] = {}
+    for keyword, value in keywords.items():
+        parts = {f"{keyword}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {keyword: value}
+        for key, each in parts.items():
+            if each is not None:
+                found[key] = Override(_absolute(each, Path.cwd()) if key in _PATHS else each, f"keyword {keyword}")
+    return found
+
+
 def settings_with(overrides: Mapping[str, Any], run: RunFile | None = None) -> RunFile:
     """Settings from values alone, or those of `run` with the overrides laid over them.
 
@@ -259,7 +273,7 @@ def settings_with(overrides: Mapping[str, Any], run: RunFile | None = None) -> R
         StressTestError: every fault, with the override that gave the value.
     """
     data = {} if run is None else run.model_dump(mode="json", exclude_unset=True)
-    return _settled(_examined(Document(data, "", "the settings"), overrides), Path.cwd(), None if run is None else run.file)
+    return _settled(_examined(Document(data, "", "the call"), overrides), Path.cwd(), None if run is None else run.file)
 
 
 def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
@@ -272,7 +286,7 @@ def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
             "output": run.output.model_copy(update={"folder": _absolute(run.output.folder, folder)}),
         }
     )
-    settled._file = file
+    settled._file = file  # noqa: SLF001 - our own model
     return settled
 
 

@@ -35,7 +35,10 @@ def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> No
 
 def copy_snapshot(folder: Path, snapshot: Path) -> None:
     """Keep a snapshot that was given as frames beside the documents, so that the run can be explained for as long as it is there."""
-    shutil.copytree(snapshot, folder / FOLDER / SNAPSHOT, copy_function=link)
+    kept = folder / FOLDER / SNAPSHOT
+    kept.mkdir()
+    for file in snapshot.iterdir():
+        link(file, kept / file.name)
 
 
 def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: datetime, currency: str) -> None:

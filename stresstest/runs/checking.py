@@ -52,8 +52,13 @@ class Checked:
         return (*lines, *(f"warning: {row['check']}, {row['subject']}: {row['message']}" for row in warnings.iter_rows(named=True)))
 
 
-def validate(settings: RunFile, console: Console | None = None) -> Checked:
+def validate(settings: RunFile, console: Console | None = None, *, ours: bool = False) -> Checked:
     """Check snapshot, scenarios and margin file of a run.
+
+    Args:
+        settings: the run file.
+        console: told of stages.
+        ours: see `staging.stage`.
 
     Raises:
         StressTestError: every fault of all of them. A snapshot is only looked at under a margin file that can be read,
@@ -67,7 +72,7 @@ def validate(settings: RunFile, console: Console | None = None) -> Checked:
         book = None
         if rulebook is not None:
             with console.stage("snapshot"):
-                book = attempt(lambda: stage(settings, rulebook, Path(folder)), refusals)
+                book = attempt(lambda: stage(settings, rulebook, Path(folder), ours=ours), refusals)
         if book is None or scenarios is None or rulebook is None:
             raise merged(refusals)
         with console.stage("scenarios on the book"):

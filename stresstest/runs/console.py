@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -31,6 +33,33 @@ class Console(Protocol):
     def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
         """A stage of the run, of `total` units where that is known."""
         ...
+
+
+class Logged:
+    """Tells a logger: what there is to see as warnings, which are shown where nobody set up logging; notes and stages as information."""
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger("stresstest")
+
+    def note(self, text: str) -> None:
+        """As information."""
+        self._logger.info("%s", text)
+
+    def announce(self, text: str) -> None:
+        """As a warning: nobody should wait without knowing why."""
+        self._logger.warning("%s", text)
+
+    def warn(self, text: str) -> None:
+        """As a warning."""
+        self._logger.warning("%s", text)
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Advance]:
+        """Say how long it took."""
+        del total
+        started = time.perf_counter()
+        yield lambda _: None
+        self._logger.info("%s took %.3f s", name, time.perf_counter() - started)
 
 
 class Silent:

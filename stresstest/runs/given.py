@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.snapshot.frames import Snapshot
 
 SNAPSHOT = "snapshot"
+_NAME = re.compile(r"\b(margin|scenarios-[0-9]+)\.json")
 
 
 class TemporaryFolder:
@@ -30,20 +33,31 @@ class TemporaryFolder:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Given:
-    """Frames and documents that were given as values, as files in a folder of their own.
+    """Frames and documents that were given as values, as files in a folder of their own, which is made when it is first needed.
 
-    `snapshot`: the folder of the frames, None where the snapshot was given as a folder or URL. `before`: what else must stay
-    while these are needed, because settings refer to its files.
+    `snapshot`: the folder of the frames; None where the snapshot was given as a folder or URL. `before`: what was given earlier and
+    `holder` whatever else must stay while these are needed, because settings refer to their files.
     """
 
-    folder: TemporaryFolder
     snapshot: Path | None = None
-    before: object = None
+    before: Given | None = None
+    holder: object = None
+
+    @cached_property
+    def folder(self) -> TemporaryFolder:
+        """Where they are."""
+        return TemporaryFolder("given")
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The folders of all that was given, as text that the paths of their files begin with."""
+        own = (f"{self.folder.path}/",) if "folder" in vars(self) else ()
+        return own + (self.before.roots if self.before else ())
 
     def with_snapshot(self, tables: Mapping[str, pl.DataFrame]) -> Given:
         """The same with the frames written as a snapshot."""
         snapshot = tables if isinstance(tables, Snapshot) else Snapshot(tables)
-        return dataclasses.replace(self, snapshot=snapshot.write(self.folder.path / SNAPSHOT))
+        return Given(snapshot.write(self.folder.path / SNAPSHOT), self)
 
     def document(self, name: str, content: Mapping[str, Any]) -> Path:
         """The file of a document that was given as plain values.
@@ -66,18 +80,20 @@ class Given:
         try:
             yield
         except StressTestError as error:
-            root = f"{self.folder.path}/"
-            if root not in repr((error.summary, error.faults)):
+            told = error
+            for root in self.roots:
+                faults = [_without_file(fault, root) for fault in told.faults]
+                told = StressTestError(told.reason, _NAME.sub(r"\1 (given as values)", told.summary.replace(root, "")), faults, told.hint)
+            if told.faults == error.faults and told.summary == error.summary:
                 raise
-            faults = [_without_file(fault, root) for fault in error.faults]
-            raise StressTestError(error.reason, error.summary.replace(root, ""), faults, error.hint) from None
+            raise told from None
 
 
 def _without_file(fault: Fault, root: str) -> Fault:
     if fault.file is None or not fault.file.startswith(root):
         return fault
-    name = fault.file.removeprefix(root).removesuffix(".json").removesuffix(".parquet")
-    return dataclasses.replace(fault, file=f"{name} (given as values)", line=None)
+    name = fault.file.removeprefix(root).removeprefix(f"{SNAPSHOT}/")
+    return dataclasses.replace(fault, file=f"{Path(name).stem} (given as values)", line=None)
 
 
 def _plain(value: object) -> object:

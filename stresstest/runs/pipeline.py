@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ from stresstest.runs.staging import stage, workers
 from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
-from stresstest.snapshot.book import Book
+from stresstest.snapshot.book import Book, InputFile
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DATA_QUALITY, DETAIL, EXCLUDED, OWNER_SCENARIO, POOL_SCENARIO, SCENARIO_SUMMARY
 from stresstest.valuation.unit_values import UnitValues
 
@@ -146,7 +146,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             executor=plan.settings.executor,
             workers=workers(plan.settings),
             machine=records.machine(),
-            inputs=records.input_records(valued.book.inputs),
+            inputs=records.input_records(_inputs(plan, valued.book)),
             tables=records.table_records(result, stated.tables),
             stages=(),
             peak_memory=0,
@@ -168,6 +168,13 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     publish(result, plan.target)
     shutil.rmtree(work)
     return Outcome(plan.target, summary, lacking)
+
+
+def _inputs(plan: Plan, book: Book) -> tuple[InputFile, ...]:
+    """The tables as read; those that were given as frames are where the result keeps them."""
+    if plan.given_snapshot is None:
+        return book.inputs
+    return tuple(replace(file, path=f"{INPUTS}/{SNAPSHOT}/{Path(file.path).name}") for file in book.inputs)
 
 
 def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:

@@ -47,7 +47,8 @@ class Snapshot(Mapping[str, pl.DataFrame]):
 
     def __post_init__(self) -> None:
         faults = []
-        for name, frame in self.tables.items():
+        given: Mapping[str, object] = self.tables
+        for name, frame in given.items():
             if name not in NAMES:
                 faults.append(Fault(f"`{name}` is no table of a snapshot", suggest(name, list(NAMES), "Tables"), table=name))
             elif not isinstance(frame, pl.DataFrame):
@@ -132,7 +133,9 @@ def _frame(source: Source) -> pl.DataFrame:
         try:
             part = pl.read_parquet(file, hive_partitioning=False, glob=False)
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            fault = Fault(f"the file cannot be read: {str(error).splitlines()[0]}", "Export it again from its source.", file=str(file), table=source.table.name)
+            fault = Fault(
+                f"the file cannot be read: {str(error).splitlines()[0]}", "Export it again from its source.", file=str(file), table=source.table.name
+            )
             raise refusal([fault]) from error
         keys = dict(folder.split("=", 1) for folder in relative.split("/")[:-1] if "=" in folder)
         parts.append(part.with_columns(pl.lit(None if value == _NO_VALUE else unquote(value), pl.String).alias(key) for key, value in keys.items()))
