@@ -258,7 +258,7 @@ def keyword_overrides(keywords: Mapping[str, Any]) -> dict[str, Override]:
         parts = {f"{keyword}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {keyword: value}
         for key, each in parts.items():
             if each is not None:
-                found[key] = Override(_absolute(each, Path.cwd()) if key in _PATHS else each, f"keyword {keyword}")
+                found[key] = Override(_absolute(each, Path.cwd()) if key in _PATHS else each, "the call")
     return found
 
 

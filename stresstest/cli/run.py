@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+import stresstest
 from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
 from stresstest.errors import ExitCode
 
@@ -69,20 +70,11 @@ def run(
     flags = {key: [str(each) for each in value] if isinstance(value, list) else value for key, value in flags.items()}
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
     with narration("run", quiet, verbose, log_file) as narrator:
-        carry_out(run_file, load(run_file, flags, sets or []), out, fail_on, narrator, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet)
+        carry_out(load(run_file, flags, sets or []), out, fail_on, narrator, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet)
 
 
 def carry_out(
-    run_file: Path,
-    settings: RunFile,
-    out: Path | None,
-    fail_on: FailOn | None,
-    narrator: Narrator,
-    *,
-    dry_run: bool,
-    force: bool,
-    as_json: bool,
-    quiet: bool,
+    settings: RunFile, out: Path | None, fail_on: FailOn | None, narrator: Narrator, *, dry_run: bool, force: bool, as_json: bool, quiet: bool
 ) -> None:
     """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
     _use_threads(settings.threads)
@@ -90,17 +82,16 @@ def carry_out(
     from stresstest.cli.faults import print_error
     from stresstest.cli.output import command_line, print_document, printable
     from stresstest.results.light import LIGHTS
-    from stresstest.runs.pipeline import execute
-    from stresstest.runs.planning import plan
 
-    planned = plan(settings, out, run_file)
+    planned = stresstest.plan(settings)
+    planned = planned.into(out or planned.target)
     if dry_run:
         if as_json:
             print_document("plan", planned.document())
         else:
             print("\n".join(map(printable, planned.lines())))
         return
-    outcome = execute(planned, narrator, force=force, command=command_line())
+    outcome = stresstest.run(planned, force=force, console=narrator, command=command_line())
     summary, folder = outcome.summary, outcome.folder
     if outcome.repeated:
         narrator.announce(f"already complete: the folder holds this very result, {summary.result_id[:12]} (--force runs again)")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import stresstest
 from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
 
 
@@ -32,11 +33,10 @@ def validate(
     from stresstest.cli.output import print_document, printable
     from stresstest.cli.settings import load
     from stresstest.errors import StressTestError
-    from stresstest.runs.checking import validate as check
 
     with narration("validate", quiet, verbose, log_file) as narrator:
         try:
-            checked = check(load(run_file, {"snapshot": snapshot}, sets or []), narrator)
+            checked = stresstest.validate(load(run_file, {"snapshot": snapshot}, sets or []), console=narrator)
         except StressTestError as error:
             if not as_json:
                 raise

@@ -83,7 +83,7 @@ def plan(
     """
     applied, given = _applied(what, snapshot, scenarios, margin, settings)
     with given.told():
-        planned = planning.plan(applied, None if out is None else Path(out))
+        planned = planning.plan(applied, None if out is None else Path(out), applied.file)
     return replace(planned, temporary=out is None, given=given)
 
 
@@ -130,7 +130,7 @@ def run(
     placed = planned if folder is None else _temporary(planned, folder.path / "run")
     with (planned.given or Given()).told():
         outcome = execute(placed, console or Logged(), force=force, command=command, now=now)
-    return FinishedRun(outcome.folder, outcome.lacking, folder)
+    return FinishedRun(outcome.folder, outcome.lacking, outcome.repeated, folder)
 
 
 def _temporary(planned: Plan, target: Path) -> Plan:

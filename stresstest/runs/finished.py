@@ -39,12 +39,14 @@ ABOUT_SCENARIO = ("scenario_id", "name", "family", "headline", "horizon_days", "
 class FinishedRun:
     """A finished run in its result folder; nothing is read before it is asked for.
 
-    `lacking` is the refusal that says what the machine could not give (the PDF), where this call made the run; all figures are there.
+    Where a call of `run` gave it, `lacking` is the refusal that says what the machine could not give (the PDF; all figures are there), and
+    `repeated` says that the folder held this very result already and nothing was computed.
     The folder of a temporary run goes away with the last value that refers to the run: `save` keeps it.
     """
 
     folder: Path
     lacking: StressTestError | None = None
+    repeated: bool = False
     temporary: TemporaryFolder | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
