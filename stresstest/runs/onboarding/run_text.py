@@ -28,7 +28,7 @@ def frame(found: Survey) -> Frame:
     """What the snapshot states, and guesses for what it leaves to the run file.
 
     The moment: the latest price, else when the files were written, but before anything held expires. The currency: what prices refer to and
-    the assets do not list, else what is listed as cash with price 1, else USD.
+    the assets do not list, else a usual currency or cash that is listed with price 1, else the first usual one that is not listed.
     """
     guessed = {}
     as_of = found.as_of
@@ -46,17 +46,17 @@ def frame(found: Survey) -> Frame:
 
 
 def _currency(found: Survey) -> tuple[str, str]:
-    if len(found.unlisted) == 1:
-        return found.unlisted[0], "the one that prices refer to and assets do not list"
-    cash = {
-        row["asset"]
-        for row in found.assets.iter_rows(named=True)
-        if row["asset_class"] == "cash" and row["price"] == 1 and row["price_currency"] in (None, row["asset"])
-    }
-    for name in (*_USUAL_CURRENCIES, *sorted(cash)):
-        if name in cash:
-            return name, "cash with price 1"
-    return "USD", "nothing in the snapshot says which"
+    if found.unlisted:  # one of them it must be: no other asset may be missing
+        usual = [name for name in _USUAL_CURRENCIES if name in found.unlisted]
+        return (usual or found.unlisted)[0], "prices refer to it and assets do not list it"
+    rows = found.assets.select("asset", "asset_class", "price", "price_currency").rows()
+    at_one = [asset for asset, _, price, priced_in in rows if price == 1 and priced_in in (None, asset)]
+    cash = {asset for asset, kind, _, _ in rows if kind == "cash" and asset in at_one}
+    likely = [*(name for name in _USUAL_CURRENCIES if name in at_one), *sorted(cash)]
+    if likely:
+        return likely[0], "listed with price 1"
+    listed = {asset for asset, *_ in rows}
+    return next((name for name in _USUAL_CURRENCIES if name not in listed), _USUAL_CURRENCIES[0]), "nothing in the snapshot says which"
 
 
 def run_draft(snapshot: str, stated: Frame, checked_prices: bool) -> Draft:
