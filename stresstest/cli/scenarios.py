@@ -1,4 +1,4 @@
-"""`stresstest scenarios list | show`: what a scenario file holds."""
+"""`stresstest scenarios`: what a scenario file holds, and what it does to a book."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stresstest.cli.options import Debug, Json
+from stresstest.cli.scenario_lint import lint
 
 if TYPE_CHECKING:
     from stresstest.scenarios.scenario_set import Scenario, ScenarioSet
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("list", epilog="Example: stresstest scenarios list sample_data/scenarios.yaml")(list_)
     group.command("show", epilog="Example: stresstest scenarios show sample_data/scenarios.yaml --id coin_rally")(show)
+    group.command("lint", epilog="Example: stresstest scenarios lint sample_data/run.yaml")(lint)
     app.add_typer(group, name="scenarios")
 
 

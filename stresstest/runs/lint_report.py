@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from stresstest.results.documents import Document
 from stresstest.scenarios.findings import FindingKind, Severity
@@ -47,6 +47,7 @@ class FindingLint(Document):
     scenario_id: str
     shock: int | None
     factor: str | None
+    where: dict[str, Any] | None
     message: str
     file: str | None
     line: int | None

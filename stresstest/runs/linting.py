@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -134,6 +135,7 @@ def _located(scenarios: ScenarioSet, findings: Sequence[Finding]) -> tuple[Findi
             scenario_id=scenario.id,
             shock=None if each.shock is None else each.shock + 1,
             factor=each.factor,
+            where=None if each.where is None else json.loads(each.where),
             message=each.message,
             file=scenario.file,
             line=line,

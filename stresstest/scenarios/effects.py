@@ -132,10 +132,10 @@ class _OfKind:
         """A finding about a shock. In a scenario written for any book a shock without effect on this one is no cause for a warning."""
         number = int(self.shifts.scenario[row])
         scenario = self.scenarios.scenarios[number]
-        factor = self.rows.selectors[self.numbers[self.shifts.selector[row]]].factor
-        return Finding(
-            kind, severity or ("info" if scenario.any_book else "warning"), number, message, int(self.chosen[row]) - scenario.first, factor
-        )
+        selector = self.rows.selectors[self.numbers[self.shifts.selector[row]]]
+        severity = severity or ("info" if scenario.any_book else "warning")
+        where = selector.where and selector.where.canonical()
+        return Finding(kind, severity, number, message, int(self.chosen[row]) - scenario.first, selector.factor, where)
 
     def _on_reporting_currency(self) -> Mask:
         """Shocks on the price of the reporting currency by name, which only scenarios written for any book may have."""

@@ -16,7 +16,8 @@ class Finding:
     """One finding about a scenario, or about one of its shocks.
 
     `scenario`: number of the scenario in the set. `shock`: place of the shock in the scenario, from 0; None: the whole scenario.
-    `message` does not name the scenario, so that the same finding in many of them reads the same.
+    `factor` and `where` (canonical JSON) are those of the shock. `message` does not name the scenario, so that the same finding in many of
+    them reads the same.
     """
 
     kind: FindingKind
@@ -25,3 +26,4 @@ class Finding:
     message: str
     shock: int | None = None
     factor: str | None = None
+    where: str | None = None

@@ -37,7 +37,7 @@ def repeated_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
     again = rows.with_columns(earlier=pl.col("shock").first().over(key)).filter(pl.col("shock") > pl.col("earlier"))
     for row in again.iter_rows(named=True):
         message = f"never counts: shock {row['earlier'] + 1} has the same factor, filter and shift ({row['shift']}) and comes first"
-        yield Finding("shadowed", "warning", row["scenario"], message, row["shock"], row["factor"])
+        yield Finding("shadowed", "warning", row["scenario"], message, row["shock"], row["factor"], row["where"])
 
 
 def neutral_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def neutral_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
     last = pl.col("shock") == pl.col("shock").max().over("scenario", "kind", "shift")
     for row in rows.filter(neutral & last).iter_rows(named=True):
         message = f"{row['shift']} {row['value']:g} changes nothing"
-        yield Finding("no effect", "warning", row["scenario"], message, row["shock"], row["factor"])
+        yield Finding("no effect", "warning", row["scenario"], message, row["shock"], row["factor"], row["where"])
 
 
 def same_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
