@@ -21,7 +21,7 @@ Found = Mapping[str, Any]
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 BASE, PUBLISHED = "base", "published"
 TYPES: dict[str, dict[str, Any]] = {
-    "accounts": {"account_id": pl.String, "margin_model": pl.String, "max_leverage": pl.Float64},
+    "accounts": {"account_id": pl.String, "margin_model": pl.String, "max_leverage": pl.Float64, "margin_multiplier": pl.Float64},
     "positions": {
         "account_id": pl.String, "instrument_id": pl.String, "quantity": pl.Float64, "entry_price": pl.Float64, "margin_mode": pl.String,
         "isolated_margin": pl.Float64, "leverage": pl.Float64, "accrued_funding": pl.Float64,
@@ -33,7 +33,8 @@ TYPES: dict[str, dict[str, Any]] = {
         "forward": pl.Float64, "margin_schedule": pl.String,
     },
     "assets": {
-        "asset": pl.String, "price": pl.Float64, "price_currency": pl.String, "collateral_schedule": pl.String, "may_be_negative": pl.Boolean,
+        "asset": pl.String, "price": pl.Float64, "price_currency": pl.String, "collateral_schedule": pl.String, "margin_schedule": pl.String,
+        "may_be_negative": pl.Boolean,
     },
 }  # fmt: skip
 

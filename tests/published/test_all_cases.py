@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from published import typed_perpetuals, typed_tokens_and_options
 from published.case_book import CaseBook, Outcome, Row, Runs
-from published.venues import VENUES, Results, outcomes
+from published.listing import PAGE, current
+from published.venues import COLLECTION, VENUES, Results, collection, outcomes
 
-CASES = Path(__file__).parents[2] / "../shared/references/cases"
-pytestmark = pytest.mark.skipif(not CASES.exists(), reason="the collection of published cases is not part of the repository")
+pytestmark = pytest.mark.skipif(not COLLECTION.exists(), reason="the collection of published cases is not part of the repository")
 
-FILES: dict[str, Row] = {name: json.loads((CASES / f"{name}.json").read_text(encoding="utf-8")) for name in VENUES} if CASES.exists() else {}
+FILES = collection()
 BOOK = CaseBook()
 OUTCOMES: dict[str, Outcome] = outcomes(FILES, BOOK)
 RUNNING = {case: outcome for case, outcome in OUTCOMES.items() if isinstance(outcome, Runs)}
@@ -25,8 +22,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_no_venue_is_left_out() -> None:
-    assert sorted(VENUES) == sorted(path.stem for path in CASES.glob("*.json"))
+    assert sorted(VENUES) == sorted(path.stem for path in COLLECTION.glob("*.json"))
     assert len(RUNNING) >= 65
+
+
+def test_the_page_lists_every_case_as_it_is() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert current(page, FILES, OUTCOMES) == page, "run python -m published.listing in the folder tests"
 
 
 @pytest.mark.parametrize("case", RUNNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from stresstest.config import load_run
 from stresstest.results.store import read_table
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
+
+COLLECTION = Path(__file__).parents[2] / "../shared/references/cases"
+"""All cases that were collected, with formulas and tolerances; not part of the repository."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,13 @@ VENUES = {
     "derive_pmrm2": Venue("Derive v2, portfolio manager, second version", portfolio_2),
     "span_takasbank": Venue("SPAN, Takasbank", span),
 }
+
+
+def collection() -> dict[str, Row]:
+    """The collected cases by venue; none where the collection is absent."""
+    if not COLLECTION.exists():
+        return {}
+    return {name: json.loads((COLLECTION / f"{name}.json").read_text(encoding="utf-8")) for name in VENUES}
 
 
 def outcomes(files: Mapping[str, Row], book: CaseBook) -> dict[str, Outcome]:

@@ -1,0 +1,146 @@
+"""The margin guide says what is: its blocks load together as one margin file, and its worked numbers come out of a run of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from published.case_book import CaseBook, Check, Found, after, figure, net
+from published.venues import Results
+from ruamel.yaml import YAML
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "margin-guide.md").read_text(encoding="utf-8")
+TEXT = " ".join(GUIDE.split())
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def guide_book() -> CaseBook:
+    """A book under the guide's own rules, without instruments."""
+    book = CaseBook()
+    for block in blocks("yaml"):
+        for part, entries in YAML(typ="safe", pure=True).load(block).items():
+            ours: dict[str, Any] = getattr(book, part)
+            assert not ours.keys() & entries.keys()
+            ours.update(entries)
+    book.asset("EUR", 1.25)
+    book.asset("COIN", 1.0, margin_schedule="marginal")
+    book.asset("BTC", 50_000.0, collateral_schedule="btc")
+    book.asset("USDT", 1.0, collateral_schedule="usdt")
+    for schedule in ("marginal", "deduction", "whole", "in_euro", "limited"):
+        book.instrument(schedule, "perpetual", "COIN", 1.0, None, margin_schedule=schedule)
+    book.instrument("quarterly", "future", "COIN", 1.0, None, margin_schedule="marginal", expiry=after(90 * 86400.0))
+    book.instrument("by_size", "perpetual", "COIN", 1.0, None, margin_schedule="by_size", contract_size=2000.0)
+    book.instrument("per_contract", "perpetual", "COIN", 1.0, None, margin_schedule="per_contract")
+    book.instrument("gain", "perpetual", "COIN", 1.0, None, "USDT", margin_schedule="marginal")
+    call: dict[str, Any] = {"expiry": after(30 * 86400.0), "strike": 55_000.0, "option_type": "call", "margin_schedule": "options"}
+    book.instrument("call", "option", "BTC", 1200.0, None, **call)
+    return book
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A number of the guide: an account's holdings, what is read, and the words in which the guide says it."""
+
+    said: str
+    read: Any
+    expected: float
+    holds: tuple[tuple[str, float], ...] = ()
+    balance: tuple[tuple[str, float], ...] = ()
+    model: str | None = None
+    multiplier: float | None = None
+    leverage: float | None = None
+    entry: float | None = None
+
+
+MAINTENANCE, INITIAL = figure("maintenance_margin"), figure("initial_margin")
+BALANCE, INITIAL_BALANCE = figure("margin_balance"), figure("margin_balance_initial")
+
+
+def short(side: str) -> Any:
+    def read(row: Found) -> float:
+        return -net(side)(row)
+
+    return read
+
+
+def conventions() -> list[Worked]:
+    """The table of the three conventions, by hand: 600,000 x 0.5 %; and the sums that the guide spells out."""
+    rows = {
+        600_000.0: (3_000.0, 3_000.0, 3_000.0),
+        1_000_000.0: (5_000.0, 5_000.0, 10_000.0),
+        3_000_000.0: (25_000.0, 25_000.0, 30_000.0),
+        8_000_000.0: (120_000.0, 120_000.0, 200_000.0),
+    }
+    return [
+        Worked(f"| {notional:,.0f} | {' | '.join(f'{each:,.0f}' for each in margins)} |", MAINTENANCE, margin, ((schedule, sign * notional),))
+        for notional, margins in rows.items()
+        for schedule, margin in zip(("marginal", "deduction", "whole"), margins, strict=True)
+        for sign in (1.0, -1.0)
+    ]
+
+
+SHORTS, GAIN = (("call", -2.0),), (("gain", 20_000.0),)
+WORKED = [
+    *conventions(),
+    Worked("100 x 2,000 x 5 % + 50 x 2,000 x 10 % = 20,000 by size", MAINTENANCE, 20_000.0, (("by_size", 150.0),)),
+    Worked("48,000 maintenance, 60,000 initial", MAINTENANCE, 48_000.0, (("per_contract", 12.0),)),
+    Worked("48,000 maintenance, 60,000 initial", INITIAL, 60_000.0, (("per_contract", -12.0),)),
+    Worked("14,000 euro, 17,500 dollars", MAINTENANCE, 17_500.0, (("in_euro", 1_500_000.0),)),
+    Worked("needs 50,000 initial under `marginal`", INITIAL, 50_000.0, (("marginal", 3_000_000.0),)),
+    Worked("and 600,000 at leverage 5", INITIAL, 600_000.0, (("marginal", 3_000_000.0),), leverage=5.0),
+    Worked("at 1.5, its maintenance of 25,000 becomes 37,500", MAINTENANCE, 37_500.0, (("marginal", 3_000_000.0),), multiplier=1.5),
+    Worked("| 10,000 | -2,400 | 12,400 |", INITIAL, 10_000.0, SHORTS),
+    Worked("| 10,000 | -2,400 | 12,400 |", short("initial"), 12_400.0, SHORTS),
+    Worked("| 5,000 | -2,400 | 7,400 |", MAINTENANCE, 5_000.0, SHORTS),
+    Worked("| 5,000 | -2,400 | 7,400 |", short("maintenance"), 7_400.0, SHORTS),
+    Worked("5,000 + 0.2 % x 2,000,000 = 9,000", MAINTENANCE, 9_000.0, (("marginal", 3e6), ("quarterly", -2e6)), model="netted"),
+    Worked("25,000 + 15,000 = 40,000", MAINTENANCE, 40_000.0, (("marginal", 3e6), ("quarterly", -2e6))),
+    Worked("4,750,000 + 850,000 = 5,600,000", BALANCE, 5_600_000.0, balance=(("BTC", 70.0), ("BTC", 50.0))),
+    Worked("4,600,000 + 800,000 = 5,400,000", INITIAL_BALANCE, 5_400_000.0, balance=(("BTC", 122.0), ("BTC", -2.0))),
+    Worked("-110,000 for maintenance and -120,000 initially", BALANCE, -110_000.0, balance=(("BTC", -2.0),)),
+    Worked("-110,000 for maintenance and -120,000 initially", INITIAL_BALANCE, -120_000.0, balance=(("BTC", -2.0),)),
+    Worked("by default 9,800 and 9,800", BALANCE, 9_800.0, GAIN, entry=0.5),
+    Worked("by default 9,800 and 9,800", INITIAL_BALANCE, 9_800.0, GAIN, entry=0.5),
+    Worked("under `plain_value` 10,000 and 10,000", BALANCE, 10_000.0, GAIN, model="plain_value", entry=0.5),
+    Worked("under `plain_value` 10,000 and 10,000", INITIAL_BALANCE, 10_000.0, GAIN, model="plain_value", entry=0.5),
+    Worked("under `careful` 9,800 and 3,920", BALANCE, 9_800.0, GAIN, model="careful", entry=0.5),
+    Worked("under `careful` 9,800 and 3,920", INITIAL_BALANCE, 3_920.0, GAIN, model="careful", entry=0.5),
+    Worked("adds 900 to the balance under `careful`", BALANCE, 900.0, (("call", 1.0),), model="careful"),
+    Worked("and nothing by default", BALANCE, 0.0, (("call", 1.0),)),
+]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    book = guide_book()
+    for number, worked in enumerate(WORKED):
+        account = book.account(f"w{number}")
+        book.tables["accounts"][-1] |= {"margin_model": worked.model, "margin_multiplier": worked.multiplier}
+        for instrument, quantity in worked.holds:
+            book.position(account, instrument, quantity, worked.entry, leverage=worked.leverage)
+        for asset, quantity in worked.balance:
+            book.deposit(account, asset, quantity)
+    return Results(book, tmp_path_factory.mktemp("guide"))
+
+
+@pytest.mark.parametrize("number", range(len(WORKED)), ids=[f"{number}" for number in range(len(WORKED))])
+def test_worked_numbers_come_out(number: int, results: Results) -> None:
+    worked = WORKED[number]
+    assert worked.said in TEXT
+    check = Check(worked.said, worked.read, worked.expected, f"w{number}", rel=1e-12, abs=1e-9)
+    assert check.wrong(results.row(check)) is None
+
+
+def test_the_bracket_table_has_the_amounts_that_the_guide_names() -> None:
+    (table,) = blocks("csv")
+    row = pl.read_csv(table.encode()).filter((pl.col("symbol") == "AAA/USDT:USDT") & (pl.col("bracket") == 2)).row(0, named=True)
+    assert 40_000 * row["maint_margin_ratio"] - row["cum"] == pytest.approx(850.0)
+    assert 40_000 / row["initial_leverage"] == 2_000.0
+    assert "40,000 x 2.5 % - 150 = 850 maintenance and 40,000 / 20 = 2,000 initially" in TEXT
