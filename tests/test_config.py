@@ -193,7 +193,7 @@ def test_faults_of_overrides_name_the_flag_or_variable(tmp_path: Path) -> None:
     overrides = overrides_from({"STRESSTEST_SEED": "x"}, {"output.formats": ["docx"], "max_memory": "lots"}, ["max_excluded.acounts=0.1"])
     assert _faults(tmp_path, NEEDED + "keep: no", overrides) == [
         "run.yaml:5, keep: must be one of all, breaches, worst, not 'no'. Choices: all, breaches, worst.",
-        "--set max_excluded.acounts, max_excluded.acounts: unknown key `acounts`. Did you mean `accounts`?",
+        "--set max_excluded.acounts: unknown key `acounts`. Did you mean `accounts`?",
         "--max-memory, max_memory: must be an amount of memory, not 'lots'. Write 500MB, 4GB, 4GiB, or a number of bytes.",
         "STRESSTEST_SEED, seed: must be a whole number, not 'x'",
         "--formats, output.formats[0]: must be one of html, pdf, json, not 'docx'. Choices: html, pdf, json.",

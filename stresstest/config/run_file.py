@@ -1,0 +1,153 @@
+"""The run file as a model: what to compute, from where, to where, how."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
+
+from stresstest.documents import Amount, Count, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
+
+_AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MEMORY_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+def _moment(value: object) -> object:
+    hint = "Give date, time and offset, for example 2026-01-14T13:23:30Z."
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise problem(f"must be a moment in ISO 8601, not {shown(value)}", hint) from None
+    if not isinstance(value, datetime):
+        raise problem(f"must be a moment in ISO 8601, not {shown(value)}", hint)
+    if value.tzinfo is None:
+        raise problem(f"has no offset from UTC: {value.isoformat()}", hint)
+    return value.astimezone(UTC)
+
+
+def _age(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9.]+)\s*([smhd])\s*", value)
+        number = scalar(match[1]) if match else None
+        if match is None or not isinstance(number, (int, float)):
+            raise problem(f"must be a duration, not {shown(value)}", "Write 90s, 15m, 36h, 2d, or a number of seconds.")
+        return float(number * _AGE_UNITS[match[2]])
+    return value
+
+
+def _memory(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]+)\s*", value)
+        number = scalar(match[1]) if match else None
+        unit = _MEMORY_UNITS.get(match[2].upper()) if match else None
+        if unit is None or not isinstance(number, (int, float)):
+            raise problem(f"must be an amount of memory, not {shown(value)}", "Write 500MB, 4GB, 4GiB, or a number of bytes.")
+        return int(number * unit)
+    return value
+
+
+def _format(value: object) -> object:
+    if value == "xlsx":
+        raise not_yet("reports as xlsx", "Use html, pdf or json.")
+    return value
+
+
+def _executor(value: object) -> object:
+    if value == "cluster":
+        raise not_yet("the executor `cluster`", "Use threads or processes.")
+    return value
+
+
+def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def tolerance(value: object) -> object:
+    """A tolerance that is written as one number, as the section it stands for; anything else as it is."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"relative": value}
+    return value
+
+
+class MaxExcluded(Part):
+    """With `on_missing: exclude`: shares of accounts and of gross notional that may be left out at most."""
+
+    accounts: Ratio = 0.01
+    gross_notional: Ratio = 0.005
+
+
+class Tolerance(Part):
+    """Reported and computed margins agree within max(absolute, relative * |reported|); absolute in reporting currency.
+
+    One basis point and one unit: wide enough for the rounding of official systems, too narrow for a missing position.
+    """
+
+    relative: Amount = 1e-4
+    absolute: Amount = 1.0
+
+
+class Resources(Part):
+    """What stands behind the margins, in reporting currency. `default_fund` null: the owners' contributions."""
+
+    insurance_fund: Amount = 0.0
+    skin_in_the_game: Amount = 0.0
+    default_fund: Amount | None = None
+
+
+Format = Annotated[Literal["html", "pdf", "json"], BeforeValidator(_format)]
+
+
+class Output(Part):
+    """Where results go (a folder of result folders) and which reports are made."""
+
+    folder: Name = "runs"
+    formats: Annotated[tuple[Format, ...], BeforeValidator(as_list), AfterValidator(_once)] = ("html", "pdf", "json")
+
+
+class RunFile(Part):
+    """A run file, with flags and environment applied and paths made absolute.
+
+    `as_of` and `reporting_currency` null: taken from the snapshot's own `snapshot.json`. `headline`: the scenarios that
+    count for worst, Cover-N and limits, instead of what the scenario files say. `max_price_age` in seconds, null =
+    not checked; `max_memory` in bytes, null = no limit of its own; `threads` null = all cores.
+    """
+
+    version: Version = 1
+    name: str | None = None
+    snapshot: Name
+    as_of: Annotated[
+        datetime | None, BeforeValidator(lambda value: value if value is None else _moment(value), json_schema_input_type=str | None)
+    ] = None
+    reporting_currency: Name | None = None
+    scenarios: Annotated[tuple[Name, ...], BeforeValidator(as_list)]
+    margin: Name
+    keep: Literal["all", "breaches", "worst"] = "breaches"
+    headline: Annotated[tuple[Name, ...] | None, BeforeValidator(as_list)] = None
+    on_missing: Literal["refuse", "exclude"] = "refuse"
+    max_excluded: MaxExcluded = MaxExcluded()
+    max_price_age: Annotated[Annotated[Number, Field(gt=0)] | None, BeforeValidator(_age, json_schema_input_type=float | str | None)] = None
+    reconciliation_tolerance: Annotated[Tolerance, BeforeValidator(tolerance, json_schema_input_type=Tolerance | float)] = Tolerance()
+    resources: Resources = Resources()
+    executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
+    threads: Count | None = None
+    max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None
+    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    output: Output = Output()
+    limits: ToCome = None
+    cascade: ToCome = None
+    waterfall: ToCome = None
+    attribution: ToCome = None
+    reverse: ToCome = None
+    report: ToCome = None
+    history: ToCome = None
+    notify: ToCome = None
+    _file: Path | None = PrivateAttr(None)
+
+    @property
+    def file(self) -> Path | None:
+        """The run file that the settings come from; None where they were given as values."""
+        return self._file
