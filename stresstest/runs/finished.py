@@ -30,6 +30,7 @@ from stresstest.tables import RESULT_TABLES, table
 
 if TYPE_CHECKING:
     from stresstest.margin.explain import Explanation
+    from stresstest.report.gallery import Charts
     from stresstest.runs.reporting import Rendered
 
 ABOUT_SCENARIO = ("scenario_id", "name", "family", "headline", "horizon_days", "weight")
@@ -55,10 +56,12 @@ class FinishedRun:
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: light with its word, sentence, reasons, and what the figures are of."""
+        from stresstest.report.facts import moment
+
         summary = self.summary
         counts = summary.counts
         rows = [
-            ("as of", summary.run.as_of),
+            ("as of", moment(summary.run.as_of)),
             ("currency", summary.run.reporting_currency),
             ("book", f"{counts.accounts:,} accounts, {counts.positions:,} positions, {counts.owners:,} owners"),
             ("scenarios", f"{summary.scenarios - 1:,} and base, {summary.headline_scenarios:,} of them headline"),
@@ -123,6 +126,13 @@ class FinishedRun:
     def shocks(self) -> pl.DataFrame:
         """One row a shock, in the columns of a Parquet scenario set."""
         return pl.read_parquet(self.folder / FOLDER / "scenarios.parquet")
+
+    @cached_property
+    def charts(self) -> Charts:
+        """The charts of the report, as Altair objects: `charts.cover`, `charts.heat_map`, `charts.shortfall`."""
+        from stresstest.report.gallery import Charts
+
+        return Charts(self.folder)
 
     def explain(
         self, account: str, scenario: str | None = None, *, snapshot: str | Path | None = None, console: Console | None = None
