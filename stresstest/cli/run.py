@@ -32,15 +32,19 @@ def run(
     scenarios: Annotated[list[Path] | None, typer.Option("--scenarios", help="Scenario file; may be given several times.")] = None,
     margin: Annotated[Path | None, typer.Option("--margin", help="Margin file.")] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Moment of the snapshot, for example 2026-11-19T16:00:00Z.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Title of the report.")] = None,
+    reporting_currency: Annotated[str | None, typer.Option("--reporting-currency", help="Asset that figures are in, for example USD.")] = None,
     keep: Annotated[str | None, typer.Option("--keep", help="Account rows to store: all, breaches or worst.")] = None,
     formats: Annotated[str | None, typer.Option("--formats", help="Reports to write: html, pdf, json, with commas between.")] = None,
     on_missing: Annotated[str | None, typer.Option("--on-missing", help="Accounts with missing data: refuse or exclude.")] = None,
+    max_price_age: Annotated[str | None, typer.Option("--max-price-age", help="Warn of older prices; for example 15m.")] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", envvar="STRESSTEST_FAIL_ON", help="Exit 5 (before 4) when the light is at least this.")
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads or worker processes; default: all cores.")] = None,
     max_memory: Annotated[str | None, typer.Option("--max-memory", help="Memory for reading the snapshot, for example 4GB.")] = None,
     executor: Annotated[str | None, typer.Option("--executor", help="threads or processes.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of what is drawn at random (nothing in this version).")] = None,
     sets: Sets = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing result folder.")] = False,
@@ -60,12 +64,16 @@ def run(
         "scenarios": scenarios or None,
         "margin": margin,
         "as_of": as_of,
+        "name": name,
+        "reporting_currency": reporting_currency,
         "keep": keep,
         "output.formats": formats,
         "on_missing": on_missing,
+        "max_price_age": max_price_age,
         "threads": threads,
         "max_memory": max_memory,
         "executor": executor,
+        "seed": seed,
     }
     flags = {key: [str(each) for each in value] if isinstance(value, list) else value for key, value in flags.items()}
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
