@@ -6,7 +6,6 @@ each other. The scenario `published` moves each case's prices to those of its pu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -94,7 +93,7 @@ class CaseBook:
     tables: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in TYPES})
     collateral_schedules: Row = field(default_factory=dict)
     margin_schedules: Row = field(default_factory=dict)
-    models: Row = field(default_factory=dict)
+    models: Row = field(default_factory=lambda: {"default": {"kind": "tiered"}})
     shocks: list[Row] = field(default_factory=list)
 
     def account(self, name: str, model: Row | None = None, max_leverage: float | None = None, **balances: float) -> str:
@@ -148,12 +147,11 @@ class CaseBook:
         self.tables["assets"].append({"asset": "USD", "price": 1.0})
         for name, types in TYPES.items():
             pl.DataFrame(self.tables[name], schema=types, orient="row").write_parquet(snapshot / f"{name}.parquet")
-        (snapshot / "snapshot.json").write_text(json.dumps({"as_of": AS_OF.isoformat(), "reporting_currency": "USD"}))
         rules = {"collateral_schedules": self.collateral_schedules, "margin_schedules": self.margin_schedules, "models": self.models}
         scenario = {"id": PUBLISHED, "family": "sensitivity", "headline": True, "source": "the publications", "shocks": self.shocks}
         run = {
-            "version": 1, "snapshot": "snapshot", "scenarios": ["scenarios.yaml"], "margin": "margin.yaml", "keep": "all",
-            "output": {"folder": "runs", "formats": ["json"]},
+            "version": 1, "snapshot": "snapshot", "as_of": AS_OF.isoformat(), "reporting_currency": "USD",
+            "scenarios": ["scenarios.yaml"], "margin": "margin.yaml", "keep": "all", "output": {"folder": "runs", "formats": ["json"]},
         }  # fmt: skip
         for name, document in (("margin", {"version": 1, **rules}), ("scenarios", {"version": 1, "scenarios": [scenario]}), ("run", run)):
             with (folder / f"{name}.yaml").open("w", encoding="utf-8") as file:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from oracle.comparing import compare, read_tables
+from oracle.totals import run_folder
 from published import typed_perpetuals, typed_tokens_and_options
 from published.case_book import CaseBook, Outcome, Row, Runs
 from published.listing import PAGE, current
@@ -29,6 +31,10 @@ def test_no_venue_is_left_out() -> None:
 def test_the_page_lists_every_case_as_it_is() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert current(page, FILES, OUTCOMES) == page, "run python -m published.listing in the folder tests"
+
+
+def test_the_reference_agrees(results: Results) -> None:
+    assert compare(read_tables(results.folder), run_folder(results.inputs)) == []
 
 
 @pytest.mark.parametrize("case", RUNNING)

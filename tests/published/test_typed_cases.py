@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from oracle.comparing import compare, read_tables
+from oracle.totals import run_folder
 from published import typed_perpetuals, typed_tokens_and_options
 from published.case_book import CaseBook, Outcome, Runs
 from published.venues import VENUES, Results, outcomes
@@ -20,6 +22,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 def test_every_venue_with_running_cases_has_typed_ones() -> None:
     assert set(VENUES) - {*typed_perpetuals.FILES, *typed_tokens_and_options.FILES} == {"derive_pmrm1"}
+
+
+def test_the_reference_agrees(results: Results) -> None:
+    assert compare(read_tables(results.folder), run_folder(results.inputs)) == []
 
 
 @pytest.mark.parametrize("case", OUTCOMES)

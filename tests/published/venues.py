@@ -64,11 +64,11 @@ def outcomes(files: Mapping[str, Row], book: CaseBook) -> dict[str, Outcome]:
 
 
 class Results:
-    """The results of a run of a book of cases."""
+    """The results of a run of a book of cases: `inputs` is the folder of its run file, `folder` that of the results."""
 
     def __init__(self, book: CaseBook, folder: Path) -> None:
-        run = load_run(book.write(folder))
-        out = execute(plan(run, folder / "out")).folder
+        self.inputs = folder / "in"
+        self.folder = out = execute(plan(load_run(book.write(self.inputs)), folder / "out")).folder
         accounts, pools = read_table(out, "account_scenario"), read_table(out, "pool_scenario").filter(pl.col("pool_id") != "cross")
         self._accounts: dict[tuple[Any, ...], Row] = {(row["account_id"], row["scenario_id"]): row for row in accounts.iter_rows(named=True)}
         self._pools: dict[tuple[Any, ...], Row] = {
