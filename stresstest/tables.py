@@ -104,7 +104,7 @@ OWNERS = Table(
     "Legal entities, with their contributions to the default fund.",
     (
         _required("owner_id", "string", "the owner"),
-        Column("name", "string", "display name", not_used_yet=True),
+        Column("name", "string", "display name"),
         Column("default_fund_contribution", "float", "paid into the default fund", "reporting currency", default=0.0),
         Column("assessment_cap", "float", "largest assessment that can be called", "reporting currency", default=0.0, not_used_yet=True),
         Column("clearing_member_id", "string", "clearing member through which the owner clears", not_used_yet=True),
@@ -504,7 +504,7 @@ ACCOUNT_HOLDINGS = Table(
         _ACCOUNT,
         _SCENARIO,
         Column("place", "integer", "1 = first line: positions by change of value, then deposits, borrows, nets", "rank", nullable=False),
-        _POOL,
+        Column("pool_id", "string", "the margin pool; null: several"),
         Column("kind", "string", "what the line is; net: the requirement of positions that net", nullable=False, choices=HOLDING_KINDS),
         Column("item", "string", "instrument, asset, or underlying of a net; null: several positions in one line"),
         Column("underlying", "string", "asset that a position or net follows"),
@@ -569,12 +569,38 @@ RESULT_TABLES: tuple[Table, ...] = (
     OWNER_SCENARIO,
     DATA_QUALITY,
     EXCLUDED,
+    COLLATERAL_SUMMARY,
+    SEGMENT_SUMMARY,
+    OWNER_SUMMARY,
+    ACCOUNT_HOLDINGS,
+    ACCOUNT_STEPS,
 )
+
+REPORT_TABLES: tuple[Table, ...] = (COLLATERAL_SUMMARY, SEGMENT_SUMMARY, OWNER_SUMMARY, ACCOUNT_HOLDINGS, ACCOUNT_STEPS)
+"""Result tables of a second look at the book: a run of a large book has them only where a report is asked for."""
+
+SCENARIO_FACTORS = Table(
+    "scenario_factors",
+    "What `scenarios expand` writes: the value of every factor in every scenario.",
+    (
+        _SCENARIO,
+        _id("factor", "risk factor, type:name"),
+        Column("part", "string", "of a vol the option; of a holding the location (null: none); of a haircut calculation and band; else null"),
+        Column("base", "float", "value at base; null: the factor has none", "as the factor type"),
+        Column("value", "float", "value in the scenario, brought into its range", "as the factor type"),
+        Column("absolute", "float", "value less base: the shift applied, as an `absolute` shock gives it", "as the factor type"),
+        Column("relative", "float", "value / base - 1: the shift applied, as a `relative` shock gives it; null unless base is above zero", "ratio"),
+    ),
+    key=("scenario_id", "factor", "part"),
+)
+
+EXPORT_TABLES: tuple[Table, ...] = (SCENARIO_FACTORS,)
+"""Tables that commands write on request; no run has them."""
 
 
 def table(name: str) -> Table:
-    """The input or result table of that name; KeyError if there is none."""
-    for candidate in (*INPUT_TABLES, *RESULT_TABLES):
+    """The input, result or export table of that name; KeyError if there is none."""
+    for candidate in (*INPUT_TABLES, *RESULT_TABLES, *EXPORT_TABLES):
         if candidate.name == name:
             return candidate
     raise KeyError(name)

@@ -13,7 +13,7 @@ from stresstest.tables import INPUT_TABLES, RESULT_TABLES
 
 ROOT = Path(__file__).parents[1]
 TO_COME = {
-    "owners": {"name", "assessment_cap", "clearing_member_id"},
+    "owners": {"assessment_cap", "clearing_member_id"},
     "instruments": {"open_interest", "skew_scale", "confidence"},
     "assets": {"daily_volume", "daily_vol", "depth", "price_low", "price_high", "confidence", "pool_deposits", "pool_borrows"},
 }
@@ -27,7 +27,7 @@ def test_columns_and_tables_that_do_nothing_yet():
 
 
 def test_no_figure_is_made_of_them():
-    """No module behind the checks names such a column; `depth` is resolved, and `name` is also a column of accounts."""
+    """No module behind the checks names such a column; `depth` is resolved."""
     named = {
         node.value
         for room in ("valuation", "margin", "stress", "results")
@@ -35,7 +35,7 @@ def test_no_figure_is_made_of_them():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    assert named & (set().union(*TO_COME.values()) - {"name"}) == set()
+    assert named & set().union(*TO_COME.values()) == set()
 
 
 @pytest.mark.parametrize("table", TO_COME)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from stresstest.results.documents import Document, canonical
 from stresstest.results.store import files_of, table_sha256
 from stresstest.snapshot.book import InputFile
-from stresstest.tables import RESULT_TABLES
+from stresstest.tables import REPORT_TABLES, RESULT_TABLES
 
 
 class Identity(Document):
@@ -19,6 +19,8 @@ class Identity(Document):
 
     `specification` is what was asked (settings that change figures, resolved scenarios, margin file), as hashes and
     plain values; `inputs` and `tables` map table names to SHA-256; `code` hashes the package's own source.
+    The tables that only a report needs (`tables.REPORT_TABLES`) are stated and do not enter the id: they follow from all the rest, and the same
+    figures have the same id with a report and without one.
     """
 
     schema_version: Literal[1] = 1
@@ -33,7 +35,7 @@ class Identity(Document):
 def identity(specification: Mapping[str, Any], inputs: Sequence[InputFile], code_version: str, folder: Path) -> Identity:
     """The identity of the result whose tables are in `folder`.
 
-    `result_id` = SHA-256 over the canonical JSON of every other field but `schema_version`.
+    `result_id` = SHA-256 over the canonical JSON of every other field but `schema_version`, the tables for reports left out.
     """
     parts: dict[str, Any] = {
         "specification": dict(specification),
@@ -42,13 +44,19 @@ def identity(specification: Mapping[str, Any], inputs: Sequence[InputFile], code
         "code": code_sha256(),
         "tables": {table.name: table_sha256(folder, table.name) for table in RESULT_TABLES if files_of(folder, table.name)},
     }
-    return Identity(result_id=hashlib.sha256(canonical(parts)).hexdigest(), **parts)
+    return Identity(result_id=_id_of(parts), **parts)
 
 
 def recomputed_id(stated: Identity) -> str:
     """The id that the other fields of an identity lead to; differs from `result_id` when one was altered."""
     parts = stated.model_dump(mode="json", exclude={"schema_version", "result_id"})
-    return hashlib.sha256(canonical(parts)).hexdigest()
+    return _id_of(parts)
+
+
+def _id_of(parts: Mapping[str, Any]) -> str:
+    derived = {table.name for table in REPORT_TABLES}
+    tables = {name: digest for name, digest in parts["tables"].items() if name not in derived}
+    return hashlib.sha256(canonical({**parts, "tables": tables})).hexdigest()
 
 
 @lru_cache(maxsize=1)

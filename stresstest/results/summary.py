@@ -11,11 +11,10 @@ import polars as pl
 
 from stresstest.results.documents import Document
 from stresstest.results.light import Status, status_of
+from stresstest.stress.headline import BASES, Basis, cover_scenario, worst_headline
 from stresstest.tables import MEASURES, STATUSES
 
 WORST_ACCOUNTS = 10
-Basis = Literal["stress_loss_over_margin", "uncollateralised_loss"]
-BASES: tuple[Basis, ...] = ("stress_loss_over_margin", "uncollateralised_loss")
 
 
 class RunFacts(Document):
@@ -157,7 +156,7 @@ def summarise(
     `owner_losses` is owner_scenario with the owners' display names as `name`.
     """
     headline = scenario_summary.filter("headline")
-    order = headline.sort("margin_shortfall", "pnl", descending=[True, False], maintain_order=True)
+    worst = worst_headline(scenario_summary)
     results = dict(quality.group_by("result").len().iter_rows())
     # Summed in the order of rows, one after the other: the frame's own sum may differ in its last bit from run to run.
     gross = float(np.cumsum(account_summary["gross_notional"].to_numpy())[-1]) if account_summary.height else 0.0
@@ -173,7 +172,7 @@ def summarise(
         scenarios=scenario_summary.height,
         headline_scenarios=headline.height,
         base=_scenario(scenario_summary.row(0, named=True)),
-        worst=_scenario(order.row(0, named=True)) if order.height else None,
+        worst=None if worst is None else _scenario(scenario_summary.row(by_predicate=pl.col("scenario_id") == worst, named=True)),
         cover=cover,
         owner_names=_owner_names(cover, owner_losses),
         worst_accounts=_accounts(account_summary),
@@ -187,14 +186,14 @@ def _scenario(row: Mapping[str, Any]) -> ScenarioFigures:
     return ScenarioFigures.model_validate({**{name: row[name] for name in names}, "accounts": accounts})
 
 
-def _cover(headline: pl.DataFrame, n: int, basis: Basis, counts: Counts) -> Cover:
-    column = f"cover_{n}_{basis}"
+def _cover(headline: pl.DataFrame, n: Literal[1, 2], basis: Basis, counts: Counts) -> Cover:
     incomplete = counts.excluded_accounts > 0
-    if not headline.height or headline[column].max() == 0.0:
+    scenario = cover_scenario(headline, n, basis)
+    if scenario is None:
         return Cover(amount=0.0, scenario_id=None, owners=(), lower_bound=incomplete)
-    row = headline.row(int(headline[column].arg_max() or 0), named=True)
-    owners = (row[f"cover_owner_{rank}_{basis}"] for rank in range(1, n + 1))
-    return Cover(amount=row[column], scenario_id=row["scenario_id"], owners=tuple(o for o in owners if o is not None), lower_bound=incomplete)
+    row = headline.row(by_predicate=pl.col("scenario_id") == scenario, named=True)
+    owners = tuple(row[f"cover_owner_{rank}_{basis}"] for rank in range(1, n + 1))
+    return Cover(amount=row[f"cover_{n}_{basis}"], scenario_id=scenario, owners=tuple(o for o in owners if o is not None), lower_bound=incomplete)
 
 
 def _owner_names(cover: Mapping[Basis, CoverFigures], owner_losses: pl.DataFrame) -> dict[str, str]:

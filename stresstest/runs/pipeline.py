@@ -25,7 +25,7 @@ from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import FOLDER as INPUTS
 from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, write_run
 from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
-from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise
+from stresstest.results.summary import Counts, Resources, RunFacts, Summary, summarise, worst_first
 from stresstest.runs.console import Advance, Console, Silent, utc_now
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.installation import kernels_to_compile
@@ -39,20 +39,40 @@ from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book, InputFile
-from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DATA_QUALITY, DETAIL, EXCLUDED, OWNER_SCENARIO, POOL_SCENARIO, SCENARIO_SUMMARY
+from stresstest.tables import (
+    ACCOUNT_HOLDINGS,
+    ACCOUNT_SCENARIO,
+    ACCOUNT_STEPS,
+    ACCOUNT_SUMMARY,
+    COLLATERAL_SUMMARY,
+    DATA_QUALITY,
+    DETAIL,
+    EXCLUDED,
+    OWNER_SCENARIO,
+    OWNER_SUMMARY,
+    POOL_SCENARIO,
+    SCENARIO_SUMMARY,
+    SEGMENT_SUMMARY,
+)
 from stresstest.valuation.unit_values import UnitValues
 
 if TYPE_CHECKING:
+    from stresstest.stress.breakdown import Breakdown
     from stresstest.stress.static import StressResult
 
 SUMMARY_COLUMNS = (
-    "account_id", "owner_id", "name", "status", "gross_notional", "equity", "initial_margin", "maintenance_margin",
+    "account_id", "owner_id", "name", "status", "positions", "gross_notional", "equity", "initial_margin", "maintenance_margin",
     *(
         f"worst_headline_{name}"
-        for name in ("scenario_id", "status", "equity", "margin_balance", "maintenance_margin", "margin_shortfall", "uncollateralised_loss")
+        for name in (
+            "scenario_id", "status", "equity", "position_pnl", "margin_balance", "maintenance_margin", "margin_shortfall", "uncollateralised_loss",
+        )
     ),
 )  # fmt: skip
-"""Columns of account_summary that reconciliation and summary need; the others stay on disk."""
+"""Columns of account_summary that reconciliation, summary and account pages need; the others stay on disk."""
+
+SMALL_BOOK = 250_000
+"""Positions up to which the tables that only a report needs are always made: a second look at such a book takes some hundredths of a second."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +150,11 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     if plan.given_snapshot is not None:
         copy_snapshot(result, plan.given_snapshot)
     valued = _value(plan, work, clock)
-    reused, stressed = _stress(plan, work, result, valued, clock)
+    reused, stressed, breakdown = _stress(plan, work, result, valued, clock)
     with clock.stage("results"):
         accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
+        if breakdown is not None:
+            _write_report_tables(plan, result, valued, breakdown, accounts)
         stated = _write_results(plan, result, valued, stressed, accounts)
         manifest = records.Manifest(
             result_id=stated.result_id,
@@ -194,12 +216,14 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
 
 
 def _import_engine() -> None:
+    import stresstest.stress.breakdown
     import stresstest.stress.static
     import stresstest.valuation.value  # noqa: F401
 
 
-def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult]:
-    """Number of blocks taken over from an interrupted run, and the result; the large tables are moved into `result`."""
+def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None]:
+    """Number of blocks taken over from an interrupted run, the result, and the second look if there is one; large tables are moved into `result`."""
+    from stresstest.stress.breakdown import break_down
     from stresstest.stress.static import static_stress
 
     # Named after the data: finished blocks of other data, or of another moment, are never taken for those of this.
@@ -212,22 +236,42 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
     wait = kernels_to_compile()
     if wait is not None:
         clock.console.announce(wait)
-    with clock.stage("stress", valued.book.blocks) as advance, make_executor(plan.settings.executor, workers(plan.settings)) as executor:
-        stressed = static_stress(
-            valued.book,
-            valued.resolved,
-            plan.scenarios.scenarios,
-            plan.rulebook,
-            valued.units,
-            executor,
-            keep=plan.settings.keep,
-            folder=folder,
-            sink=PartWriter(parts, plan.scenarios.ids),
-            on_progress=lambda _done, _blocks: advance(1),
-        )
+    breakdown = None
+    with make_executor(plan.settings.executor, workers(plan.settings)) as executor:
+        with clock.stage("stress", valued.book.blocks) as advance:
+            stressed = static_stress(
+                valued.book,
+                valued.resolved,
+                plan.scenarios.scenarios,
+                plan.rulebook,
+                valued.units,
+                executor,
+                keep=plan.settings.keep,
+                folder=folder,
+                sink=PartWriter(parts, plan.scenarios.ids),
+                on_progress=lambda _done, _blocks: advance(1),
+            )
+        if set(REPORTS) & set(plan.settings.output.formats) or valued.book.positions <= SMALL_BOOK:
+            with clock.stage("breakdown", valued.book.blocks) as advance:
+                breakdown = break_down(valued.book, valued.resolved, stressed, executor, on_progress=lambda _done, _blocks: advance(1))
     for table in (ACCOUNT_SUMMARY, ACCOUNT_SCENARIO, POOL_SCENARIO):
         finish_parts(parts, result, table)
-    return reused, stressed
+    return reused, stressed, breakdown
+
+
+def _write_report_tables(plan: Plan, result: Path, valued: _Valued, breakdown: Breakdown, accounts: pl.DataFrame) -> None:
+    from stresstest.stress.account_pages import PAGES, account_pages
+
+    worst = worst_first(accounts.drop_nulls("worst_headline_scenario_id")).head(PAGES)
+    pages = account_pages(valued.book, valued.resolved, valued.units, plan.rulebook, worst)
+    for table, frame in (
+        (COLLATERAL_SUMMARY, breakdown.collateral_summary),
+        (SEGMENT_SUMMARY, breakdown.segment_summary),
+        (OWNER_SUMMARY, breakdown.owner_summary),
+        (ACCOUNT_HOLDINGS, pages.holdings),
+        (ACCOUNT_STEPS, pages.steps),
+    ):
+        write_table(frame, table, result / f"{table.name}.parquet", plan.scenarios.ids)
 
 
 def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressResult, accounts: pl.DataFrame) -> Identity:

@@ -19,7 +19,7 @@ from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
 from stresstest.stress.blocks import BlockResult, Sink, Task, holdings_of_block, run_block
 from stresstest.stress.evaluation import dense_rows
-from stresstest.stress.holders import holders_of
+from stresstest.stress.holders import Holders, holders_of
 from stresstest.stress.limits import limits_of
 from stresstest.stress.merge import Merger
 from stresstest.stress.rows import Keep, account_frame, names_of
@@ -35,7 +35,8 @@ class StressResult:
     """Tables that fit in memory; `account_summary`, `account_scenario` and `pool_scenario` went to the sink part by part.
 
     `detail` holds all scenarios of the worst accounts, in order of account; `worst_accounts` names them, worst first. `extended`: positions that
-    some scenario takes beyond a schedule's `max_notional`: `schedule, rows, notional` (at base, reporting currency).
+    some scenario takes beyond a schedule's `max_notional`: `schedule, rows, notional` (at base, reporting currency). `compiled` and `holders` are
+    what the book was stressed with, for a second look at it.
     """
 
     scenario_summary: pl.DataFrame
@@ -43,6 +44,8 @@ class StressResult:
     detail: pl.DataFrame
     worst_accounts: tuple[str, ...]
     extended: pl.DataFrame
+    compiled: Compiled
+    holders: Holders
 
 
 def headline_flags(scenarios: tuple[Scenario, ...]) -> npt.NDArray[np.bool_]:
@@ -90,6 +93,8 @@ def static_stress(
         _detail(task, worst, starts),
         tuple(book.dimensions.accounts["account_id"][int(code)] for code in worst),
         _extended(results, compiled),
+        compiled,
+        holders,
     )
 
 

@@ -10,10 +10,9 @@ from stresstest.margin.kernels.lanes import Lanes
 from stresstest.margin.kernels.totals import TOP, Totals
 from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Dimensions
+from stresstest.stress.headline import BASES
 from stresstest.stress.rows import measures, words
 from stresstest.tables import OWNER_SCENARIO, SCENARIO_SUMMARY, STATUSES
-
-BASES = ("stress_loss_over_margin", "uncollateralised_loss")
 
 
 def _names(names: pl.Series, codes: npt.NDArray[np.int32]) -> pl.Series:

@@ -1,0 +1,65 @@
+"""A run's tables for a few of its scenarios alone: for a second look at the book, at base and where it is worst."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.margin.compile import Compiled
+from stresstest.margin.kernels.lanes import Lanes, aligned
+
+Floats = npt.NDArray[np.float64]
+
+
+def selected(compiled: Compiled, scenarios: Sequence[int]) -> Compiled:
+    """The same tables with the chosen scenarios only, which are numbered anew in the order given.
+
+    Spans stay those of all scenarios, so pools fold to the same programs; scenarios of one block stay together, with what is constant in that
+    block. So every figure has the same bits as in the run.
+
+    Args:
+        scenarios: by position in the run, distinct; the first is 0, base.
+    """
+    if not scenarios or scenarios[0] != 0:
+        raise ValueError("base must be the first of the scenarios selected")
+    lanes, tables = compiled.lanes, compiled.tables
+    home = [_place(lanes, scenario) for scenario in scenarios]
+    blocks = sorted({block for block, _ in home})
+    members = [[number for number, (home_block, _) in enumerate(home) if home_block == block] for block in blocks]
+    padded = [-(-len(each) // 8) * 8 for each in members]
+    width = max(padded)
+    values = aligned(len(blocks), tables.values.shape[1], width)
+    scenario = np.empty((len(blocks), width), dtype=np.int32)
+    for at, (block, each) in enumerate(zip(blocks, members, strict=True)):
+        numbers = np.array([*each, *[each[-1]] * (width - len(each))])
+        scenario[at] = numbers
+        np.take(tables.values[block], [home[number][1] for number in numbers], axis=1, out=values[at])
+    narrow = Lanes(
+        width=width,
+        scenario=scenario,
+        used=np.array([len(each) for each in members], dtype=np.int64),
+        padded=np.array(padded, dtype=np.int64),
+        headline=lanes.headline[blocks],
+    )
+    rows = tables._replace(
+        values=values, asset_plain=np.ascontiguousarray(tables.asset_plain[blocks]), weight_unit=np.ascontiguousarray(tables.weight_unit[blocks])
+    )
+    return dataclasses.replace(compiled, tables=rows, lanes=narrow)
+
+
+def _place(lanes: Lanes, scenario: int) -> tuple[int, int]:
+    """Block and lane of a scenario of the run."""
+    for block in range(lanes.blocks):
+        found = np.flatnonzero(lanes.scenario[block, : lanes.used[block]] == scenario)
+        if len(found):
+            return block, int(found[0])
+    raise ValueError(f"no scenario at position {scenario}")
+
+
+def row_values(compiled: Compiled, scenario: int) -> Floats:
+    """Every row of the tables in one scenario, f64[rows]."""
+    block, lane = _place(compiled.lanes, scenario)
+    return np.ascontiguousarray(compiled.tables.values[block, :, lane])
