@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stresstest.cli.completion import complete_scenario
 from stresstest.cli.options import Debug, Json
+from stresstest.cli.scenario_expand import expand
 from stresstest.cli.scenario_lint import lint
 
 if TYPE_CHECKING:
     from stresstest.scenarios.scenario_set import Scenario, ScenarioSet
 
-Files = Annotated[list[Path], typer.Argument(help="Scenario files.", metavar="FILE...")]
-Wanted = Annotated[list[str], typer.Option("--id", help="Scenario; may be given several times.")]
+Files = Annotated[list[Path], typer.Argument(help="Scenario files, or library:NAME.", metavar="FILE...")]
+Wanted = Annotated[list[str], typer.Option("--id", autocompletion=complete_scenario, help="Scenario; may be given several times.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command("list", epilog="Example: stresstest scenarios list sample_data/scenarios.yaml")(list_)
     group.command("show", epilog="Example: stresstest scenarios show sample_data/scenarios.yaml --id coin_rally")(show)
     group.command("lint", epilog="Example: stresstest scenarios lint sample_data/run.yaml")(lint)
+    group.command("expand", epilog="Example: stresstest scenarios expand sample_data/run.yaml --out factors.parquet")(expand)
     app.add_typer(group, name="scenarios")
 
 
@@ -60,7 +63,7 @@ def show(files: Files, wanted: Wanted, as_json: Json = False, debug: Debug = Fal
 
 
 def _content(scenario: Scenario) -> dict[str, Any]:
-    about = ("id", "name", "family", "headline", "horizon_days", "decay", "source", "weight")
+    about = ("id", "name", "family", "headline", "horizon_days", "decay", "source", "grade", "weight", "any_book")
     return {name: getattr(scenario, name) for name in about} | {"number_of_shocks": scenario.last - scenario.first}
 
 
@@ -73,6 +76,7 @@ def _lines(found: ScenarioSet, scenario: Scenario) -> list[str]:
     lines = [f"{scenario.id}: {scenario.name}", f"{scenario.family}, {'headline' if scenario.headline else 'not headline'}, horizon {horizon}"]
     lines += ["time passes: times to expiry shorten by the horizon"] if scenario.decay else []
     lines += [f"source: {scenario.source}"] if scenario.source else []
+    lines += [f"grade: {scenario.grade}"] if scenario.grade else []
     for shock in _shocks(found, scenario):
         factor = shock.pop("factor")
         lines.append(f"  {factor:24}" + ", ".join(f"{key} {_size(key, value)}" for key, value in shock.items()))

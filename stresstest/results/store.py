@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -103,21 +104,29 @@ def write_table(frame: pl.DataFrame, table: Table, path: Path, scenarios: Sequen
     the order of rows and for what is refused.
     """
     # One chunk a column: the writer starts pages at chunk borders, which depend on how the frame came to be.
-    arrow = conform(frame, table, scenarios).rechunk().to_arrow().cast(_arrow_schema(table)).combine_chunks()
+    arrow = conform(frame, table, scenarios).rechunk().to_arrow().cast(arrow_schema(table)).combine_chunks()
     return _write(arrow, table, path)
 
 
-def _arrow_schema(table: Table) -> pa.Schema:
+def arrow_schema(table: Table) -> pa.Schema:
+    """Column names, Arrow types, units and meanings of a table, with its name and `schema_version` as metadata."""
     fields = [pa.field(c.name, _ARROW[c.type], c.nullable, {"doc": c.doc, **({"unit": c.unit} if c.unit else {})}) for c in table.columns]
     return pa.schema(fields, {"table": table.name, "schema_version": str(SCHEMA_VERSION)})
 
 
 def _write(arrow: pa.Table, table: Table, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Dictionaries for text alone: figures hardly repeat, and looking for repeats takes half the time.
-    text = [column.name for column in table.columns if column.type == "string"]
-    pq.write_table(arrow, path, row_group_size=ROW_GROUP, compression="zstd", compression_level=1, use_dictionary=text, write_page_checksum=True)
+    pq.write_table(arrow, path, row_group_size=ROW_GROUP, **layout(table))
     return path
+
+
+def layout(table: Table) -> dict[str, Any]:
+    """How every Parquet file is written: zstd, page checksums, and dictionaries for text alone.
+
+    Figures hardly repeat, and looking for repeats takes half the time.
+    """
+    text = [column.name for column in table.columns if column.type == "string"]
+    return {"compression": "zstd", "compression_level": 1, "use_dictionary": text, "write_page_checksum": True}
 
 
 def part_path(folder: Path, table: Table, number: int) -> Path:
@@ -175,7 +184,7 @@ def _join(files: Sequence[Path], folder: Path, table: Table) -> None:
         link(files[0], target)
     else:
         whole = pa.concat_tables([pq.ParquetFile(file).read() for file in files])
-        _write(whole.cast(_arrow_schema(table)).combine_chunks(), table, target)
+        _write(whole.cast(arrow_schema(table)).combine_chunks(), table, target)
 
 
 def link(file: Path, target: Path) -> None:

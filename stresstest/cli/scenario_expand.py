@@ -1,0 +1,57 @@
+"""`stresstest scenarios expand`: what every factor is worth in every scenario, as a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from stresstest.cli.completion import complete_scenario
+from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
+from stresstest.cli.scenario_inputs import AsOf, Given, Margin, settings_of
+
+Factors = Literal["shocked", "moved", "all"]
+
+
+def expand(
+    given: Given,
+    out: Annotated[Path, typer.Option("--out", help="The file to write, .parquet or .csv.")],
+    wanted: Annotated[
+        list[str] | None, typer.Option("--id", autocompletion=complete_scenario, help="Only this scenario; may be given several times.")
+    ] = None,
+    factors: Annotated[
+        Factors, typer.Option("--factors", help="Those that any scenario shocks, in all scenarios; those that a scenario moves; or all of the book.")
+    ] = "shocked",
+    snapshot: Snapshot = None,
+    margin: Margin = None,
+    as_of: AsOf = None,
+    sets: Sets = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    log_file: LogFile = None,
+    debug: Debug = False,
+) -> None:
+    """Write the value of every factor in every scenario: base, value, and the shift applied."""
+    del debug
+    from stresstest.cli.narration import narration
+    from stresstest.cli.output import print_document
+    from stresstest.errors import Reason, StressTestError
+    from stresstest.runs.expanding import expand as expand_to
+
+    with narration("scenarios expand", quiet, verbose, log_file) as narrator:
+        settings = settings_of(given, snapshot, margin, as_of, sets or [])
+        if settings is None:
+            hint = "Name a run file, or give --snapshot and --margin."
+            raise StressTestError(Reason.USAGE, "factors have values on a book only, and none was named", hint=hint)
+        done = expand_to(settings, out, ids=wanted or (), which=factors, force=force, console=narrator)
+        narrator.figures = {"rows": done.rows, "scenarios": done.scenarios}
+        if as_json:
+            print_document("expansion", {"file": str(done.file), "rows": done.rows, "scenarios": done.scenarios})
+            return
+        if not quiet:
+            sys.stderr.write(f"{done.rows:,} rows, {done.scenarios:,} scenarios with the base\n")
+        print(done.file)

@@ -1,0 +1,102 @@
+"""`scenarios expand`: what every factor of a book is worth in every scenario, as one file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stresstest.config import RunFile
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.margin.rulebook import Rulebook
+from stresstest.results.exports import FORMATS, export
+from stresstest.runs.console import Console, Silent
+from stresstest.runs.folders import cannot_write
+from stresstest.runs.on_a_book import OnABook, on_a_book
+from stresstest.scenarios.expansion import Factors, Haircut, Vols, Which, expanded, factors
+from stresstest.snapshot.book import Book, Dimensions
+from stresstest.snapshot.stage import load_block
+from stresstest.tables import SCENARIO_FACTORS
+from stresstest.valuation.marks import MAX_VOL
+from stresstest.valuation.terms import instrument_terms
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A file of factor values: its rows, and the scenarios in it (with the base)."""
+
+    file: Path
+    rows: int
+    scenarios: int
+
+
+def expand(
+    settings: RunFile, out: Path, *, ids: Collection[str] = (), which: Which = "shocked", force: bool = False, console: Console | None = None
+) -> Expanded:
+    """Write the resolved factor values of a run's scenarios on its book (columns `SCENARIO_FACTORS`).
+
+    Args:
+        settings: the run file.
+        out: the file, `.parquet` or `.csv`.
+        ids: scenarios wanted besides the base; none: all.
+        which: the rows wanted, see `scenarios.expansion.Which`.
+        force: replace a file that is there.
+        console: told of the stages.
+
+    Raises:
+        StressTestError: usage, when the file has another suffix or is there already; environment, when it cannot be written; every fault
+            of scenarios, margin file and snapshot; scenarios that cannot be on this book.
+    """
+    _check(out, force)
+    console = console or Silent()
+    with on_a_book(settings, console, ids) as given, console.stage("factor values"):
+        every = _factors(given)
+        names = given.resolved.ids
+        try:
+            rows = export(expanded(every, names, which), SCENARIO_FACTORS, out, names)
+        except OSError as error:
+            raise cannot_write(out, error) from error
+    return Expanded(out, rows, len(names))
+
+
+def _check(out: Path, force: bool) -> None:
+    if out.suffix not in FORMATS:
+        raise StressTestError(
+            Reason.USAGE, f"the file cannot be written as `{out.suffix}`", hint=f"Give --out a name that ends in {' or '.join(FORMATS)}."
+        )
+    if out.is_dir():
+        raise StressTestError(Reason.USAGE, "the file cannot be written there", [Fault("is a folder", "Name a file.", file=str(out))])
+    if out.exists() and not force:
+        fault = Fault("is there already", "Give --force to replace it, or --out another name.", file=str(out))
+        raise StressTestError(Reason.USAGE, "the file cannot be written there", [fault])
+
+
+def _factors(given: OnABook) -> Factors:
+    dimensions, resolved = given.book.dimensions, given.resolved
+    options = instrument_terms(dimensions, resolved).filter("option")
+    highest = np.where(options["normal"].fill_null(value=False).to_numpy(), np.inf, MAX_VOL)
+    vols = Vols(options["base_vol"].fill_null(float("nan")).to_numpy(), highest)
+    return factors(dimensions, resolved, vols, _haircuts(dimensions, given.rulebook), _held(given.book))
+
+
+def _held(book: Book) -> set[tuple[int, int]]:
+    """Assets (codes) and locations (codes, -1 = none) that somebody has collateral in."""
+    width = book.dimensions.locations.height + 1
+    places: set[int] = set()
+    for number in range(book.blocks):
+        block = load_block(book, number)
+        places.update(np.unique(block.asset.astype(np.int64) * width + block.location + 1).tolist())
+    return {(place // width, place % width - 1) for place in places}
+
+
+def _haircuts(dimensions: Dimensions, rulebook: Rulebook) -> list[Haircut]:
+    """Both haircuts of every band of every asset with a schedule."""
+    return [
+        Haircut(code, f"{calculation} from {band.from_:.15g}", haircut)
+        for code, name in enumerate(dimensions.assets["collateral_schedule"].to_list())
+        if name is not None
+        for band in rulebook.collateral_schedules[name].bands
+        for calculation, haircut in (("maintenance", band.haircut), ("initial", band.initial))
+    ]
