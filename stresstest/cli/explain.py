@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stresstest.cli.completion import complete_scenario
 from stresstest.cli.options import Debug, Json, LogFile, Quiet, Snapshot, Verbose
 
 WIDTH_OF_A_FILE = 140
@@ -26,7 +27,9 @@ def register(app: typer.Typer) -> None:
 def explain(
     folder: Annotated[Path, typer.Argument(help="Result folder of a run.", metavar="RUN")],
     account: Annotated[str, typer.Option("--account", help="The account.")],
-    scenario: Annotated[str | None, typer.Option("--scenario", help="The scenario; default: the account's worst headline scenario.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", autocompletion=complete_scenario, help="The scenario; default: the account's worst headline scenario.")
+    ] = None,
     snapshot: Snapshot = None,
     as_json: Json = False,
     quiet: Quiet = False,
