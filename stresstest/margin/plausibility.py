@@ -1,9 +1,10 @@
-"""What a margin file may say and hardly means: a call that comes after the liquidation."""
+"""What a margin file may say and hardly means: a call that comes after the liquidation, a deduction that makes the requirement jump."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stresstest.margin.rulebook import AmountPair, CapPair, CollateralSchedule, MarginSchedule, Model, RatioPair, Rulebook
 
@@ -14,7 +15,7 @@ Found = Iterator[tuple[str, float, float]]
 
 @dataclass(frozen=True)
 class Doubt:
-    """One schedule or model whose initial version is milder than its maintenance version. `figures`: how many; the message shows the first."""
+    """What is doubtful about one schedule or model. `figures`: how many of its figures are; the message shows the first."""
 
     subject: str
     message: str
@@ -22,10 +23,11 @@ class Doubt:
 
 
 def plausibility(rulebook: Rulebook) -> tuple[Doubt, ...]:
-    """Schedules and models under which the initial calculation asks for less, or gives more, than the maintenance one.
+    """Schedules and models whose initial calculation asks for less, or gives more, than the maintenance one; and deductions that jump.
 
     The margin call should come before the liquidation: initial rates, amounts, haircuts and liability weights are at least those of
-    maintenance, weights, caps and credits at most. Nothing is refused, because a file may be meant so; data quality warns of it.
+    maintenance, weights, caps and credits at most. A deduction should continue the tier below it, d_i = d_(i-1) + from_i * (rate_i - rate_(i-1)),
+    to a cent or 1e-9 of the requirement. Nothing is refused, because a file may be meant so; data quality warns of it.
     """
     found: list[Doubt] = []
     for kind, named in (
@@ -43,7 +45,29 @@ def plausibility(rulebook: Rulebook) -> tuple[Doubt, ...]:
                     "so that an account can be liquidated before it is called."
                 )
                 found.append(Doubt(f"{kind} {name}", message, len(figures)))
+    for name, schedule in rulebook.margin_schedules.items():
+        jumps = [*_jumps(schedule, "maintenance"), *_jumps(schedule, "initial")]
+        if jumps:
+            more = f", and {len(jumps) - 1:,} more" if len(jumps) > 1 else ""
+            message = (
+                f"margin schedule {name}: {jumps[0]}{more}, so that a small move of a position's size or price changes its requirement by that much."
+            )
+            found.append(Doubt(f"margin schedule {name}, deductions", message, len(jumps)))
     return tuple(found)
+
+
+def _jumps(schedule: MarginSchedule, side: str) -> Iterator[str]:
+    """Thresholds at which the requirement jumps. By contracts the notional at a threshold is not known; deductions that are all 0 mean `whole`."""
+    deductions = [getattr(tier, f"{side}_deduction") or 0.0 for tier in schedule.tiers]
+    if schedule.convention != "deduction" or schedule.basis == "contracts" or not any(deductions):
+        return
+    for (low, before), (high, deduction) in pairwise(zip(schedule.tiers, deductions, strict=True)):
+        rate = getattr(high, f"{side}_rate")
+        continued = before + high.from_ * (rate - getattr(low, f"{side}_rate"))
+        jump = continued - deduction
+        if abs(jump) > max(0.01, 1e-9 * high.from_ * rate):
+            where = f"{side} requirement at {high.from_:,.10g}"
+            yield f"the {where} jumps by {jump:+,.10g} (deduction {deduction:,.10g}; {continued:,.10g} continues the tier below)"
 
 
 def _of_collateral(schedule: CollateralSchedule) -> Found:

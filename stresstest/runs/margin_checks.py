@@ -11,7 +11,7 @@ from stresstest.snapshot.book import Dimensions
 
 
 def margin_checks(rulebook: Rulebook, dimensions: Dimensions, resolved: Resolved) -> list[Check]:
-    """A warning per schedule or model whose initial version is milder than its maintenance version, and the count of clamped haircuts."""
+    """A warning for each doubtful schedule and model of the margin file, and the count of clamped haircuts."""
     return [
         *(Check("margin file", "warning", "warn", doubt.subject, doubt.message, doubt.figures) for doubt in plausibility(rulebook)),
         *from_notices(haircut_clamps(dimensions, resolved, rulebook)),

@@ -1,4 +1,4 @@
-"""Margin files whose initial calculation is milder than that of maintenance."""
+"""Margin files whose initial calculation is milder than that of maintenance, or whose deductions make the requirement jump."""
 
 from __future__ import annotations
 
@@ -65,4 +65,43 @@ def test_equal_and_stricter_initial_figures_are_plausible() -> None:
         "margin_schedules": {"m": {"tiers": [TIER]}, "n": {"amount_per_contract": 5}},
         "models": {"p": {"positive_pnl_weight": {"maintenance": 1.0, "initial": 0.5}, "positive_pnl_cap": {"initial": 100}}},
     }
+    assert doubts(file) == []
+
+
+def deducted(*tiers: tuple[float, float, float], initial: float = 0.0, **keys: Any) -> dict[str, Any]:
+    """A margin file of one schedule by (from, maintenance rate, maintenance deduction); its initial deductions are all the same."""
+    rows = [
+        {"from": at, "maintenance_rate": rate, "initial_rate": 2 * rate, "maintenance_deduction": less, "initial_deduction": initial}
+        for at, rate, less in tiers
+    ]
+    return {"margin_schedules": {"m": {"convention": "deduction", "tiers": rows, **keys}}}
+
+
+def test_a_deduction_that_does_not_continue_the_tier_below_is_doubted() -> None:
+    # 5,000 + 5,000,000 x (0.025 - 0.01) = 80,000; with 75,000 the requirement rises by 5,000 there.
+    (message,) = doubts(deducted((0, 0.005, 0), (1_000_000, 0.01, 5_000), (5_000_000, 0.025, 75_000)))
+    assert message == (
+        "margin schedule m: the maintenance requirement at 5,000,000 jumps by +5,000 (deduction 75,000; 80,000 continues the tier below), "
+        "so that a small move of a position's size or price changes its requirement by that much."
+    )
+
+
+def test_every_jump_is_counted_once() -> None:
+    (doubt,) = plausibility(Rulebook.model_validate(deducted((0, 0.005, 0), (1_000_000, 0.01, 6_000), (5_000_000, 0.025, 80_000), initial=1.0)))
+    # Maintenance: 1,000 too much, then 1,000 too little against the tier below; initial: the rate doubles what is not deducted.
+    assert (doubt.subject, doubt.figures) == ("margin schedule m, deductions", 4)
+    assert "at 1,000,000 jumps by -1,000 (deduction 6,000; 5,000 continues the tier below), and 3 more" in doubt.message
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        deducted((0, 0.005, 0), (1_000_000, 0.01, 5_000), (5_000_000, 0.025, 80_000)),
+        deducted((0, 0.004, 0), (50_000, 0.005, 50.004)),  # rounded to less than a cent
+        deducted((0, 0.005, 0), (1_000_000, 0.01, 0)),  # the rate of the tier on all, written as deductions
+        deducted((0, 0.005, 0), (100, 0.01, 7), basis="contracts"),
+    ],
+    ids=["continuous", "rounded", "whole", "by contracts"],
+)
+def test_deductions_that_continue_are_plausible(file: dict[str, Any]) -> None:
     assert doubts(file) == []
