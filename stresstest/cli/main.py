@@ -96,9 +96,10 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
         return ExitCode.CONFIGURATION
     except (KeyboardInterrupt, typer.Abort):
         return _refused(_INTERRUPTED, words)
-    except SystemExit:
-        # Typer's way out when the reader of our output went away (as `head` does): that is no error.
-        return ExitCode.DONE
+    except SystemExit as ended:
+        # Typer's way out of a completion, whose code tells the shell whether there was any, and when the reader of our output went away (as
+        # `head` does): that is no error.
+        return int(ended.code or 0) if "_STRESSTEST_COMPLETE" in os.environ else ExitCode.DONE
     except Exception as error:
         # The outermost edge of the program: whatever comes here is a bug, and leaves by exit 1 without a traceback.
         if debug:
