@@ -48,7 +48,7 @@ def explain(
     with narration("explain", quiet, verbose, log_file) as narrator:
         explained = explain_run(folder, account, scenario, snapshot, narrator)
     if as_json:
-        print_document("explanation", explained)
+        print_document("explain", explained)
         return
     from rich.console import Console
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,13 +11,37 @@ import typer
 from stresstest.cli.options import Debug, Json
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from stresstest.tables import Column, Table
 
 FILES = {"run": "run file (YAML)", "scenarios": "scenario file (YAML)", "margin": "margin file (YAML)"}
 DOCUMENTS = {"summary": "summary.json of a run", "result": "result.json of a run", "manifest": "manifest.json of a run"}
+PRINTED = {
+    "output-run": "what run --json and demo --json print",
+    "output-plan": "what run --dry-run --json prints",
+    "output-report": "what report --json prints",
+    "output-validation": "what validate --json prints",
+    "output-explain": "what explain --json prints",
+    "output-scenarios": "what scenarios list --json and scenarios show --json print",
+    "output-lint": "what scenarios lint --json prints",
+    "output-expansion": "what scenarios expand --json prints",
+    "output-init": "what init --json prints",
+    "output-doctor": "what doctor --json prints",
+    "output-schemas": "what schema --json prints",
+    "output-table": "what schema TABLE --json prints",
+    "output-json-schema": "what schema FILE --json prints",
+    "output-exit-codes": "what schema exit-codes --json prints",
+    "output-error": "what any command with --json prints when it is refused or interrupted",
+    "log-line": "a line of --log-file",
+}
 EXIT_CODES = "exit-codes"
+_MODELS = {
+    "run": "config:RunFile",
+    "scenarios": "scenarios.model:ScenarioFile",
+    "margin": "margin.rulebook:Rulebook",
+    "summary": "results.summary:Summary",
+    "result": "results.identity:Identity",
+    "manifest": "results.manifest:Manifest",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -32,12 +57,14 @@ def schema(
     """Print the format of every input and result: columns, keys, types, units, defaults, rules."""
     del debug
     from stresstest.cli.output import print_document
+    from stresstest.cli.schema_view import model_lines
     from stresstest.tables import INPUT_TABLES, RESULT_TABLES
 
     tables = {table.name: table for table in (*INPUT_TABLES, *RESULT_TABLES)}
     if name is None:
         contents = [(table.name, "input table" if table in INPUT_TABLES else "result table", table.doc) for table in tables.values()]
-        contents += [(each, "file", what) for each, what in FILES.items()] + [(each, "document", what) for each, what in DOCUMENTS.items()]
+        for kind, described in (("file", FILES), ("document", DOCUMENTS), ("output", PRINTED)):
+            contents += [(each, kind, what) for each, what in described.items()]
         contents.append((EXIT_CODES, "contract", "exit codes of every command"))
         if as_json:
             print_document("schemas", {"schemas": [dict(zip(("name", "kind", "doc"), row, strict=True)) for row in contents]})
@@ -48,12 +75,12 @@ def schema(
             print_document("table", _table_content(tables[name]))
         else:
             print(_table_text(tables[name]))
-    elif name in FILES or name in DOCUMENTS:
-        content = _model(name).model_json_schema()
+    elif name in FILES | DOCUMENTS | PRINTED:
+        content = _schema_of(name)
         if as_json:
             print_document("json schema", {"name": name, "schema": content})
         else:
-            print("\n".join([f"{name}: {(FILES | DOCUMENTS)[name]}", "", *_model_lines(content, content, 0)]))
+            print("\n".join([f"{name}: {(FILES | DOCUMENTS | PRINTED)[name]}", "", *model_lines(content, content, 0)]))
     elif name == EXIT_CODES:
         _print_exit_codes(as_json)
     else:
@@ -96,96 +123,14 @@ def _column_row(column: Column) -> tuple[str, ...]:
     return column.name, column.type, column.unit, absent if column.nullable or column.required else "never null", what
 
 
-def _model(name: str) -> type[BaseModel]:
-    if name == "run":
-        from stresstest.config import RunFile
+def _schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema of a file, of a document of a run, or of what a command prints."""
+    if name in _MODELS:
+        module, _, model = _MODELS[name].partition(":")
+        return dict(getattr(import_module(f"stresstest.{module}"), model).model_json_schema())
+    from stresstest.cli.documents import PRINTED
 
-        return RunFile
-    if name == "scenarios":
-        from stresstest.scenarios.model import ScenarioFile
-
-        return ScenarioFile
-    if name == "margin":
-        from stresstest.margin.rulebook import Rulebook
-
-        return Rulebook
-    if name == "summary":
-        from stresstest.results.summary import Summary
-
-        return Summary
-    if name == "result":
-        from stresstest.results.identity import Identity
-
-        return Identity
-    from stresstest.results.manifest import Manifest
-
-    return Manifest
-
-
-def _model_lines(node: Mapping[str, Any], whole: Mapping[str, Any], depth: int) -> list[str]:
-    """The keys of an object, one a line, those of objects below it indented."""
-    lines = []
-    required = node.get("required", ())
-    for key, value in node.get("properties", {}).items():
-        indent = "  " * depth
-        if _to_come(value):
-            lines.append(f"{indent}{key}: not in this version")
-            continue
-        default = "required" if key in required else f"default {_shown(value['default'])}" if "default" in value else "optional"
-        description = " ".join(str(value.get("description", "")).split())
-        lines.append(f"{indent}{key}: {_type(value, whole)} ({default})" + (f"  {description}" if description else ""))
-        below = _object(value, whole)
-        if below is not None:
-            lines += _model_lines(below, whole, depth + 1)
-    return lines
-
-
-def _to_come(node: Mapping[str, Any]) -> bool:
-    """A key that only null may be given for: its schema allows anything and its default is null."""
-    return set(node) <= {"default", "title"} and node.get("default", ...) is None
-
-
-def _target(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = node.get("$ref")
-    return whole["$defs"][reference.rpartition("/")[2]] if reference else node
-
-
-def _object(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    node = _target(node, whole)
-    if "properties" in node:
-        return node
-    for below in (node.get("items"), node.get("additionalProperties"), *node.get("anyOf", ()), *node.get("allOf", ())):
-        if isinstance(below, dict):
-            found = _object(below, whole)
-            if found is not None:
-                return found
-    return None
-
-
-def _type(node: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
-    node = _target(node, whole)
-    if "enum" in node:
-        return " | ".join(str(choice) for choice in node["enum"])
-    if "const" in node:
-        return str(node["const"])
-    if "anyOf" in node:
-        return " | ".join(dict.fromkeys(_type(each, whole) for each in node["anyOf"]))
-    if "prefixItems" in node:
-        return f"[{', '.join(_type(each, whole) for each in node['prefixItems'])}]"
-    if node.get("type") == "array":
-        return f"list of {_type(node.get('items', {}), whole)}"
-    if node.get("type") == "object" and "properties" not in node:
-        return f"name -> {_type(node.get('additionalProperties') or {}, whole)}" if isinstance(node.get("additionalProperties"), dict) else "mapping"
-    return str(node.get("type", "any"))
-
-
-def _shown(value: object) -> str:
-    """A default as YAML would have it."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_shown, value)) + "]"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return PRINTED[name].model_json_schema()
 
 
 def _print_exit_codes(as_json: bool) -> None:

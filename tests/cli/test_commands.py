@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stresstest.cli.schema import PRINTED
 from stresstest.errors import ExitCode
 from stresstest.tables import INPUT_TABLES, RESULT_TABLES
 
@@ -109,7 +110,7 @@ def test_an_unknown_scenario_names_the_nearest(stresstest, run_file: Path):
 def test_schema_lists_everything_that_has_one(stresstest):
     content = json.loads(stresstest("schema", "--json").stdout)
     names = {each["name"] for each in content["schemas"]}
-    assert names == {table.name for table in (*INPUT_TABLES, *RESULT_TABLES)} | {*DOCUMENTS, "exit-codes"}
+    assert names == {table.name for table in (*INPUT_TABLES, *RESULT_TABLES)} | {*DOCUMENTS, *PRINTED, "exit-codes"}
 
 
 @pytest.mark.parametrize("table", ["positions", "scenario_summary"])

@@ -1,0 +1,74 @@
+"""A JSON Schema as lines for a person: key, type, default, what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_lines(node: Mapping[str, Any], whole: Mapping[str, Any], depth: int) -> list[str]:
+    """The keys of an object, one a line, those of objects below it indented; of one of several objects, each after a line of its own."""
+    lines = []
+    for number, alternative in enumerate(node.get("oneOf", ()), start=1):
+        lines += [f"{'  ' * depth}either {number}:", *model_lines(_target(alternative, whole), whole, depth + 1)]
+    required = node.get("required", ())
+    for key, value in node.get("properties", {}).items():
+        indent = "  " * depth
+        if _to_come(value):
+            lines.append(f"{indent}{key}: not in this version")
+            continue
+        default = "required" if key in required else f"default {_shown(value['default'])}" if "default" in value else "optional"
+        description = " ".join(str(value.get("description", "")).split())
+        lines.append(f"{indent}{key}: {_type(value, whole)} ({default})" + (f"  {description}" if description else ""))
+        below = _object(value, whole)
+        if below is not None:
+            lines += model_lines(below, whole, depth + 1)
+    return lines
+
+
+def _to_come(node: Mapping[str, Any]) -> bool:
+    """A key that only null may be given for: its schema allows anything and its default is null."""
+    return set(node) <= {"default", "title"} and node.get("default", ...) is None
+
+
+def _target(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = node.get("$ref")
+    return whole["$defs"][reference.rpartition("/")[2]] if reference else node
+
+
+def _object(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    node = _target(node, whole)
+    if "properties" in node:
+        return node
+    for below in (node.get("items"), node.get("additionalProperties"), *node.get("anyOf", ()), *node.get("allOf", ())):
+        if isinstance(below, dict):
+            found = _object(below, whole)
+            if found is not None:
+                return found
+    return None
+
+
+def _type(node: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
+    node = _target(node, whole)
+    if "enum" in node:
+        return " | ".join(str(choice) for choice in node["enum"])
+    if "const" in node:
+        return str(node["const"])
+    if "anyOf" in node:
+        return " | ".join(dict.fromkeys(_type(each, whole) for each in node["anyOf"]))
+    if "prefixItems" in node:
+        return f"[{', '.join(_type(each, whole) for each in node['prefixItems'])}]"
+    if node.get("type") == "array":
+        return f"list of {_type(node.get('items', {}), whole)}"
+    if node.get("type") == "object" and "properties" not in node:
+        return f"name -> {_type(node.get('additionalProperties') or {}, whole)}" if isinstance(node.get("additionalProperties"), dict) else "mapping"
+    return str(node.get("type", "any"))
+
+
+def _shown(value: object) -> str:
+    """A default as YAML would have it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,100 @@
+"""What commands print with `--json`, and the log, held to the schemas that `stresstest schema output-...` prints."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import stresstest.cli
+from stresstest.cli.documents import PRINTED
+from stresstest.cli.schema import PRINTED as DESCRIBED
+
+Call = Callable[..., Any]
+
+# The words of the command, with `{run}` the run file, `{book}` its folder and `{out}` a finished run.
+OUTPUTS: dict[str, list[str]] = {
+    "output-run": ["run {run} --out out --json", "run {run} --out out --json --fail-on red", "run {out}/inputs/run.json --out other --json"],
+    "output-plan": ["run {run} --dry-run --json"],
+    "output-report": ["report {out} --formats html --out reports --json"],
+    "output-validation": ["validate {run} --json", "validate {run} --set margin=nowhere.yaml --json", "validate {run} --snapshot nowhere --json"],
+    "output-explain": ["explain {out} --account a000001 --json", "explain {out} --account a000003 --scenario base --json"],
+    "output-scenarios": ["scenarios list {book}/scenarios.yaml --json", "scenarios show {book}/scenarios.yaml --id crash --id base --json"],
+    "output-lint": ["scenarios lint {run} --json", "scenarios lint {book}/scenarios.yaml --json"],
+    "output-expansion": ["scenarios expand {run} --out factors.csv --json"],
+    "output-init": ["init new --json", "init other --from-snapshot {book}/snapshot --json"],
+    "output-doctor": ["doctor --json"],
+    "output-schemas": ["schema --json"],
+    "output-table": ["schema positions --json", "schema account_scenario --json"],
+    "output-json-schema": ["schema run --json", "schema output-explain --json", "schema output-validation --json"],
+    "output-exit-codes": ["schema exit-codes --json"],
+    "output-error": [
+        "run nowhere.yaml --json", "explain {book} --account a --json", "report {book} --json", "scenarios list nowhere.yaml --json",
+        "run {run} --set cascade={{}} --json",
+    ],
+    "log-line": [],
+}  # fmt: skip
+
+
+def test_every_document_has_a_model_a_description_and_a_test():
+    assert PRINTED.keys() == DESCRIBED.keys() == OUTPUTS.keys()
+
+
+def test_every_kind_that_is_printed_has_a_schema():
+    printed = set()
+    for file in Path(stresstest.cli.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print_document":
+                kind = node.args[0]
+                assert isinstance(kind, ast.Constant), file
+                printed.add(kind.value)
+    described = set()
+    for model in PRINTED.values():
+        schema = model.model_json_schema()
+        parts = [schema, *(each for each in schema.get("$defs", {}).values())]
+        described |= {part["properties"]["kind"]["const"] for part in parts if "const" in part.get("properties", {}).get("kind", {})}
+    assert printed == described
+
+
+def schema_of(stresstest: Call, name: str) -> dict[str, Any]:
+    schema = json.loads(stresstest("schema", name, "--json").stdout)["schema"]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return dict(schema)
+
+
+@pytest.mark.parametrize("name", [name for name, words in OUTPUTS.items() if words])
+def test_what_is_printed_is_what_its_schema_says(stresstest, run_file: Path, finished: Path, name: str):
+    schema = schema_of(stresstest, name)
+    for words in OUTPUTS[name]:
+        done = stresstest(*words.format(run=run_file, book=run_file.parent, out=finished).split())
+        jsonschema.validate(json.loads(done.stdout), schema, jsonschema.Draft202012Validator)
+
+
+def test_the_log_is_what_its_schema_says(stresstest, run_file: Path, tmp_path: Path):
+    stresstest("run", run_file, "--out", "out", "--log-file", "log.jsonl")
+    stresstest("validate", run_file, "--snapshot", "nowhere", "--log-file", "log.jsonl")
+    schema = schema_of(stresstest, "log-line")
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert len(lines) > 10
+    for line in lines:
+        jsonschema.validate(json.loads(line), schema, jsonschema.Draft202012Validator)
+
+
+def test_a_schema_would_notice(stresstest, run_file: Path):
+    schema = schema_of(stresstest, "output-plan")
+    plan = json.loads(stresstest("run", run_file, "--dry-run", "--json").stdout)
+    for wrong in ({**plan, "scenarios": "many"}, {**plan, "more": 1}, {key: value for key, value in plan.items() if key != "blocks"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_every_schema_reads_as_text(stresstest, name: str):
+    lines = stresstest("schema", name).stdout.splitlines()
+    assert lines[0] == f"{name}: {DESCRIBED[name]}"
+    assert len(lines) > 3
