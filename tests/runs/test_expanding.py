@@ -1,0 +1,64 @@
+"""Expanding the scenarios of a run into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from generated.books import BookSpec
+
+from stresstest.config import load_run
+from stresstest.errors import Reason, StressTestError
+from stresstest.runs.expanding import expand
+
+
+def test_the_plain_book_moves_one_factor(run_file: Path, tmp_path: Path):
+    done = expand(load_run(run_file), tmp_path / "new" / "factors.csv")
+    assert (done.rows, done.scenarios) == (3, 3)
+    assert done.file.read_text() == (
+        "scenario_id,factor,part,base,value,absolute,relative\n"
+        "base,spot:BTC,,100.0,100.0,0.0,0.0\n"
+        "dip,spot:BTC,,100.0,95.0,-5.0,-0.050000000000000044\n"
+        "crash,spot:BTC,,100.0,50.0,-50.0,-0.5\n"
+    )
+
+
+def test_chosen_scenarios_and_moved_factors_alone(run_file: Path, tmp_path: Path):
+    done = expand(load_run(run_file), tmp_path / "f.parquet", ids=["crash"], which="moved")
+    assert pl.read_parquet(done.file).select("scenario_id", "factor", "value").rows() == [("crash", "spot:BTC", 50.0)]
+
+
+def test_a_generated_book_gives_the_same_bytes_again(book: BookSpec, tmp_path: Path):
+    settings = load_run(book.run_file)
+    files = [expand(settings, tmp_path / f"{name}.parquet", which="all").file for name in "ab"]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    found = pl.read_parquet(files[0])
+    assert not found.select("scenario_id", "factor", "part").is_duplicated().any()
+    assert found["scenario_id"].unique(maintain_order=True).to_list() == ["base", *(each["id"] for each in book.scenarios)]
+
+
+@pytest.mark.parametrize(("name", "ids", "words"), [
+    ("factors.xlsx", (), "cannot be written as `.xlsx`"),
+    ("there.csv", (), "the file cannot be written there"),
+    ("folder.csv", (), "the file cannot be written there"),
+    ("new.csv", ("crush",), "no scenario `crush`"),
+    ("new.csv", ("crush", "dipp"), "2 scenarios are not there"),
+])  # fmt: skip
+def test_what_cannot_be_is_usage(run_file: Path, tmp_path: Path, name: str, ids: tuple[str, ...], words: str):
+    (tmp_path / "there.csv").write_text("older")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(StressTestError) as caught:
+        expand(load_run(run_file), tmp_path / name, ids=ids)
+    assert caught.value.reason == Reason.USAGE
+    assert words in caught.value.summary
+    assert (tmp_path / "there.csv").read_text() == "older"
+
+
+def test_force_replaces_a_file_and_never_a_folder(run_file: Path, tmp_path: Path):
+    (tmp_path / "there.csv").write_text("older")
+    (tmp_path / "folder.csv").mkdir()
+    expand(load_run(run_file), tmp_path / "there.csv", force=True)
+    assert (tmp_path / "there.csv").read_text().startswith("scenario_id,")
+    with pytest.raises(StressTestError):
+        expand(load_run(run_file), tmp_path / "folder.csv", force=True)
