@@ -35,7 +35,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_has_everything_a_run_needs(installed: Path):
     package = installed / "stresstest"
-    for name in ("py.typed", "_templates/report.html.j2", "_sample_data/run.yaml", "_sample_data/scenarios.yaml", "_sample_data/margin.yaml"):
+    libraries = ("scenarios/library/crisis.yaml", "scenarios/library/standard.yaml")
+    for name in (
+        "py.typed",
+        *libraries,
+        "_templates/report.html.j2",
+        "_sample_data/run.yaml",
+        "_sample_data/scenarios.yaml",
+        "_sample_data/margin.yaml",
+    ):
         assert (package / name).is_file(), name
     assert any((installed).glob("stresstest-*.dist-info/licenses/LICENSE"))
     assert not any(package.rglob("__pycache__"))

@@ -162,9 +162,10 @@ class _Resolution:
         moves = self._moves("spot")
         spot = price if moves is None else moves.of_base(price)
         if moves is not None and moves.touched[self.universe.reporting]:
-            # `*` leaves it out, so it was named.
+            # `*` leaves it out, so it was named, as the factor or in a filter.
             currency = self.dimensions.reporting_currency
-            named = [number for number, each in enumerate(self.rows.selectors) if each.factor == f"spot:{currency}"]
+            spots = [number for number, each in enumerate(self.rows.selectors) if each.kind == "spot"]
+            named = [number for number in spots if self.universe.reporting in self.universe.elements(self.rows.selectors[number])]
             shocked = np.unique(self.rows.scenario[np.isin(self.rows.selector, named)])
             for scenario in shocked[~self.any_book[shocked]]:
                 hint = "Shock the prices of the other assets instead."
@@ -253,8 +254,9 @@ class _Resolution:
         if not self.elsewhere:
             return
         scenarios = np.concatenate([scenario for _, scenario in self.elsewhere])
-        number, first = len(scenarios), self.scenarios.ids[int(scenarios.min())]
-        message = f"{number:,} shocks of {len(np.unique(scenarios)):,} scenarios written for any book match nothing in this one"
+        number, several, first = len(scenarios), len(np.unique(scenarios)), self.scenarios.ids[int(scenarios.min())]
+        shocks = f"{number:,} shock{'' if number == 1 else 's'} of {several:,} scenario{'' if several == 1 else 's'}"
+        message = f"{shocks} written for any book match{'es' if number == 1 else ''} nothing in this one"
         self.notices.append(Notice("not in this book", first, self.elsewhere[0][0], message, number))
 
     def _notice_reporting(self, scenarios: Places) -> None:

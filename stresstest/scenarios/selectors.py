@@ -168,9 +168,10 @@ class Universe:
 
     def _starred(self, selector: Selector) -> Mask:
         chosen = np.ones(self.dimensions.assets.height, dtype=np.bool_)
-        if selector.kind in ("spot", "collateral", "haircut"):
-            chosen[self.reporting] = False
         where = selector.where
+        named = where is not None and where.asset is not None and self.dimensions.reporting_currency in where.asset
+        if selector.kind in ("spot", "collateral", "haircut") and not named:
+            chosen[self.reporting] = False
         if selector.kind == "spot" and (where is None or (where.asset is None and where.asset_class is None and where.tags is None)):
             chosen &= ~self._steady
         return chosen

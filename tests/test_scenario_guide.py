@@ -1,0 +1,58 @@
+"""The scenario guide: its tables are those of the libraries, its examples load, and its lists of keys are complete."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from stresstest.scenarios.factors import FACTOR_TYPES, SHIFTS
+from stresstest.scenarios.files import load_scenarios
+from stresstest.scenarios.model import Grade, Where
+from stresstest.scenarios.shipped import file_of, libraries
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "scenario-guide.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_generated_parts_are_current():
+    current = runpy.run_path(str(ROOT / "docs" / "make_scenario_tables.py"))["current"]
+    assert current(GUIDE) == GUIDE, "run docs/make_scenario_tables.py"
+
+
+def test_every_shipped_scenario_is_listed():
+    for library in libraries():
+        assert f"## library:{library}" in GUIDE
+        assert [each for each in load_scenarios([f"library:{library}"]).ids[1:] if f"| `{each}` |" not in GUIDE] == []
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_examples_load(text: str, tmp_path: Path):
+    (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
+    assert len(load_scenarios([tmp_path / "example.yaml"])) == 2
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 3
+
+
+def test_every_factor_shift_filter_and_grade_is_explained():
+    rows = re.findall(r"^\| (.*?) \|", GUIDE, re.MULTILINE)
+    assert [kind for kind in FACTOR_TYPES if not any(row.startswith(f"`{kind}:") for row in rows)] == []
+    assert [shift for shift in SHIFTS if f"`{shift}: v`" not in rows] == []
+    assert [key for key in Where.model_fields if not any(f"`{key}`" in row for row in rows)] == []
+    assert [grade for grade in get_args(Grade) if grade not in rows] == []
+
+
+def test_names_and_tags_that_the_libraries_look_for_are_told():
+    told = GUIDE.partition("## What the libraries look for")[2].partition("## library:crisis")[0]
+    for library in libraries():
+        text = file_of(f"library:{library}").read_text(encoding="utf-8")
+        tags = {word for found in re.findall(r"(?<!not_)tags: (\[.*?\]|\w+)", text) for word in re.findall(r"\w+", found)}
+        assert [tag for tag in sorted(tags) if f"`{tag}`" not in told] == []
+        classes = {word for found in re.findall(r"asset_class: (\[.*?\]|\w+)", text) for word in re.findall(r"\w+", found)}
+        assert [each for each in sorted(classes) if f"`{each}`" not in told] == []
