@@ -14,7 +14,20 @@ from stresstest import __version__
 from stresstest.cli import main as entry
 from stresstest.errors import ExitCode
 
-COMMANDS = ["run", "demo", "init", "validate", "explain", "report", "scenarios list", "scenarios show", "schema", "doctor"]
+COMMANDS = [
+    "run",
+    "demo",
+    "init",
+    "validate",
+    "explain",
+    "report",
+    "scenarios list",
+    "scenarios show",
+    "scenarios lint",
+    "scenarios expand",
+    "schema",
+    "doctor",
+]
 HEAVY = ("altair", "duckdb", "jinja2", "numba", "numpy", "polars", "pyarrow", "pydantic", "rich", "ruamel", "scipy", "weasyprint")
 
 

@@ -1,0 +1,161 @@
+"""`scenarios lint` and `scenarios expand` as a person and a program see them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stresstest.errors import ExitCode
+
+SHADOWED = """version: 1
+scenarios:
+  - id: fall
+    shocks:
+      - {factor: "spot:*", relative: -0.1}
+      - {factor: "spot:*", where: {asset_class: crypto}, relative: -0.3}
+  - id: fall_again
+    shocks:
+      - {factor: "spot:*", relative: -0.2}
+      - {factor: "spot:*", where: {asset_class: crypto}, relative: -0.3}
+  - {id: elsewhere, family: historical, shocks: [{factor: "spot:ETH", relative: -0.3}]}
+"""
+
+
+@pytest.fixture
+def shadowed(tmp_path: Path) -> Path:
+    (tmp_path / "set.yaml").write_text(SHADOWED)
+    return tmp_path / "set.yaml"
+
+
+# ---------------------------------------------------------------- lint
+
+
+def test_a_clean_set_is_a_table_and_nothing_found(stresstest, run_file: Path):
+    done = stresstest("scenarios", "lint", run_file)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines() == [
+        "2 scenarios on the book of 2026-11-19 16:00 UTC: 1 instruments, gross notional 600 USD",
+        "",
+        "scenario  shocks  unshocked  USD unshocked  clamped  findings  largest of what is unshocked",
+        "dip            1       0.0%              0        -         -",
+        "crash          1       0.0%              0        -         -",
+        "",
+        "nothing found",
+    ]
+
+
+def test_findings_are_grouped_warnings_first(stresstest, run_file: Path, shadowed: Path):
+    done = stresstest("scenarios", "lint", run_file, shadowed.name)
+    assert done.returncode == 0
+    table, found = done.stderr.split("Findings\n")
+    assert "elsewhere        1     100.0%            600        -         3  BTC 100.0%" in table
+    first, *rest = found.splitlines()
+    assert first.startswith(
+        "  warning  fall, shock 2 (set.yaml:6): spot:* {asset_class: crypto} never counts: the only asset it matches is taken by "
+    )
+    assert first.endswith("relative shock 1 before it; and in 1 more scenario")
+    assert rest == [
+        "  warning  elsewhere (set.yaml:11): the scenario is the base: nothing moves",
+        "  warning  elsewhere, shock 1 (set.yaml:11): spot:ETH matches nothing: there is no asset `ETH`",
+        "  note     elsewhere (set.yaml:11): a historical scenario without `source`: nobody can check its numbers",
+        "",
+        "4 warnings, 1 note",
+    ]
+
+
+def test_lint_as_json_has_everything(stresstest, run_file: Path, shadowed: Path):
+    done = stresstest("scenarios", "lint", run_file, shadowed.name, "--json")
+    content = json.loads(done.stdout)
+    assert (done.stderr, content["schema_version"], content["kind"]) == ("", 1, "lint")
+    assert (content["warnings"], content["infos"], content["book"]["gross_notional"]) == (4, 1, 600.0)
+    assert [each["id"] for each in content["scenarios"]] == ["fall", "fall_again", "elsewhere"]
+    first = content["findings"][0]
+    assert (first["kind"], first["shock"], first["factor"], first["where"]) == ("shadowed", 2, "spot:*", {"asset_class": ["crypto"]})
+    assert (first["file"], first["line"]) == (str(shadowed), 6)
+
+
+@pytest.mark.parametrize(("flags", "code"), [
+    ((), 0), (("--fail-on", "warning"), 5), (("--fail-on", "info"), 5), (("--fail-on", "warning", "-q"), 5),
+    (("--fail-on", "warning", "--json"), 5),
+])  # fmt: skip
+def test_fail_on_makes_findings_an_exit_code(stresstest, run_file: Path, shadowed: Path, flags: tuple[str, ...], code: int):
+    done = stresstest("scenarios", "lint", run_file, shadowed.name, *flags)
+    assert done.returncode == code
+    if len(flags) == 3:
+        assert done.stderr == "exit 5 (--fail-on warning): 4 warnings, 1 note\n"
+
+
+def test_fail_on_is_about_findings_that_bad(stresstest, run_file: Path, tmp_path: Path):
+    (tmp_path / "note.yaml").write_text("version: 1\nscenarios: [{id: a, family: historical, shocks: [{factor: 'spot:BTC', relative: -0.1}]}]\n")
+    assert stresstest("scenarios", "lint", run_file, "note.yaml", "--fail-on", "warning").returncode == 0
+    assert stresstest("scenarios", "lint", run_file, "note.yaml", "--fail-on", "info").returncode == 5
+    assert stresstest("scenarios", "lint", run_file, "--fail-on", "info").returncode == 0
+
+
+def test_a_threshold_makes_what_is_unshocked_a_warning(stresstest, run_file: Path, tmp_path: Path):
+    (tmp_path / "rates.yaml").write_text("version: 1\nscenarios: [{id: rates, shocks: [{factor: 'rate:USD', absolute: 0.01}]}]\n")
+    done = stresstest("scenarios", "lint", run_file, "rates.yaml", "--max-unshocked", "0.25", "--fail-on", "warning")
+    assert done.returncode == 5
+    assert "rates (rates.yaml:2): 100.0% of gross notional is left as it is, more than 25.0%" in done.stderr
+
+
+def test_scenario_files_alone_and_on_a_snapshot(stresstest, run_file: Path, shadowed: Path):
+    alone = stresstest("scenarios", "lint", shadowed.name)
+    assert alone.stderr.startswith("3 scenarios, looked at without a book: give a run file, or --snapshot and --margin, ")
+    book = run_file.parent
+    named = stresstest("scenarios", "lint", shadowed.name, "--snapshot", book / "snapshot", "--margin", book / "margin.yaml")
+    assert named.stderr == stresstest("scenarios", "lint", run_file, shadowed.name).stderr
+    assert (
+        stresstest("scenarios", "lint", shadowed.name, STRESSTEST_SNAPSHOT=str(book / "snapshot"), STRESSTEST_MARGIN=str(book / "margin.yaml")).stderr
+        == named.stderr
+    )
+
+
+def test_a_finished_run_is_linted_on_its_own_copies(stresstest, finished: Path):
+    assert "2 scenarios on the book" in stresstest("scenarios", "lint", finished).stderr
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["set.yaml", "--snapshot", "somewhere"], "--snapshot names a snapshot without a margin file"),
+    (["set.yaml", "--margin", "some.yaml"], "--margin names a margin without a snapshot"),
+    (["set.yaml", "RUN"], "is a run file, and not the first"),
+    (["set.yaml", "--max-unshocked", "0.1"], "needs a book"),
+    (["RUN", "--max-unshocked", "1.5"], "--max-unshocked"),
+    (["nothing.yaml"], "no such file"),
+    ([], "Missing argument"),
+])  # fmt: skip
+def test_what_lint_cannot_make_sense_of_is_usage(stresstest, run_file: Path, shadowed: Path, words: list[str], told: str):
+    done = stresstest("scenarios", "lint", *[run_file if word == "RUN" else word for word in words])
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert told in done.stderr
+
+
+def test_names_from_data_cannot_command_a_terminal(stresstest, run_file: Path, tmp_path: Path):
+    (tmp_path / "set.yaml").write_text('version: 1\nscenarios: [{id: a, shocks: [{factor: "spot:\\e[31mBTC", relative: -0.1}]}]\n')
+    assert "spot:\\x1b[31mBTC matches nothing" in stresstest("scenarios", "lint", run_file, "set.yaml").stderr
+
+
+# ---------------------------------------------------------------- expand
+
+
+def test_expand_writes_the_file_and_prints_its_name(stresstest, run_file: Path, tmp_path: Path):
+    done = stresstest("scenarios", "expand", run_file, "--out", "factors.csv")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "factors.csv\n", "3 rows, 3 scenarios with the base\n")
+    assert (tmp_path / "factors.csv").read_text().splitlines()[-1] == "crash,spot:BTC,,100.0,50.0,-50.0,-0.5"
+    again = stresstest("scenarios", "expand", run_file, "--out", "factors.csv")
+    assert (again.returncode, [file.name for file in tmp_path.iterdir()]) == (ExitCode.CONFIGURATION, ["factors.csv"])
+    assert "--force" in again.stderr
+
+
+def test_expand_as_json_and_of_some_scenarios(stresstest, run_file: Path, tmp_path: Path):
+    done = stresstest("scenarios", "expand", run_file, "--out", "f.parquet", "--id", "crash", "--factors", "moved", "--json")
+    content = json.loads(done.stdout)
+    assert content == {"schema_version": 1, "kind": "expansion", "file": "f.parquet", "rows": 1, "scenarios": 2}
+
+
+def test_expand_needs_a_book(stresstest, shadowed: Path):
+    done = stresstest("scenarios", "expand", shadowed.name, "--out", "f.csv")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "--snapshot and --margin" in done.stderr
