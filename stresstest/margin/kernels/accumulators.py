@@ -1,12 +1,21 @@
 """The accumulators of one pool: rows of lanes that its program adds to.
 
-The first ten become the pool's figures in place (see `figures`): few rows, so that they stay in the first-level cache. Kernels name rows by
-number and never make a view of one: a view costs two calls to count references, as much as the work on a short row.
+The first ten become the pool's figures in place (see `figures`): few rows, so that they stay in the first-level cache. All rows are one
+nested array of fixed shape (`acc[0]["rows"][row, lane]`): the distance of two rows is then a constant, and the compiler sees that they do
+not overlap. With rows of unknown length it has to ask at run time, gives up beyond eight such questions, and a loop over many rows stays
+scalar. Kernels name rows by number and never make a view of one: a view costs two calls to count references.
 """
 
 from __future__ import annotations
 
-DIRECT = 0  # position value that is in the balances as it is
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.margin.kernels.lanes import LANES, aligned
+
+DIRECT = 0  # position value that is in the balances as it is; while a token is open, the P&L that joins it
 HELD = 1  # balances at spot, unhaircut
 KEPT = 2  # initial margin balance from positive collateral alone: also the K of `stress_loss_over_margin`
 MAINTENANCE = 3  # margin balance besides DIRECT
@@ -17,15 +26,24 @@ FIGURES = 10
 APART = 10  # position value that is not in the balances as it is (long options, P&L behind a haircut or a weight)
 INITIAL = 11  # initial margin balance besides DIRECT and KEPT
 KEPT_BEHIND = 12  # K of tokens whose balance goes into INITIAL together with P&L
-GROUP_MAINTENANCE = 13
-GROUP_INITIAL = 14
-TOKEN_HELD = 15
-TOKEN_PNL = 16
-WEIGHED_MAINTENANCE = 17
-WEIGHED_INITIAL = 18
-MEASURED = 19
-NETTED = 20
-LONG = 21
-SHORT = 22
-SCRATCH = 23
-ACCUMULATORS = 24
+ASIDE = 13  # what was in DIRECT before a token was opened
+ASIDE_INITIAL = 14  # what was in NEED_* before a group with a weight was opened
+ASIDE_MAINTENANCE = 15
+TOKEN_HELD = 16
+TOKEN_PNL = 17
+WEIGHED_MAINTENANCE = 18
+WEIGHED_INITIAL = 19
+MEASURED = 20
+NETTED = 21
+LONG = 22
+SHORT = 23
+SCRATCH = 24
+SUMS = 25  # of every figure over all accounts so far
+ACCUMULATORS = SUMS + FIGURES
+
+ACCUMULATOR_ROWS = np.dtype([("rows", np.float64, (ACCUMULATORS, LANES))])
+
+
+def accumulators() -> npt.NDArray[Any]:
+    """One record of zeros, whose rows start at cache lines."""
+    return aligned(ACCUMULATORS * LANES).view(ACCUMULATOR_ROWS)

@@ -44,16 +44,23 @@ def write_value(values: Records, at: Counters, span: Floats, row: int, factor: f
     entry = values[at[VALUES]]
     entry["row"] = row
     entry["factor"] = factor
+    entry["maintenance"] = 0.0
+    entry["initial"] = 0.0
     at[VALUES] += 1
     return 0.0
 
 
 @part
-def _position_value(values: Records, at: Counters, span: Floats, instruments: Records, positions: Records, p: int) -> float:
-    """The value of position p: quantity * value slope + cost * cost slope + funding; returns the constant part."""
+def _position_value(values: Records, at: Counters, span: Floats, instruments: Records, positions: Records, p: int, entry_of: Codes) -> float:
+    """The value of position p: quantity * value slope + cost * cost slope + funding; returns the constant part.
+
+    `entry_of` [positions] takes the entry of the value slope, -1 where there is none.
+    """
     position = positions[p]
     instrument = instruments[position["instrument"]]
+    before = at[VALUES]
     constant = write_value(values, at, span, instrument["value_row"], position["quantity"])
+    entry_of[p] = before if at[VALUES] > before else -1
     constant += write_value(values, at, span, instrument["cost_row"], position["cost"] * instrument["cost_factor"])
     if instrument["kind"] != SPOT and instrument["kind"] != PAID_OPTION:
         constant += write_value(values, at, span, instrument["settle_row"], position["funding"])
@@ -81,6 +88,7 @@ def fold_values(
     instruments: Records,
     positions: Records,
     joined: Codes,
+    entry_of: Codes,
     first: int,
     last: int,
     token: int,
@@ -89,7 +97,7 @@ def fold_values(
 ) -> float:
     """Value entries of the positions that join `token` (-1: none; long options apart); weighed P&L is measured position by position.
 
-    `joined` [positions]: the token that each joins.
+    `joined` [positions]: the token that each joins; `entry_of` [positions] takes the entry of each that its need may join, or -1.
     """
     constant = 0.0
     before = at[VALUES]
@@ -99,7 +107,7 @@ def fold_values(
             continue
         if kind == PAID_OPTION and positions[p]["quantity"] >= 0.0:
             continue
-        constant += _position_value(values, at, span, instruments, positions, p)
+        constant += _position_value(values, at, span, instruments, positions, p, entry_of)
     if at[VALUES] > before:
         write_code(codes, at, VALUE, at[VALUES] - before, 0.0, 0.0)
     if weighted:
@@ -109,7 +117,8 @@ def fold_values(
                 continue
             write_code(codes, at, MEASURE, 0, 0.0, 0.0)
             before = at[VALUES]
-            still = _position_value(values, at, span, instruments, positions, p)
+            still = _position_value(values, at, span, instruments, positions, p, entry_of)
+            entry_of[p] = -1
             write_code(codes, at, VALUE, at[VALUES] - before, 0.0, 0.0)
             write_code(codes, at, PNL, model, still, 0.0)
     return constant
@@ -124,6 +133,7 @@ def fold_outside(
     instruments: Records,
     models: Records,
     positions: Records,
+    entry_of: Codes,
     first: int,
     last: int,
     model: int,
@@ -133,7 +143,8 @@ def fold_outside(
     constant = 0.0
     for p in range(first, last):
         if instruments[positions[p]["instrument"]]["kind"] == PAID_OPTION and positions[p]["quantity"] > 0.0:
-            constant += _position_value(values, at, span, instruments, positions, p)
+            constant += _position_value(values, at, span, instruments, positions, p, entry_of)
+            entry_of[p] = -1
     if at[VALUES] > before or constant != 0.0:
         write_code(codes, at, CONSTANT, 0, 0.0, constant)
         write_code(codes, at, OUTSIDE, at[VALUES] - before, models[model]["maintenance_credit"], models[model]["initial_credit"])
@@ -204,6 +215,7 @@ def fold_token(
     holding_row: Codes,
     positions: Records,
     joined: Codes,
+    entry_of: Codes,
     first: int,
     last: int,
     collateral: Records,
@@ -233,7 +245,7 @@ def fold_token(
     write_code(codes, at, TOKEN, token, 0.0, 0.0 if plain and span[price_row, 0] >= 0.0 else 1.0)
     constant = 0.0
     if is_joined:
-        constant = fold_values(codes, values, at, span, instruments, positions, joined, first, last, token, model, weighted)
+        constant = fold_values(codes, values, at, span, instruments, positions, joined, entry_of, first, last, token, model, weighted)
     before = at[TOKENS]
     if plain and rows > 0:
         tokens[before]["row"] = price_row

@@ -13,19 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.balances import fold_outside, fold_token, fold_values, joined_token
-from stresstest.margin.kernels.jit import kernel
+from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.program import (
     CONSTANT,
     GROUP,
     GROUP_END,
+    INSTRUCTIONS,
     LISTS,
     MOST_PIECES,
     NEEDS,
     NET,
     NETS,
+    OUTSIDE,
     REQUIREMENT,
     STEPS,
     STEPS_AT,
+    VALUE,
+    VALUES,
     Holdings,
     Program,
     write_code,
@@ -37,6 +41,20 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 Counters = npt.NDArray[np.int64]
 Records = npt.NDArray[Any]
+
+
+@part
+def _mark_joint(codes: Records, values: Records, first: int, last: int, entry: int) -> None:
+    """Say of each VALUE among codes [first, last) whether its entries, which begin at `entry`, carry needs."""
+    for k in range(first, last):
+        operation = codes[k]["operation"]
+        if operation != VALUE and operation != OUTSIDE:
+            continue
+        count = codes[k]["count"]
+        for n in range(entry, entry + count):
+            if values[n]["maintenance"] != 0.0 or values[n]["initial"] != 0.0:
+                codes[k]["y"] = 1.0
+        entry += count
 
 
 @kernel
@@ -68,6 +86,7 @@ def _fold_all(
     own: Floats,
     constants: Floats,
     joined: Codes,
+    entry_of: Codes,
     weight_of_position: Codes,
     distinct_weights: Codes,
     distinct_tokens: Codes,
@@ -90,6 +109,7 @@ def _fold_all(
             token = joined_token(instruments, positions, p, into_value)
             weight = weight_of(instruments, assets, models, weights, model, positions, p)
             joined[p] = token
+            entry_of[p] = -1
             weight_of_position[p] = weight
             known = token < 0
             for k in range(found_tokens):
@@ -113,10 +133,14 @@ def _fold_all(
             if not known:
                 distinct_tokens[found_tokens] = token
                 found_tokens += 1
-        constant = fold_values(codes, values, at, span, instruments, positions, joined, first, last, -1, model, weighted)
+        # The first group of requirements is open while values are added: those of its needs that follow their position's row are added with them.
+        if found > 0 and distinct_weights[0] > 0:
+            write_code(codes, at, GROUP, distinct_weights[0], 0.0, 0.0)
+        valued = at[INSTRUCTIONS]
+        constant = fold_values(codes, values, at, span, instruments, positions, joined, entry_of, first, last, -1, model, weighted)
         if constant != 0.0:
             write_code(codes, at, CONSTANT, 0, constant, 0.0)
-        fold_outside(codes, values, at, span, instruments, models, positions, first, last, model)
+        fold_outside(codes, values, at, span, instruments, models, positions, entry_of, first, last, model)
         for k in range(found_tokens):
             fold_token(
                 codes,
@@ -131,6 +155,7 @@ def _fold_all(
                 holding_row,
                 positions,
                 joined,
+                entry_of,
                 first,
                 last,
                 collateral,
@@ -148,7 +173,11 @@ def _fold_all(
             need = at[NEEDS]
             step = at[STEPS_AT]
             net = at[NETS]
+            if g == 1:
+                for p in range(first, last):
+                    entry_of[p] = -1
             fold_group(
+                values,
                 needs,
                 steps,
                 nets,
@@ -165,12 +194,15 @@ def _fold_all(
                 multiplier_of[pool],
                 positions,
                 weight_of_position,
+                entry_of,
                 first,
                 last,
                 weight,
                 constants,
             )
-            if weight > 0:
+            if g == 0:
+                _mark_joint(codes, values, valued, at[INSTRUCTIONS], starts[pool, VALUES])
+            elif weight > 0:
                 write_code(codes, at, GROUP, weight, 0.0, 0.0)
             if at[NEEDS] > need:
                 write_code(codes, at, REQUIREMENT, at[NEEDS] - need, 0.0, 0.0)
@@ -201,6 +233,7 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         np.zeros(LISTS, dtype=np.int64),
         np.empty((MOST_PIECES, 5)),
         np.zeros(2),
+        np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),

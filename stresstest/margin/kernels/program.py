@@ -15,14 +15,14 @@ Counters = npt.NDArray[np.int64]
 Records = npt.NDArray[Any]
 
 # Instructions. `count` entries of the named list follow; `asset`, `weight` are codes in the same field.
-VALUE = 0  # count value entries: target += factor * row
+VALUE = 0  # count value entries: DIRECT += factor * row; y = 1: some carry the need of their position, which follows the same row
 CONSTANT = 1  # x to position value in the balance, y to position value outside it
 TOKEN = 2  # asset; y = 1: rows differ or change sign, never simple. Opens a token's net balance
 TOKEN_ROW = 3  # one collateral entry of the open token
 TOKEN_END = 4  # asset; x constant of its P&L. Applies haircuts to the net balance
 COLLATERAL = 5  # asset; one collateral entry that nothing else joins; x, y constants of the folded bands
 BANDS = 6  # count step entries on the balances, skipped where the haircuts of the last COLLATERAL are shocked
-GROUP = 7  # weight; opens a group of requirements that share a weight
+GROUP = 7  # weight; opens a group of requirements that share a weight (a weight of one is not opened)
 REQUIREMENT = 8  # count requirement entries: (maintenance, initial) += factors * row
 STEPS = 9  # count step entries on the requirements
 GROUP_END = 10  # weight; x, y constants
@@ -48,7 +48,7 @@ POSITION = np.dtype(
 )
 COLLATERAL_ROW = np.dtype([("asset", np.int32), ("location", np.int32), ("amount", np.float64)])
 CODE = np.dtype([("operation", np.int32), ("count", np.int32), ("x", np.float64), ("y", np.float64)])
-VALUE_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("factor", np.float64)])
+VALUE_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("factor", np.float64), ("maintenance", np.float64), ("initial", np.float64)])
 NEED_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("maintenance", np.float64), ("initial", np.float64)])
 STEP_ENTRY = np.dtype(
     [

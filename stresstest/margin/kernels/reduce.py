@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.accumulators import ACCUMULATORS, FIGURES, KEPT_BEHIND
+from stresstest.margin.kernels.accumulators import FIGURES, KEPT_BEHIND, SUMS, accumulators
 from stresstest.margin.kernels.figures import (
     BREACHED,
     COLLATERAL,
@@ -25,10 +25,10 @@ from stresstest.margin.kernels.figures import (
     SHORT,
     STRESS_LOSS,
     STRESSED,
+    WORSE,
     finish_pool,
 )
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.lanes import aligned
 from stresstest.margin.kernels.program import Program
 from stresstest.margin.kernels.tables import Tables
 from stresstest.margin.kernels.totals import (
@@ -40,6 +40,7 @@ from stresstest.margin.kernels.totals import (
     Kept,
     Rows,
     Totals,
+    bar_of,
     close_owner,
     keep_worst,
     write_row,
@@ -57,8 +58,7 @@ class Scratch(NamedTuple):
 
     constants: Floats
     total: Floats
-    to: Longs
-    by: Floats
+    counts: Longs
     owner_loss: Floats
     netting: Floats
     status: npt.NDArray[np.int8]
@@ -71,7 +71,6 @@ def _scratch(width: int, slots: int) -> Scratch:
         np.zeros(KEPT_BEHIND + 1),
         np.zeros((FIGURES, width)),
         np.zeros(3, dtype=np.int64),
-        np.zeros(3),
         np.zeros((2, width)),
         np.zeros((max(slots, 1), 3, width)),
         np.zeros(width, dtype=np.int8),
@@ -99,7 +98,7 @@ def _evaluate(
     weight_row: Codes,
     asset_plain: npt.NDArray[np.bool_],
     weight_unit: npt.NDArray[np.bool_],
-    acc: Floats,
+    acc: Records,
     scratch: Scratch,
     accounts: Accounts,
     scenario: Codes,
@@ -117,7 +116,7 @@ def _evaluate(
     keep_breaches: bool,
     pool_rows: bool,
 ) -> None:
-    constants, total, to, by, owner_loss, netting, status, worst_status, owner_default = scratch
+    constants, total, counts, owner_loss, netting, status, worst_status, owner_default = scratch
     # Once, not in the loops: taking an array out of a tuple counts a reference.
     accounts_first_pool = accounts.first_pool
     accounts_code = accounts.code
@@ -136,7 +135,8 @@ def _evaluate(
     totals_newly = totals.newly
     totals_largest = totals.largest
     totals_largest_account = totals.largest_account
-    stale = 0
+    a = acc[0]["rows"]
+    stale = False
     touched = False
     count = len(accounts.code)
     first_owner = accounts.owner[0]
@@ -147,6 +147,9 @@ def _evaluate(
         rows_here = values[block]
         plain_here = asset_plain[block]
         unit_here = weight_unit[block]
+        for k in range(FIGURES):
+            for s in range(width):
+                a[SUMS + k, s] = 0.0
         for account in range(count):
             first = accounts_first_pool[account]
             last = accounts_first_pool[account + 1]
@@ -155,6 +158,10 @@ def _evaluate(
             single = last - first == 1
             ok = True
             found = 0
+            # Of one pool the figures are the account's, and most blocks hold nothing worse than what is known.
+            bar = np.inf
+            if single and block > 0:
+                bar = bar_of(kept_figures, kept_scenario, account, headline[block])
             for pool in range(first, last):
                 special = walk(
                     acc,
@@ -177,8 +184,6 @@ def _evaluate(
                     weight_row,
                     plain_here,
                     unit_here,
-                    to,
-                    by,
                     width,
                 )
                 netted = slot > 0 and not accounts_isolated[pool]
@@ -194,26 +199,28 @@ def _evaluate(
                     accounts_tolerance[pool],
                     accounts_equality[pool],
                     stale,
+                    bar,
+                    counts,
                     width,
                 )
                 if netted:
                     # Cross pools of a netting group: losses less margin, and equity, net before the owner's loss is known.
                     for s in range(width):
-                        netting[slot - 1, NET_STRESS_LOSS, s] += acc[STRESS_LOSS, s]
-                        netting[slot - 1, NET_EQUITY, s] += acc[POSITIONS, s] + acc[COLLATERAL, s]
+                        netting[slot - 1, NET_STRESS_LOSS, s] += a[STRESS_LOSS, s]
+                        netting[slot - 1, NET_EQUITY, s] += a[POSITIONS, s] + a[COLLATERAL, s]
                         netting[slot - 1, NET_TOLERANCE, s] += accounts_tolerance[pool]
-                        acc[STRESS_LOSS, s] = max(0.0, acc[STRESS_LOSS, s])
+                        a[STRESS_LOSS, s] = max(0.0, a[STRESS_LOSS, s])
                     touched = True
                 else:
                     if holds & STRESSED:
                         for s in range(width):
-                            owner_loss[0, s] += acc[STRESS_LOSS, s]
+                            owner_loss[0, s] += a[STRESS_LOSS, s]
                         touched = True
                     if holds & SHORT:
                         for s in range(width):
-                            owner_loss[1, s] += acc[LOSS, s]
+                            owner_loss[1, s] += a[LOSS, s]
                         touched = True
-                stale = holds | STRESSED if netted else holds
+                stale = holds & SHORT != 0
                 healthy = holds & BREACHED == 0
                 found |= holds
                 if pool_rows:
@@ -234,39 +241,47 @@ def _evaluate(
                     for k in range(FIGURES):
                         if pool == first:
                             for s in range(width):
-                                total[k, s] = acc[k, s]
+                                total[k, s] = a[k, s]
                         else:
                             for s in range(width):
-                                total[k, s] += acc[k, s]
+                                total[k, s] += a[k, s]
             if not single:
                 for k in range(FIGURES):
                     for s in range(width):
-                        acc[k, s] = total[k, s]
-                stale = SHORT | STRESSED
-            # Rows that are zero in every lane are left out: the last is the stress loss, the three before it the shortfalls.
-            for k in range(FIGURES):
-                if k < INITIAL_SHORTFALL or (found & STRESSED if k == STRESS_LOSS else found & SHORT):
-                    for s in range(width):
-                        totals_figures[block, k, s] += acc[k, s]
+                        a[k, s] = total[k, s]
+                stale = True
+            # The first six are summed as pools are finished, and rows that are zero in every lane need not be.
+            if found & STRESSED:
+                for s in range(width):
+                    a[SUMS + STRESS_LOSS, s] += a[STRESS_LOSS, s]
             if found & SHORT:
+                larger = 0
                 for s in range(lanes):
-                    if acc[MARGIN_SHORTFALL, s] > totals_largest[block, s]:
-                        totals_largest[block, s] = acc[MARGIN_SHORTFALL, s]
-                        totals_largest_account[block, s] = accounts_code[account]
+                    a[SUMS + INITIAL_SHORTFALL, s] += a[INITIAL_SHORTFALL, s]
+                    a[SUMS + MARGIN_SHORTFALL, s] += a[MARGIN_SHORTFALL, s]
+                    a[SUMS + LOSS, s] += a[LOSS, s]
+                    larger += 1 if a[MARGIN_SHORTFALL, s] > totals_largest[block, s] else 0
+                if larger > 0:
+                    for s in range(lanes):
+                        if a[MARGIN_SHORTFALL, s] > totals_largest[block, s]:
+                            totals_largest[block, s] = a[MARGIN_SHORTFALL, s]
+                            totals_largest_account[block, s] = accounts_code[account]
             if ok:
                 totals_all_ok[block] += 1
             else:
                 breached = block == 0 or kept_status[account, 0] >= LIQUIDATION
-                for s in range(lanes):
-                    totals_statuses[block, worst_status[s], s] += 1
-                    if worst_status[s] >= LIQUIDATION and not breached:
-                        totals_newly[block, s] += 1
+                for code in range(DEFAULT + 1):
+                    for s in range(width):
+                        totals_statuses[block, code, s] += 1 if worst_status[s] == code else 0
+                if not breached:
+                    for s in range(width):
+                        totals_newly[block, s] += 1 if worst_status[s] >= LIQUIDATION else 0
             if block == 0:
                 kept_scenario[account, 0] = 0
                 kept_status[account, 0] = OK if ok else worst_status[0]
                 for k in range(FIGURES):
-                    kept_figures[account, 0, k] = acc[k, 0]
-            else:
+                    kept_figures[account, 0, k] = a[k, 0]
+            elif not single or found & WORSE:
                 keep_worst(kept_figures, kept_status, kept_scenario, account, headline[block], acc, scenario, block, worst_status, ok, width)
             if not pool_rows:
                 if keep_all or (block == 0 and keep_breaches):
@@ -297,6 +312,9 @@ def _evaluate(
                     owner_default[:] = False
                     netting[:] = 0.0
                     touched = False
+        for k in range(FIGURES):
+            for s in range(width):
+                totals_figures[block, k, s] += a[SUMS + k, s]
 
 
 def evaluate(
@@ -333,7 +351,7 @@ def evaluate(
         tables.weight_row,
         tables.asset_plain,
         tables.weight_unit,
-        aligned(ACCUMULATORS, scenario.shape[1]),
+        accumulators(),
         _scratch(scenario.shape[1], slots),
         accounts,
         scenario,

@@ -31,11 +31,20 @@ Records = npt.NDArray[Any]
 
 
 @part
-def _need(needs: Records, at: Counters, span: Floats, row: int, maintenance: float, initial: float, constants: Floats) -> None:
-    """An entry of the requirement that follows one row; its constant where the row does not move."""
+def _need(
+    values: Records, own_entry: int, needs: Records, at: Counters, span: Floats, row: int, maintenance: float, initial: float, constants: Floats
+) -> None:
+    """An entry of the requirement that follows one row; its constant where the row does not move.
+
+    It joins the entry of its position's value (`own_entry`, -1 for none) if that follows the same row.
+    """
     if span[row, 0] == span[row, 1]:
         constants[0] += maintenance * span[row, 0]
         constants[1] += initial * span[row, 0]
+        return
+    if own_entry >= 0 and values[own_entry]["row"] == row:
+        values[own_entry]["maintenance"] += maintenance
+        values[own_entry]["initial"] += initial
         return
     entry = needs[at[NEEDS]]
     entry["row"] = row
@@ -46,6 +55,8 @@ def _need(needs: Records, at: Counters, span: Floats, row: int, maintenance: flo
 
 @part
 def _requirement(
+    values: Records,
+    own_entry: int,
     needs: Records,
     steps: Records,
     at: Counters,
@@ -79,19 +90,32 @@ def _requirement(
         slope = pieces[k, INITIAL_SLOPE]
         constant = pieces[k, INITIAL_CONSTANT]
         begin = max(start, low)
-        cross = constant / (least - slope) if slope != least else end
+        # With leverage: where the two lines cross, if inside the piece. A division for nothing would be a third of the work.
+        cross = constant / (least - slope) if least > 0.0 and slope != least else end
         if not begin < cross < end:
             cross = end
         edge = begin
         while True:
-            # Which line is higher in this half is asked at its middle, where they differ.
             right = cross if edge < cross else end
-            middle = 0.5 * (edge + right) if right < np.inf else 2.0 * abs(edge) + 1.0
-            by_leverage = least * middle > slope * middle + constant
+            by_leverage = False
+            if least > 0.0:
+                # Which line is higher in this half is asked at its middle, where they differ.
+                middle = 0.5 * (edge + right) if right < np.inf else 2.0 * abs(edge) + 1.0
+                by_leverage = least * middle > slope * middle + constant
             new_slope = least if by_leverage else slope
             new_constant = 0.0 if by_leverage else constant
             if not begun:
-                _need(needs, at, span, row, pieces[k, MAINTENANCE_SLOPE] * quantity * multiplier, new_slope * quantity * multiplier, constants)
+                _need(
+                    values,
+                    own_entry,
+                    needs,
+                    at,
+                    span,
+                    row,
+                    pieces[k, MAINTENANCE_SLOPE] * quantity * multiplier,
+                    new_slope * quantity * multiplier,
+                    constants,
+                )
                 constants[0] += pieces[k, MAINTENANCE_CONSTANT] * multiplier
                 constants[1] += new_constant * multiplier
                 begun = True
@@ -167,6 +191,8 @@ def _contract_pieces(schedules: Records, pieces: Floats, schedule: int, contract
 
 @kernel
 def _by_schedule(
+    values: Records,
+    own_entry: int,
     needs: Records,
     steps: Records,
     at: Counters,
@@ -189,7 +215,7 @@ def _by_schedule(
         count = _contract_pieces(schedules, pieces, schedule, quantity, own)
         used = own
         first = 0
-    _requirement(needs, steps, at, span, row, quantity, used, first, count, leverage, multiplier, constants)
+    _requirement(values, own_entry, needs, steps, at, span, row, quantity, used, first, count, leverage, multiplier, constants)
 
 
 @kernel
@@ -217,6 +243,8 @@ def weight_of(instruments: Records, assets: Records, models: Records, weights: C
 
 @part
 def _option_need(
+    values: Records,
+    own_entry: int,
     needs: Records,
     steps: Records,
     at: Counters,
@@ -238,13 +266,27 @@ def _option_need(
     if position["quantity"] > 0.0:
         m = quantity * (1.0 - models[model]["maintenance_credit"]) * multiplier
         i = quantity * (1.0 - models[model]["initial_credit"]) * multiplier
-        _need(needs, at, span, instrument["value_row"], m, i, constants)
+        _need(values, own_entry, needs, at, span, instrument["value_row"], m, i, constants)
     elif instrument["short_maintenance_row"] >= 0:
-        _need(needs, at, span, instrument["short_maintenance_row"], quantity * multiplier, 0.0, constants)
-        _need(needs, at, span, instrument["short_initial_row"], 0.0, quantity * multiplier, constants)
+        _need(values, own_entry, needs, at, span, instrument["short_maintenance_row"], quantity * multiplier, 0.0, constants)
+        _need(values, own_entry, needs, at, span, instrument["short_initial_row"], 0.0, quantity * multiplier, constants)
     else:
         _by_schedule(
-            needs, steps, at, span, schedules, pieces, own, instrument["schedule"], instrument["notional_row"], quantity, 0.0, multiplier, constants
+            values,
+            own_entry,
+            needs,
+            steps,
+            at,
+            span,
+            schedules,
+            pieces,
+            own,
+            instrument["schedule"],
+            instrument["notional_row"],
+            quantity,
+            0.0,
+            multiplier,
+            constants,
         )
 
 
@@ -279,6 +321,7 @@ def _gather_legs(legs: Records, start: int, instruments: Records, positions: Rec
 
 @part
 def fold_group(
+    values: Records,
     needs: Records,
     steps: Records,
     nets: Records,
@@ -295,12 +338,16 @@ def fold_group(
     multiplier: float,
     positions: Records,
     weight_of_position: Codes,
+    entry_of: Codes,
     first: int,
     last: int,
     weight: int,
     constants: Floats,
 ) -> None:
-    """The requirements of a pool that share a weight; `weight_of_position` [positions] says which each has."""
+    """The requirements of a pool that share a weight; `weight_of_position` [positions] says which each has.
+
+    `entry_of` [positions]: the entry of the value of each, which its need joins if it follows the same row; -1 for none.
+    """
     netting = models[model]["net_by_underlying"] != 0
     for p in range(first, last):
         if weight_of_position[p] != weight:
@@ -310,10 +357,14 @@ def fold_group(
         kind = instrument["kind"]
         quantity = abs(position["quantity"])
         if kind == PAID_OPTION or kind == MARGINED_OPTION:
-            _option_need(needs, steps, at, span, instruments, schedules, pieces, models, own, model, multiplier, positions, p, constants)
+            _option_need(
+                values, entry_of[p], needs, steps, at, span, instruments, schedules, pieces, models, own, model, multiplier, positions, p, constants
+            )
             continue
         if not netting:
             _by_schedule(
+                values,
+                entry_of[p],
                 needs,
                 steps,
                 at,
@@ -334,7 +385,21 @@ def fold_group(
         schedule = assets[instrument["underlying"]]["schedule"]
         if count == 1:
             _by_schedule(
-                needs, steps, at, span, schedules, pieces, own, schedule, instrument["net_notional_row"], quantity, leverage, multiplier, constants
+                values,
+                entry_of[p],
+                needs,
+                steps,
+                at,
+                span,
+                schedules,
+                pieces,
+                own,
+                schedule,
+                instrument["net_notional_row"],
+                quantity,
+                leverage,
+                multiplier,
+                constants,
             )
         elif count > 1:
             net = nets[at[NETS]]

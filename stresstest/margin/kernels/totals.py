@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.accumulators import FIGURES
 from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, MARGIN_SHORTFALL, OK
-from stresstest.margin.kernels.jit import kernel
+from stresstest.margin.kernels.jit import kernel, part
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.int8]
+Records = npt.NDArray[Any]
 
+LOOK = 16
+"""Lanes counted at once before any is looked at alone."""
 NET_STRESS_LOSS, NET_EQUITY, NET_TOLERANCE = 0, 1, 2
 TOP = 5
 """Owners kept per scenario and basis: enough for Cover-2 and the report's owner table."""
@@ -82,8 +85,9 @@ class Rows(NamedTuple):
 
 
 @kernel
-def write_row(rows: Rows, holder: int, scenario: int, figures: Floats, lane: int, status: int) -> None:
+def write_row(rows: Rows, holder: int, scenario: int, acc: Records, lane: int, status: int) -> None:
     """Write a row if there is room, and count it."""
+    a = acc[0]["rows"]
     n = rows.written[0]
     rows.written[0] = n + 1
     if n < len(rows.holder):
@@ -91,7 +95,7 @@ def write_row(rows: Rows, holder: int, scenario: int, figures: Floats, lane: int
         rows.scenario[n] = scenario
         rows.status[n] = status
         for k in range(FIGURES):
-            rows.figures[n, k] = figures[k, lane]
+            rows.figures[n, k] = a[k, lane]
 
 
 @kernel
@@ -105,13 +109,26 @@ def _headroom(figures: Floats) -> float:
 
 
 @kernel
+def bar_of(kept_figures: Floats, kept_scenario: Codes, account: int, headline: bool) -> float:
+    """At or below what a scenario of this block may become the account's worst (see `keep_worst`)."""
+    start = 1 if headline else 2
+    return _headroom(kept_figures[account, start]) if kept_scenario[account, start] >= 0 else np.inf
+
+
+@part
+def _run(begin: int, width: int) -> tuple[np.uint64, np.uint64]:
+    """Lanes [begin, begin + LOOK), unsigned: of a signed lane the compiler must ask whether it counts from the end, and then gathers."""
+    return np.uint64(begin), np.uint64(min(begin + LOOK, width))
+
+
+@kernel
 def keep_worst(
     kept_figures: Floats,
     kept_status: Bytes,
     kept_scenario: Codes,
     account: int,
     headline: bool,
-    figures: Floats,
+    acc: Records,
     scenario: Codes,
     block: int,
     status: Bytes,
@@ -120,56 +137,61 @@ def keep_worst(
 ) -> None:
     """Replace the account's worst scenario (and worst headline scenario) if this block holds a worse one (see `_headroom`).
 
-    Ties go to the first scenario. The worst of all is never above the worst headline, so most blocks are done after one count.
+    Ties go to the first scenario. The worst of all is never above the worst headline. Lanes are looked at one by one only in a run of
+    lanes that holds a candidate.
     """
+    a = acc[0]["rows"]
     start = 1 if headline else 2
-    known = kept_scenario[account, start]
-    best = _headroom(kept_figures[account, start]) if known >= 0 else np.inf
-    count = 0
-    for s in range(width):
-        short = figures[MARGIN_SHORTFALL, s]
-        count += 1 if (-short if short > 0.0 else figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s]) <= best else 0
-    if count == 0:
-        return
     same = kept_scenario[account, 1] == kept_scenario[account, 2]
+    lane = -1
     for which in range(start, 3):
         if which == 1 or not (headline and same):
             known = kept_scenario[account, which]
             best = _headroom(kept_figures[account, which]) if known >= 0 else np.inf
             lane = -1
-            for s in range(width):
-                short = figures[MARGIN_SHORTFALL, s]
-                excess = -short if short > 0.0 else figures[BALANCE, s] - figures[MAINTENANCE_MARGIN, s]
-                if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[block, s] < known)):
-                    best = excess
-                    lane = s
+            for begin in range(0, width, LOOK):
+                run = _run(begin, width)
+                count = 0
+                for s in range(run[0], run[1]):
+                    short = a[MARGIN_SHORTFALL, s]
+                    count += 1 if (-short if short > 0.0 else a[BALANCE, s] - a[MAINTENANCE_MARGIN, s]) <= best else 0
+                if count == 0:
+                    continue
+                for s in range(run[0], run[1]):
+                    short = a[MARGIN_SHORTFALL, s]
+                    excess = -short if short > 0.0 else a[BALANCE, s] - a[MAINTENANCE_MARGIN, s]
+                    if excess < best or (lane < 0 and excess == best and (known < 0 or scenario[block, s] < known)):
+                        best = excess
+                        lane = int(np.int64(s))
         # Else the worst of all was the worst headline: the lane just found replaces both.
         if lane >= 0:
             kept_scenario[account, which] = scenario[block, lane]
             kept_status[account, which] = OK if ok else status[lane]
             for k in range(FIGURES):
-                kept_figures[account, which, k] = figures[k, lane]
+                kept_figures[account, which, k] = a[k, lane]
 
 
 @kernel
 def _rank(top_loss: Floats, top_owner: Codes, loss: Floats, owner: int, used: int) -> None:
     """Insert an owner's losses [lanes] among the largest of each lane; equal losses keep the earlier owner first."""
     depth = top_loss.shape[0]
-    count = 0
-    for s in range(used):
-        count += 1 if loss[s] > top_loss[depth - 1, s] else 0
-    if count == 0:
-        return
-    for s in range(used):
-        amount = loss[s]
-        if amount > top_loss[depth - 1, s]:
-            k = depth - 1
-            while k > 0 and amount > top_loss[k - 1, s]:
-                top_loss[k, s] = top_loss[k - 1, s]
-                top_owner[k, s] = top_owner[k - 1, s]
-                k -= 1
-            top_loss[k, s] = amount
-            top_owner[k, s] = owner
+    for begin in range(0, used, LOOK):
+        run = _run(begin, used)
+        count = 0
+        for s in range(run[0], run[1]):
+            count += 1 if loss[s] > top_loss[depth - 1, s] else 0
+        if count == 0:
+            continue
+        for s in range(run[0], run[1]):
+            amount = loss[s]
+            if amount > top_loss[depth - 1, s]:
+                k = depth - 1
+                while k > 0 and amount > top_loss[k - 1, s]:
+                    top_loss[k, s] = top_loss[k - 1, s]
+                    top_owner[k, s] = top_owner[k - 1, s]
+                    k -= 1
+                top_loss[k, s] = amount
+                top_owner[k, s] = owner
 
 
 @kernel

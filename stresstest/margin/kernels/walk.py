@@ -9,24 +9,36 @@ import numpy.typing as npt
 
 from stresstest.margin.kernels.accumulators import (
     APART,
+    ASIDE,
+    ASIDE_INITIAL,
+    ASIDE_MAINTENANCE,
     DIRECT,
-    GROUP_INITIAL,
-    GROUP_MAINTENANCE,
     HELD,
     INITIAL,
     KEPT,
-    KEPT_BEHIND,
     MAINTENANCE,
     MEASURED,
     NEED_INITIAL,
     NEED_MAINTENANCE,
     TOKEN_HELD,
-    TOKEN_PNL,
     WEIGHED_INITIAL,
     WEIGHED_MAINTENANCE,
 )
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.loops import add_needs, add_row, add_row_thrice, add_steps, add_values, clear
+from stresstest.margin.kernels.loops import (
+    add_collateral,
+    add_debt,
+    add_measured,
+    add_needs,
+    add_positions,
+    add_row,
+    add_steps,
+    add_two_collaterals,
+    add_values,
+    clear,
+    clear_pool,
+    clear_special,
+)
 from stresstest.margin.kernels.netting import add_net
 from stresstest.margin.kernels.program import (
     BANDS,
@@ -61,8 +73,32 @@ Records = npt.NDArray[Any]
 
 
 @kernel
+def _set_aside(acc: Records, row: int, aside: int, fresh: bool, width: int) -> None:
+    """Move what a row holds to another, which held nothing yet if `fresh`."""
+    a = acc[0]["rows"]
+    if fresh:
+        clear(acc, aside, width)
+    for s in range(width):
+        a[aside, s] += a[row, s]
+        a[row, s] = 0.0
+
+
+@kernel
+def _close_group(acc: Records, rows: Floats, weight: int, x: float, y: float, aside: bool, width: int) -> None:
+    """NEED_* = weight * (NEED_* + constant) + what was there before the group."""
+    a = acc[0]["rows"]
+    for s in range(width):
+        a[NEED_MAINTENANCE, s] = rows[weight, s] * (a[NEED_MAINTENANCE, s] + x)
+        a[NEED_INITIAL, s] = rows[weight, s] * (a[NEED_INITIAL, s] + y)
+    if aside:
+        for s in range(width):
+            a[NEED_MAINTENANCE, s] += a[ASIDE_MAINTENANCE, s]
+            a[NEED_INITIAL, s] += a[ASIDE_INITIAL, s]
+
+
+@kernel
 def walk(
-    acc: Floats,
+    acc: Records,
     constants: Floats,
     starts: npt.NDArray[np.int64],
     pool: int,
@@ -82,36 +118,41 @@ def walk(
     weight_row: Codes,
     asset_plain: Flags,
     weight_unit: Flags,
-    to: npt.NDArray[np.int64],
-    by: Floats,
     width: int,
 ) -> bool:
     """Fill the accumulators and the constants [KEPT_BEHIND, by accumulator] of one pool for one block of lanes.
 
-    `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block;
-    `to`, `by` [3] are scratch. Returns whether the pool used APART, INITIAL and KEPT_BEHIND.
+    `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block.
+    Returns whether the pool used APART, INITIAL and KEPT_BEHIND.
+
+    Value and P&L are always added to DIRECT and requirements to NEED_*, so that the loops over many rows are compiled for these
+    alone: what was there before a token or a weighed group is opened is set aside until its end.
     """
+    a = acc[0]["rows"]
     at_value = starts[pool, VALUES]
     at_need = starts[pool, NEEDS]
     at_step = starts[pool, STEPS_AT]
     at_token = starts[pool, TOKENS]
     at_net = starts[pool, NETS]
     at_leg = starts[pool, LEGS]
-    for row in range(NEED_MAINTENANCE + 1):
-        clear(acc, row, width)
+    clear_pool(acc, width)
     for k in range(len(constants)):
         constants[k] = 0.0
-    target = DIRECT
-    saved = DIRECT
-    gm = NEED_MAINTENANCE
-    gi = NEED_INITIAL
-    simple = True
+    simple = True  # the open token counts in full: no haircut, no liability weight
     shocked = False
+    measuring = False
     measured = False
     special = False
+    valued = False  # DIRECT holds something
+    aside = False
+    needed = False  # NEED_* hold something of an earlier group
+    weighed = False
+    held = False  # TOKEN_HELD holds something
     outside = 0.0
     amount = 0.0
-    for i in range(starts[pool, INSTRUCTIONS], starts[pool + 1, INSTRUCTIONS]):
+    paired = False  # the second of two entries that were added together
+    end = starts[pool + 1, INSTRUCTIONS]
+    for i in range(starts[pool, INSTRUCTIONS], end):
         operation = codes[i]["operation"]
         count = codes[i]["count"]
         x = codes[i]["x"]
@@ -126,50 +167,67 @@ def walk(
         uncommon = uncommon or (operation == COLLATERAL and shocked) or ((operation == COLLATERAL or operation == TOKEN_ROW) and amount < 0.0)
         if uncommon and not special:
             special = True
-            clear(acc, APART, width)
-            clear(acc, INITIAL, width)
-            clear(acc, KEPT_BEHIND, width)
-        # Most instructions end in adding multiples of one row to a few accumulators, or in closing a token: one place for each.
-        adds = 0
+            clear_special(acc, width)
         closes = False
-        source = -1
-        if operation == VALUE or operation == OUTSIDE:
-            if operation == OUTSIDE:
-                clear(acc, MEASURED, width)
-            add_values(acc, MEASURED if operation == OUTSIDE else target, rows, values, at_value, count, width)
+        if operation == VALUE:
+            if y != 0.0:
+                add_positions(acc, rows, values, at_value, count, width)
+            else:
+                add_values(acc, MEASURED if measuring else DIRECT, rows, values, at_value, count, width)
+            valued = valued or not measuring
             at_value += count
-            if operation == OUTSIDE:
-                adds = 3 if x != 0.0 or y != 0.0 else 1
-                to[0], by[0] = APART, 1.0
-                to[1], by[1] = MAINTENANCE, x
-                to[2], by[2] = INITIAL, y
-                constants[MAINTENANCE] += x * outside
-                constants[INITIAL] += y * outside
+        elif operation == OUTSIDE:
+            clear(acc, MEASURED, width)
+            add_values(acc, MEASURED, rows, values, at_value, count, width)
+            at_value += count
+            add_measured(acc, MEASURED, APART, 1.0, width)
+            if x != 0.0 or y != 0.0:
+                add_measured(acc, MEASURED, MAINTENANCE, x, width)
+                add_measured(acc, MEASURED, INITIAL, y, width)
+            constants[MAINTENANCE] += x * outside
+            constants[INITIAL] += y * outside
         elif operation == REQUIREMENT:
-            add_needs(acc, gm, gi, rows, needs, at_need, count, width)
+            add_needs(acc, rows, needs, at_need, count, width)
             at_need += count
-        elif operation == STEPS or operation == BANDS:
-            of_token = operation == BANDS
-            if not (of_token and shocked):
-                add_steps(acc, MAINTENANCE if of_token else gm, KEPT if of_token else gi, rows, steps, at_step, count, width)
+        elif operation == STEPS:
+            add_steps(acc, NEED_MAINTENANCE, NEED_INITIAL, rows, steps, at_step, count, width)
+            at_step += count
+        elif operation == BANDS:
+            if not shocked:
+                add_steps(acc, MAINTENANCE, KEPT, rows, steps, at_step, count, width)
             at_step += count
         elif operation == COLLATERAL:
-            source = tokens[at_token]["row"]
-            to[0], by[0] = HELD, amount
+            row = tokens[at_token]["row"]
             if shocked:
+                if valued:
+                    _set_aside(acc, DIRECT, ASIDE, not aside, width)
+                    aside = True
+                    valued = False
                 clear(acc, TOKEN_HELD, width)
-                clear(acc, TOKEN_PNL, width)
-                to[1], by[1] = TOKEN_HELD, amount
-                adds = 2
+                add_row(acc, TOKEN_HELD, rows, row, amount, width)
+                add_row(acc, HELD, rows, row, amount, width)
+                x = 0.0
                 measured = False
                 closes = True
-            else:
-                kept = KEPT if amount >= 0.0 else INITIAL
-                to[1], by[1] = MAINTENANCE, tokens[at_token]["maintenance"]
-                to[2], by[2] = kept, tokens[at_token]["initial"]
-                adds = 3
+            elif amount >= 0.0:
+                if paired:
+                    paired = False
+                elif (
+                    i + 1 < end
+                    and codes[i + 1]["operation"] == COLLATERAL
+                    and asset_plain[codes[i + 1]["count"]]
+                    and tokens[at_token + 1]["amount"] >= 0.0
+                ):
+                    add_two_collaterals(acc, rows, tokens, at_token, width)
+                    paired = True
+                else:
+                    add_collateral(acc, rows, row, amount, tokens[at_token]["maintenance"], tokens[at_token]["initial"], width)
                 constants[MAINTENANCE] += x
-                constants[kept] += y
+                constants[KEPT] += y
+            else:
+                add_debt(acc, rows, row, amount, tokens[at_token]["maintenance"], tokens[at_token]["initial"], width)
+                constants[MAINTENANCE] += x
+                constants[INITIAL] += y
             at_token += 1
         elif operation == CONSTANT:
             constants[DIRECT] += x
@@ -177,40 +235,43 @@ def walk(
             outside = y
         elif operation == TOKEN:
             measured = False
-            target = DIRECT if simple else TOKEN_PNL
-            if not simple:
-                clear(acc, TOKEN_PNL, width)
-                clear(acc, TOKEN_HELD, width)
+            held = False
+            if not simple and valued:
+                _set_aside(acc, DIRECT, ASIDE, not aside, width)
+                aside = True
+                valued = False
         elif operation == TOKEN_ROW:
-            source = tokens[at_token]["row"]
+            row = tokens[at_token]["row"]
             at_token += 1
-            to[0], by[0] = HELD, amount
             if simple:
                 # The only row of its token: the sign of the balance is known.
-                to[1], by[1] = MAINTENANCE, amount
-                to[2], by[2] = KEPT if amount >= 0.0 else INITIAL, amount
-                adds = 3
+                if amount >= 0.0:
+                    add_collateral(acc, rows, row, amount, amount, amount, width)
+                else:
+                    add_debt(acc, rows, row, amount, amount, amount, width)
             else:
-                to[1], by[1] = TOKEN_HELD, amount
-                adds = 2
+                if not held:
+                    clear(acc, TOKEN_HELD, width)
+                held = True
+                for s in range(width):
+                    worth = amount * rows[row, s]
+                    a[TOKEN_HELD, s] += worth
+                    a[HELD, s] += worth
         elif operation == TOKEN_END:
-            target = DIRECT
             if simple:
                 constants[DIRECT] += x
             else:
-                for s in range(width):
-                    acc[TOKEN_PNL, s] += x
-                    acc[APART, s] += acc[TOKEN_PNL, s]
+                if not held:
+                    clear(acc, TOKEN_HELD, width)
                 closes = True
                 simple = True
         elif operation == MEASURE:
-            saved = target
-            target = MEASURED
+            measuring = True
             clear(acc, MEASURED, width)
         elif operation == PNL:
-            target = saved
+            measuring = False
             for s in range(width):
-                acc[MEASURED, s] += x
+                a[MEASURED, s] += x
             if not simple and not measured:
                 clear(acc, WEIGHED_MAINTENANCE, width)
                 clear(acc, WEIGHED_INITIAL, width)
@@ -221,38 +282,29 @@ def walk(
                 weight = models[count]["maintenance_weight"] if which == 0 else models[count]["initial_weight"]
                 cap = models[count]["maintenance_cap"] if which == 0 else models[count]["initial_cap"]
                 weigh(acc, plainly if simple else behind, weight, cap, not simple, width)
-            to[0], by[0] = APART if simple else TOKEN_PNL, 1.0
-            adds = 1
+            add_measured(acc, MEASURED, APART if simple else DIRECT, 1.0, width)
         elif operation == GROUP:
-            if not weight_unit[count]:
-                gm = GROUP_MAINTENANCE
-                gi = GROUP_INITIAL
-                clear(acc, gm, width)
-                clear(acc, gi, width)
+            weighed = not weight_unit[count]
+            if weighed and needed:
+                _set_aside(acc, NEED_MAINTENANCE, ASIDE_MAINTENANCE, True, width)
+                _set_aside(acc, NEED_INITIAL, ASIDE_INITIAL, True, width)
         elif operation == GROUP_END:
-            if gm == NEED_MAINTENANCE:
+            if weighed:
+                _close_group(acc, rows, weight_row[count], x, y, needed, width)
+            else:
                 constants[NEED_MAINTENANCE] += x
                 constants[NEED_INITIAL] += y
-            else:
-                row = weight_row[count]
-                for s in range(width):
-                    acc[NEED_MAINTENANCE, s] += rows[row, s] * (acc[GROUP_MAINTENANCE, s] + x)
-                    acc[NEED_INITIAL, s] += rows[row, s] * (acc[GROUP_INITIAL, s] + y)
-                gm = NEED_MAINTENANCE
-                gi = NEED_INITIAL
+            needed = True
+            weighed = False
         elif operation == NET:
             for n in range(at_net, at_net + count):
-                add_net(acc, gm, gi, rows, nets[n : n + 1], legs, at_leg, schedules, pieces, models, width)
+                add_net(acc, rows, nets[n : n + 1], legs, at_leg, schedules, pieces, models, width)
                 at_leg += nets[n]["legs"]
             at_net += count
-        if adds == 3 and source >= 0:
-            add_row_thrice(acc, to, by, rows, source, width)
-            adds = 0
-        for k in range(adds):
-            if source >= 0:
-                add_row(acc, to[k], rows, source, by[k], width)
-            else:
-                add_row(acc, to[k], acc, MEASURED, by[k], width)
         if closes:
-            close_token(acc, rows, assets[count : count + 1], bands, shocked, measured, width)
+            close_token(acc, rows, assets[count : count + 1], bands, x, shocked, measured, width)
+            valued = False
+    if aside:
+        for s in range(width):
+            a[DIRECT, s] += a[ASIDE, s]
     return special

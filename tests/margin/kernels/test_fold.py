@@ -250,20 +250,36 @@ def test_spot_is_netted_only_with_a_schedule() -> None:
 
 
 def counts(book: KernelCase, *prices: float) -> dict[str, int]:
-    last = book.program(**{f"at_{number}": spot(price) for number, price in enumerate(prices)}).first[-1]
+    return counts_at(book, **{f"at_{number}": spot(price) for number, price in enumerate(prices)})
+
+
+def counts_at(book: KernelCase, **scenarios: Row) -> dict[str, int]:
+    last = book.program(**scenarios).first[-1]
     return {"needs": int(last[NEEDS]), "steps": int(last[STEPS_AT]), "values": int(last[VALUES])}
 
 
 def test_tiers_that_no_scenario_reaches_cost_nothing() -> None:
-    assert counts(case({"tiers": STEPS}, 9.0), 50.0, 110.0) == {"needs": 1, "steps": 0, "values": 1}
+    assert counts(case({"tiers": STEPS}, 9.0), 50.0, 110.0) == {"needs": 0, "steps": 0, "values": 1}
 
 
 def test_tiers_that_all_scenarios_have_passed_cost_nothing() -> None:
-    assert counts(case({"tiers": STEPS}, 50.0), 50.0, 110.0) == {"needs": 1, "steps": 0, "values": 1}
+    assert counts(case({"tiers": STEPS}, 50.0), 50.0, 110.0) == {"needs": 0, "steps": 0, "values": 1}
 
 
 def test_a_tier_that_some_reach_is_one_step() -> None:
-    assert counts(case({"tiers": STEPS}, 10.0), 50.0, 110.0) == {"needs": 1, "steps": 1, "values": 1}
+    assert counts(case({"tiers": STEPS}, 10.0), 50.0, 110.0) == {"needs": 0, "steps": 1, "values": 1}
+
+
+def test_a_need_that_follows_another_row_than_its_value_has_an_entry_of_its_own() -> None:
+    # A short option: worth its price, charged on its underlying.
+    schedule: Row = {"tiers": STEPS, "short_option": {"maintenance": {"rate": 0.1, "minimum": 0.05}, "initial": {"rate": 0.15, "minimum": 0.1}}}
+    instruments: dict[str, Row] = {
+        "C": {"kind": "option", "underlying": "BTC", "mark_price": 5.0, "strike": 100.0, "option_type": "call", "margin_schedule": "tiered"}
+    }
+    book = KernelCase({"BTC": {"price": 100.0, "margin_schedule": "tiered"}}, instruments, {"margin_schedules": {"tiered": schedule}})
+    book.hold("C", -2.0)
+    found = counts_at(book, down={"spot": {"BTC": 90.0}, "mark": {"C": 2.0}})
+    assert found == {"needs": 2, "steps": 0, "values": 1}
 
 
 def test_what_does_not_move_is_a_constant() -> None:

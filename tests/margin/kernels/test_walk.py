@@ -290,6 +290,31 @@ def test_inverse_and_quanto_profit() -> None:
     assert found["up"]["maintenance_margin"] == pytest.approx(0.05 * (300 + 625))
 
 
+@pytest.mark.parametrize("order", [("USD", "COIN", "DUST"), ("DUST", "USD", "COIN"), ("COIN", "DUST", "USD")])
+def test_profits_join_several_tokens_of_one_pool(order: tuple[str, str, str]) -> None:
+    # 10 long from 100 to 130 in each token: +300 in full, behind bands (1000 + 300 of COIN), and against a debt (-500 + 300 of DUST).
+    margin: Row = {
+        **SCHEDULES,
+        "collateral_schedules": {"coin": {"bands": BANDS}, "dust": {"bands": [{"from": 0, "haircut": 0.3}], "liability_weight": 1.1}},
+    }
+    assets: dict[str, Row] = {
+        "BTC": {"price": 100.0, "collateral_schedule": None},
+        "COIN": {"price": 1.0, "collateral_schedule": "coin"},
+        "DUST": {"price": 1.0, "collateral_schedule": "dust"},
+    }
+    instruments: dict[str, Row] = {f"X{n}": {**PERPETUAL, "settle": token, "payoff": "quanto"} for n, token in enumerate(order)}
+    book = KernelCase(assets, instruments, margin)
+    for name in instruments:
+        book.hold(name, 10.0)
+    book.deposit("COIN", 1000.0).deposit("DUST", -500.0)
+    found = balances(book, up={"mark": dict.fromkeys(instruments, 130.0)}, down={"mark": dict.fromkeys(instruments, 70.0)})
+    assert found == approximately(
+        (900 - 550, 800 - 550),
+        (300 + (900 + 0.5 * 300) - 1.1 * 200, 300 + (800 + 0.5 * 300) - 1.1 * 200),
+        (-300 + 0.9 * 700 - 1.1 * 800, -300 + 0.8 * 700 - 1.1 * 800),
+    )
+
+
 # ------------------------------------------------------------------ spot positions and options
 
 
