@@ -14,6 +14,7 @@ import pytest
 from generated.books import make_book, write_book
 from generated.market import AS_OF
 from oracle.comparing import COMPARED, compare, read_tables
+from oracle.comparing_breakdown import compare_breakdown
 from oracle.reading import Row, snapshot_of
 from oracle.totals import OracleResult, run_folder, run_snapshot
 
@@ -27,10 +28,12 @@ SAMPLE = Path(__file__).parents[1] / "sample_data"
 
 def differences(run_file: Path, out: Path, keep: str = "all") -> list[str]:
     """What a run of the pipeline and the reference disagree about."""
-    folder = execute(plan(load_run(run_file, {"keep": keep, "output.formats": ["json"]}), out)).folder
-    tables = read_tables(folder)
+    outcome = execute(plan(load_run(run_file, {"keep": keep, "output.formats": ["json"]}), out))
+    tables = read_tables(outcome.folder)
     assert set(tables) >= set(COMPARED) - {"pool_scenario"}
-    return compare(tables, run_folder(run_file.parent), complete=keep == "all")
+    expected = run_folder(run_file.parent)
+    worst = None if outcome.summary.worst is None else outcome.summary.worst.scenario_id
+    return [*compare(tables, expected, complete=keep == "all"), *compare_breakdown(outcome.folder, run_file.parent, worst, expected)]
 
 
 @pytest.mark.parametrize(

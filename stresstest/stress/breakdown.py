@@ -25,7 +25,7 @@ from stresstest.snapshot.stage import load_block
 from stresstest.stress.collateral import CollateralSums, block_collateral, collateral_summary, kept_by_pool
 from stresstest.stress.evaluation import evaluate_block
 from stresstest.stress.headline import BASES, cover_scenario, worst_headline
-from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
+from stresstest.stress.holders import RELATIVE_TOLERANCE, TOLERANCE, BlockHoldings, Holders, block_holdings
 from stresstest.stress.owners import OwnerSums, block_owners, closed, joined, owner_summary
 from stresstest.stress.segments import SegmentSums, block_segments, segment_summary, segments_of
 from stresstest.stress.selected import row_values, selected
@@ -125,7 +125,7 @@ def _block(task: _Task, number: int) -> _Part:
     figures, status = found.figures.reshape(pools, every, FIGURES), found.status.reshape(pools, every)
     accounts = block.accounts
     shown = _of_accounts(np.add, figures[:, : task.states], block), _of_accounts(np.maximum, status[:, : task.states], block)
-    tolerance = _of_accounts(np.add, accounts.tolerance, block)
+    tolerance = np.maximum(TOLERANCE, RELATIVE_TOLERANCE * _of_accounts(np.add, block.gross, block))
     stressed = shown[0][:, -1]
     # By more than a status test forgives: what is hedged moves by rounding alone.
     losing = stressed[:, POSITIONS] - shown[0][:, 0, POSITIONS] < -tolerance

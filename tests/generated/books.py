@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOMENT = pa.timestamp("us", tz="UTC")
 TYPES: dict[str, dict[str, pa.DataType]] = {
     "accounts": {
-        "account_id": pa.string(), "owner_id": pa.string(), "netting_group": pa.string(), "margin_model": pa.string(),
+        "account_id": pa.string(), "owner_id": pa.string(), "segment": pa.string(), "netting_group": pa.string(), "margin_model": pa.string(),
         "margin_multiplier": pa.float64(), "max_leverage": pa.float64(),
     },
     "positions": {

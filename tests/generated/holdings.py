@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from oracle.reading import Row
 
 
+SEGMENTS = ("desk", None, "retail", "")
+"""In turn, so that they take nothing from the stream of random numbers; the first account always has one."""
+
+
 def make_accounts(random: Random, count: int | None = None) -> list[Row]:
     """One to ten accounts (or `count`) of one to six owners, some of which net their accounts."""
     owners = [f"owner-{letter}" for letter in "abcdef"[: random.randint(1, 6)]]
@@ -25,6 +29,7 @@ def make_accounts(random: Random, count: int | None = None) -> list[Row]:
             {
                 "account_id": f"acc-{number:05d}",
                 "owner_id": owner,
+                "segment": SEGMENTS[number % len(SEGMENTS)],
                 "netting_group": f"{owner}-net" if owner and random.random() < 0.4 else None,
                 "margin_model": random.choice([None, *MODELS]),
                 "margin_multiplier": random.choice([None, 1.0, random.uniform(0.5, 2.0)]),

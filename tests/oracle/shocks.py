@@ -77,8 +77,14 @@ def listed(value: object) -> list[object]:
 
 
 def asset_fits(asset: Row, where: Row) -> bool:
-    """Whether an asset passes `asset_class`, `tags` (one of them) and `not_tags` (none of them)."""
+    """Whether an asset passes `asset` (one of the names), `not_asset` (none), `asset_class`, `tags` (one), `not_tags` (none), `may_be_negative`."""
     tags = asset.get("tags") or []
+    if "asset" in where and asset["asset"] not in listed(where["asset"]):
+        return False
+    if "not_asset" in where and asset["asset"] in listed(where["not_asset"]):
+        return False
+    if "may_be_negative" in where and asset["may_be_negative"] is not where["may_be_negative"]:
+        return False
     if "asset_class" in where and asset.get("asset_class") not in listed(where["asset_class"]):
         return False
     if "tags" in where and not any(tag in tags for tag in listed(where["tags"])):
@@ -161,7 +167,7 @@ def resolve(snapshot: Snapshot, scenario: Row, base_forwards: dict[str, float]) 
 
         def star_of_spot(shock: Row, name: str = name, asset: Row = asset) -> bool:
             where = shock.get("where") or {}
-            named = "asset_class" in where or "tags" in where
+            named = "asset" in where or "asset_class" in where or "tags" in where
             steady = asset.get("asset_class") == "cash" or "stablecoin" in (asset.get("tags") or [])
             return name != reporting and (named or not steady)
 
@@ -214,11 +220,27 @@ def in_reporting_currency(snapshot: Snapshot, spot: dict[str, float]) -> dict[st
     return {name: value(name) for name in spot}
 
 
+def like(text: str, parts: list[str]) -> bool:
+    """Whether a text is the parts in order, with any text between them."""
+    if len(parts) == 1:
+        return text == parts[0]
+    first, *middle, last = parts
+    if not (text.startswith(first) and text.endswith(last) and len(text) >= len(first) + len(last)):
+        return False
+    rest = text[len(first) : len(text) - len(last)]
+    for part in middle:
+        _, found, rest = rest.partition(part) if part else ("", "*", rest)
+        if not found:
+            return False
+    return True
+
+
 def holding_share(snapshot: Snapshot, state: State, asset: str, location: str | None) -> float:
     """Recoverable share of positive balances of an asset at a location."""
 
     def fits(where: Row) -> bool:
-        return asset_fits(snapshot.assets[asset], where) and ("location" not in where or location in listed(where["location"]))
+        patterns = [str(each).split("*") for each in listed(where["location"])] if "location" in where else None
+        return asset_fits(snapshot.assets[asset], where) and (patterns is None or (location is not None and any(like(location, p) for p in patterns)))
 
     a, b = composed(state.shocks, "holding", asset, fits, always)
     return clamped(a + b, 0.0, 1.0)
