@@ -18,7 +18,8 @@ LOCATIONS = ("custodian-a", "bridge-x", "chain-y")
 
 def asset_filter(random: Random) -> Row:
     """Nothing, or a filter that assets can pass."""
-    tagged = random.choice([{"tags": ["staked"]}, {"tags": ["stablecoin"]}, {"not_tags": ["staked"]}])
+    named = [{"asset": ["BTC", "BOND"]}, {"not_asset": ["BTC", "JPY"]}, {"may_be_negative": False}]
+    tagged = random.choice([{"tags": ["staked"]}, {"tags": ["stablecoin"]}, {"not_tags": ["staked"]}, *named])
     where = random.choice([None, None, {"asset_class": random.choice(CLASSES)}, tagged])
     return {"where": where} if where else {}
 
@@ -106,7 +107,7 @@ def holding(random: Random, assets: dict[str, Row], reporting: str) -> Row:
     name = random.choice(["*", *(asset for asset in HELD if asset != reporting)])
     shift, low, high = random.choice([("replace", 0.0, 0.0), ("replace", 0.5, 0.5), ("scale", 0.0, 1.0), ("relative", -1.2, 0.0)])
     size = random.uniform(low, high)
-    where: Row = {"location": random.choice(LOCATIONS)}
+    where: Row = {"location": random.choice((*LOCATIONS, "*-*", "bridge*"))}
     if random.random() < 0.2:
         where = {"location": list(LOCATIONS[:2])}
     if random.random() < 0.2:

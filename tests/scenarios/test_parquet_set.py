@@ -97,8 +97,8 @@ def test_sets_and_files_join(tmp_path: Path) -> None:
         "set.where: '{tags: x}' is not JSON: Expecting property name enclosed in double quotes (1 row: mc.3). Write a JSON object, or null."]),
     (("mc.3", 0, "spot:*", '{"tag": "x"}', "scale", 1.0), ["set.where: tag: unknown key `tag` (1 row: mc.3). Did you mean `tags`?"]),
     (("mc.3", 0, "spot:*", '{"location": "x"}', "scale", 1.0), [
-        "set.where: a spot shock cannot be filtered by `location` (1 row: mc.3). "
-        "Filters there: asset, not_asset, asset_class, tags, not_tags, may_be_negative, risk_group."]),
+        ("set.where: a spot shock cannot be filtered by `location` (1 row: mc.3). "
+         "Filters there: asset, not_asset, asset_class, tags, not_tags, may_be_negative, risk_group.")]),
 ])  # fmt: skip
 def test_faults_name_column_rows_and_scenarios(tmp_path: Path, row: tuple[Any, ...], faults: list[str]) -> None:
     assert _faults(_write(tmp_path, [*ROWS, row])) == faults
