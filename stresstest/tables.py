@@ -214,12 +214,12 @@ INSTRUMENTS = Table(
         Rule("option has type", "kind <> 'option' or option_type is not null", "option_type", "State call or put."),
         Rule("vol not negative", "implied_vol >= 0", "implied_vol", "Leave it null to imply the vol from the mark."),
         Rule("contract size above zero", "contract_size > 0", "contract_size", "Use 1.0 for one unit."),
-        Rule("spot is linear", "kind <> 'spot' or payoff = 'linear'", "payoff", "A spot instrument has a linear payoff."),
+        Rule("spot is linear", "kind <> 'spot' or payoff = 'linear'", "payoff", "Set payoff to linear, or kind to what it is."),
         Rule(
             "inverse mark above zero",
             "payoff <> 'inverse' or kind = 'option' or mark_price > 0",
             "mark_price",
-            "An inverse contract is valued at 1 / mark.",
+            "Correct the mark: an inverse contract is valued at 1 / mark.",
         ),
     ),
 )
@@ -264,7 +264,7 @@ ORDERS = Table(
         _required("price", "float", "limit price", "quote currency"),
         Column("reserved", "float", "balance reserved for it", "settle asset", default=0.0),
     ),
-    rules=(Rule("quantity above zero", "quantity > 0", "quantity", "The side says buy or sell; the size is positive."),),
+    rules=(Rule("quantity above zero", "quantity > 0", "quantity", "State the size as a positive number: the side says buy or sell."),),
     optional=True,
     not_used_yet=True,
 )

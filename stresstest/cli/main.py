@@ -105,7 +105,7 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
         if debug:
             raise
         print(f"internal error: {type(error).__name__}: {printable(error)}", file=sys.stderr)
-        print("This is a bug in stresstest. Run with --debug for the details.", file=sys.stderr)
+        print("This is a bug in stresstest: please report it, with what the same command and --debug say.", file=sys.stderr)
         return ExitCode.INTERNAL
 
 

@@ -58,7 +58,7 @@ def _version(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool) and value > 1:
         raise not_yet(f"format version {value}", "This release reads version 1.")
     if value != 1 or isinstance(value, bool):
-        raise problem(f"must be 1, not {shown(value)}")
+        raise problem(f"must be 1, not {shown(value)}", "Write `version: 1`.")
     return value
 
 

@@ -241,10 +241,14 @@ def document_of(text: str, file: str, reason: Reason = Reason.CONFIGURATION) -> 
         fault = Fault(f"not valid YAML: {what}", "Check indentation, quotes and brackets there.", file=file, line=None if at is None else at.line + 1)
         raise StressTestError(reason, f"{file} cannot be read", [fault]) from None
     except RecursionError:
-        raise StressTestError(reason, f"{file} cannot be read", [Fault("nested too deeply", file=file)]) from None
+        raise StressTestError(reason, f"{file} cannot be read", [Fault("nested too deeply", "Write it with fewer levels.", file=file)]) from None
     except YAMLError as error:
         what = str(error).splitlines()[0]
-        raise StressTestError(reason, f"{file} cannot be read", [Fault(f"not valid YAML: {what}", file=file)]) from None
+        raise StressTestError(
+            reason,
+            f"{file} cannot be read",
+            [Fault(f"not valid YAML: {what}", "Look for characters that are no text, and save it as UTF-8.", file=file)],
+        ) from None
     if builder.repeats:
         faults = [
             Fault(
@@ -276,7 +280,7 @@ def read_document(path: Path | str, reason: Reason = Reason.CONFIGURATION) -> Do
     except UnicodeDecodeError as error:
         fault = Fault(f"not UTF-8 text (byte {error.start})", "Save the file as UTF-8.", file=file)
     except OSError as error:
-        fault = Fault(f"cannot be read: {error.strerror or error}", file=file)
+        fault = Fault(f"cannot be read: {error.strerror or error}", "Check the path and its permissions.", file=file)
     else:
         return document_of(text, file, reason)
     raise StressTestError(reason, f"{file} cannot be read", [fault])

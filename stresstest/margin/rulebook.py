@@ -176,7 +176,7 @@ class MarginSchedule(Sourced):
         if not self.tiers and self.amount_per_contract is None and self.short_option is None:
             found.append(((), problem("the schedule asks for nothing", "Give `tiers`, `amount_per_contract` or `short_option`.")))
         if self.tiers and self.amount_per_contract is not None:
-            found.append((("amount_per_contract",), problem("stands beside `tiers`", "Keep one of the two.")))
+            found.append((("amount_per_contract",), problem("is given beside `tiers`", "Keep one of the two.")))
         for number, tier in enumerate(self.tiers):
             for key in ("maintenance_deduction", "initial_deduction"):
                 given = getattr(tier, key) is not None
@@ -187,7 +187,9 @@ class MarginSchedule(Sourced):
                     hint = "Give the amount that the venue publishes (often `cum`); 0 in the first tier."
                     found.append((("tiers", number), problem(f"`{key}` is missing, which `convention: deduction` needs", hint)))
         if self.above_max == "refuse" and self.max_notional is None:
-            found.append((("above_max",), problem("`refuse` without `max_notional`", "Give `max_notional`.")))
+            found.append(
+                (("above_max",), problem("`refuse` needs `max_notional`, which is missing", "Give `max_notional`, or let `above_max` be `extend`."))
+            )
         raise_all("schedule", found)
         return self
 

@@ -50,7 +50,8 @@ def read_document(model: type[Model], path: Path) -> Model:
         return model.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         hint = "Give the result folder of a finished run (the one with manifest.json in it)."
-        raise StressTestError(Reason.INPUT_DATA, "this is not the folder of a finished run", [Fault("file missing", hint, file=str(path))]) from error
+        fault = Fault("there is no such file", hint, file=str(path))
+        raise StressTestError(Reason.INPUT_DATA, "this is not the folder of a finished run", [fault]) from error
     except (OSError, ValidationError) as error:
         hint = "It was damaged, or written by another version of stresstest: run the stress test again."
         raise StressTestError(Reason.INPUT_DATA, "a document of the run cannot be read", [Fault(_first_line(error), hint, file=str(path))]) from error

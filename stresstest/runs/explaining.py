@@ -126,10 +126,10 @@ def _no_account(account: str, names: pl.Series, excluded: pl.DataFrame) -> Stres
     """The refusal for an account that a run has no figures of."""
     reasons = excluded.filter(pl.col("account_id") == account)["reason"]
     if len(reasons):
-        return StressTestError(Reason.USAGE, f"account {account} was excluded from the run: {reasons[0]}", hint="Mend its data and run again.")
+        return StressTestError(Reason.USAGE, f"account `{account}` was excluded from the run: {reasons[0]}", hint="Mend its data and run again.")
     hint = suggest(account, names.to_list(), "Accounts") if len(names) <= 20_000 else ""
     return StressTestError(
-        Reason.USAGE, f"no account {account}", hint=hint if 0 < len(hint) < 200 else "The run's account_summary lists its accounts."
+        Reason.USAGE, f"no account `{account}`", hint=hint if 0 < len(hint) < 200 else "The run's account_summary lists its accounts."
     )
 
 

@@ -112,7 +112,7 @@ def _remove_empty(folders: Sequence[Path]) -> None:
 
 def cannot_write(place: Path, error: OSError) -> StressTestError:
     """The refusal for a place that cannot be written."""
-    fault = Fault(error.strerror or str(error), "Check permissions and free space, or give --out another folder.", file=str(place))
+    fault = Fault(error.strerror or str(error), "Check permissions and free space, or give --out another folder.", file=str(error.filename or place))
     return StressTestError(Reason.ENVIRONMENT, "the results cannot be written", [fault])
 
 

@@ -191,7 +191,7 @@ def planned_tables(snapshot: str) -> tuple[PlannedTable, ...]:
     if "://" in snapshot:
         return ()
     if not Path(snapshot).is_dir():
-        fault = Fault("no such folder", "`snapshot` names a folder of Parquet tables.", file=snapshot)
+        fault = Fault("no such folder", "Check the path: `snapshot` names a folder of Parquet tables.", file=snapshot)
         raise StressTestError(Reason.INPUT_DATA, "there is no snapshot", [fault])
     found = []
     for table in INPUT_TABLES:

@@ -29,8 +29,8 @@ def in_reporting_currency(dimensions: Dimensions, spot: Floats) -> Floats:
     if not reached.all():
         circle = tuple(asset for asset, is_reached in zip(assets, reached, strict=True) if not is_reached)
         fault = Fault(
-            "price currencies go round in a circle", "One of them must be priced in the reporting currency.",
+            "price currencies run in a circle", "Price one of them in the reporting currency.",
             table="assets", column="price_currency", rows=len(circle), keys=circle[:5],
         )  # fmt: skip
-        raise StressTestError(Reason.INPUT_DATA, "Prices cannot be converted to the reporting currency", [fault])
+        raise StressTestError(Reason.INPUT_DATA, "prices cannot be converted to the reporting currency", [fault])
     return value

@@ -96,7 +96,7 @@ def positions_stream(session: Session) -> Stream:
         checks.append(
             Check(
                 "entry_price", "inverse entry above zero", "an inverse contract entered at or below zero",
-                "An inverse contract is valued at 1 / price.", "coalesce(inverse AND entry_price <= 0, false)",
+                "Correct the entry price: an inverse contract is valued at 1 / price.", "coalesce(inverse AND entry_price <= 0, false)",
             )
         )  # fmt: skip
     entry = "coalesce(entry_price, mark_price)"

@@ -112,7 +112,7 @@ def _asset_relation(session: Session) -> str:
 
 
 def _named(column: str, names: frozenset[str], kind: str) -> Check:
-    hint = f"The margin file has {', '.join(sorted(names)[:8])}." if names else f"The margin file has no {kind}s."
+    hint = f"Name one that it has ({', '.join(sorted(names)[:8])}), or add it there." if names else "It has none at all: add it there."
     return Check(
         column,
         f"known {kind}",
@@ -137,7 +137,7 @@ def currency_findings(session: Session) -> list[Finding]:
     relation = f"(SELECT * FROM assets_in WHERE asset = {currency})"
     checks = [
         Check("price", "reporting currency has price 1", "the reporting currency has another price than 1",
-              "Every figure is stated in it.", "coalesce(price <> 1, false)"),
+              "Set its price to 1: every figure is stated in it.", "coalesce(price <> 1, false)"),
         Check("price_currency", "reporting currency is its own price currency", "the reporting currency is priced in something else",
               "Leave its price_currency null.", f"coalesce(price_currency <> {currency}, false)"),
     ]  # fmt: skip
@@ -209,7 +209,7 @@ def _instrument_checks(session: Session) -> list[Check]:
         Check("mark_price", "mark above zero", "a mark at or below zero of something whose underlying may not be negative",
               "Set may_be_negative on the underlying asset if that is meant.",
               "coalesce(kind <> 'option' AND payoff <> 'inverse' AND underlying_known AND NOT may_be_negative AND mark_price <= 0, false)"),
-        Check("mark_price", "option mark not negative", "an option with a mark below zero", "An option is worth zero or more.",
+        Check("mark_price", "option mark not negative", "an option with a mark below zero", "Correct the mark: an option is worth zero or more.",
               "coalesce(kind = 'option' AND mark_price < 0, false)"),
         Check("strike", "strike above zero", "a lognormal option with a strike at or below zero", "Set vol_type to normal if that is meant.",
               "coalesce(kind = 'option' AND vol_type = 'lognormal' AND strike <= 0, false)"),

@@ -114,7 +114,7 @@ def read_snapshot_defaults(snapshot: str | Path) -> SnapshotDefaults:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _refused([Fault(f"cannot be read: {error}", file=str(path))]) from None
+        raise _refused([Fault(f"cannot be read: {error}", "Check its permissions, and that it is UTF-8 text.", file=str(path))]) from None
     return parse_defaults(text, str(path))
 
 

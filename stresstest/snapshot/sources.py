@@ -71,7 +71,7 @@ def locate(snapshot: str, fetched: Path) -> tuple[dict[str, Source], SnapshotDef
         root = Path(snapshot).absolute()
         faults = []
         if not root.is_dir():
-            return {}, SnapshotDefaults(), [Fault("no such folder", "`snapshot` names a folder of Parquet tables.", file=snapshot)]
+            return {}, SnapshotDefaults(), [Fault("no such folder", "Check the path: `snapshot` names a folder of Parquet tables.", file=snapshot)]
     try:
         defaults = read_snapshot_defaults(root)
     except StressTestError as error:
@@ -130,7 +130,14 @@ def _fetch(prefix: str, folder: Path) -> list[Fault]:
         except duckdb.Error as error:
             # Absence shows itself differently for every scheme; a required table that stays absent is reported as missing.
             if not isinstance(error, duckdb.IOException) or not re.search(r"404|[Nn]o files found|[Nn]o such file|Not Found", str(error)):
-                faults.append(Fault(f"cannot be read: {_first_line(error)}", file=url, table=table.name if table else None))
+                faults.append(
+                    Fault(
+                        f"cannot be read: {_first_line(error)}",
+                        "Check the address, and that this machine may read it.",
+                        file=url,
+                        table=table.name if table else None,
+                    )
+                )
             continue
         for name, content in rows:
             target = folder / _without_scheme(str(name))[len(_without_scheme(prefix)) :].lstrip("/")

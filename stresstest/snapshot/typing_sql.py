@@ -58,7 +58,7 @@ def column_faults(source: Source, types: dict[str, str], own: frozenset[str]) ->
                     what, hint = "every value is null", f"Give its values: {column.doc}."
                 else:
                     what = "the column is missing"
-                    hint = f"The file has {similar[0]}; names are case-sensitive." if similar else f"Add it: {column.doc}."
+                    hint = f"Rename {similar[0]}, which the file has: names are case-sensitive." if similar else f"Add it: {column.doc}."
                 faults.append(Fault(what, hint, file=source.shown, table=table.name, column=column.name, rule="required column"))
         elif not re.fullmatch(_ACCEPTED[column.type], types[column.name]):
             faults.append(

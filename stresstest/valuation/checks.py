@@ -67,4 +67,4 @@ def _refuse(resolved: Resolved, names: pl.Series, bad: Flags, table: str, what: 
         for scenario in np.flatnonzero(bad.any(axis=0))
     ]
     if faults:
-        raise StressTestError(Reason.INPUT_DATA if bad[:, 0].any() else Reason.SCENARIO, "Some instruments cannot be valued", faults)
+        raise StressTestError(Reason.INPUT_DATA if bad[:, 0].any() else Reason.SCENARIO, "some instruments cannot be valued", faults)

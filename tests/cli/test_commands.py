@@ -8,7 +8,7 @@ import pytest
 
 from stresstest.cli.schema import PRINTED
 from stresstest.errors import ExitCode
-from stresstest.tables import INPUT_TABLES, RESULT_TABLES
+from stresstest.tables import EXPORT_TABLES, INPUT_TABLES, RESULT_TABLES
 
 DOCUMENTS = ("run", "scenarios", "margin", "summary", "result", "manifest")
 
@@ -63,8 +63,8 @@ def test_explain_without_a_scenario_takes_the_worst_headline_scenario_and_says_s
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--account", "nobody"], "no account nobody"),
-        (["--account", "nobody", "--scenario", "crash"], "no account nobody"),
+        (["--account", "nobody"], "no account `nobody`"),
+        (["--account", "nobody", "--scenario", "crash"], "no account `nobody`"),
         (["--account", "a000001", "--scenario", "crush"], "crash"),
     ],
 )
@@ -110,7 +110,7 @@ def test_an_unknown_scenario_names_the_nearest(stresstest, run_file: Path):
 def test_schema_lists_everything_that_has_one(stresstest):
     content = json.loads(stresstest("schema", "--json").stdout)
     names = {each["name"] for each in content["schemas"]}
-    assert names == {table.name for table in (*INPUT_TABLES, *RESULT_TABLES)} | {*DOCUMENTS, *PRINTED, "exit-codes"}
+    assert names == {table.name for table in (*INPUT_TABLES, *RESULT_TABLES, *EXPORT_TABLES)} | {*DOCUMENTS, *PRINTED, "exit-codes"}
 
 
 @pytest.mark.parametrize("table", ["positions", "scenario_summary"])

@@ -120,13 +120,14 @@ TIER = "{from: 0, maintenance_rate: 0.1, initial_rate: 0.2}"
 
 @pytest.mark.parametrize(("schedule", "fault"), [
     ("{}", "1, margin_schedules.x: the schedule asks for nothing. Give `tiers`, `amount_per_contract` or `short_option`."),
-    ("{tiers: [" + TIER + "], amount_per_contract: 5}", "1, margin_schedules.x.amount_per_contract: stands beside `tiers`. Keep one of the two."),
+    ("{tiers: [" + TIER + "], amount_per_contract: 5}", "1, margin_schedules.x.amount_per_contract: is given beside `tiers`. Keep one of the two."),
     ("{convention: deduction, tiers: [{from: 0, maintenance_rate: 0.1, initial_rate: 0.2, initial_deduction: 0}]}",
      ("1, margin_schedules.x.tiers[0]: `maintenance_deduction` is missing, which `convention: deduction` needs. "
       "Give the amount that the venue publishes (often `cum`); 0 in the first tier.")),
     ("{tiers: [{from: 0, maintenance_rate: 0.1, initial_rate: 0.2, initial_deduction: 0}]}",
      "1, margin_schedules.x.tiers[0].initial_deduction: has no meaning with `convention: marginal`. Set `convention: deduction`, or remove it."),
-    ("{tiers: [" + TIER + "], above_max: refuse}", "1, margin_schedules.x.above_max: `refuse` without `max_notional`. Give `max_notional`."),
+    ("{tiers: [" + TIER + "], above_max: refuse}",
+     "1, margin_schedules.x.above_max: `refuse` needs `max_notional`, which is missing. Give `max_notional`, or let `above_max` be `extend`."),
     ("{tiers: [" + TIER + "], max_notional: 0}", "1, margin_schedules.x.max_notional: must be above 0, not 0"),
     ("{tiers: [{from: 0, maintenance_rate: -0.1, initial_rate: 0.2}]}",
      "1, margin_schedules.x.tiers[0].maintenance_rate: must be at least 0, not -0.1"),
@@ -147,7 +148,7 @@ def test_faults_of_margin_schedules(schedule: str, fault: str) -> None:
     ("models: {m: {positive_pnl_weight: 1.5}}", "1, models.m.positive_pnl_weight: must be at most 1, not 1.5"),
     ("models: {m: {breach_at_equality: 1}}", "1, models.m.breach_at_equality: must be true or false, not 1"),
     ("version: 2", "1, version: format version 2: not in this version. This release reads version 1."),
-    ("version: true", "1, version: must be 1, not true"),
+    ("version: true", "1, version: must be 1, not true. Write `version: 1`."),
     ("model: {}", "1, model: unknown key `model`. Did you mean `models`?"),
 ])  # fmt: skip
 def test_faults_elsewhere(text: str, fault: str) -> None:

@@ -118,7 +118,7 @@ def test_a_summary_comes_back_from_its_file(tmp_path: Path):
     assert path.read_bytes().endswith(b"}\n")
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "file missing"), ("{", "Invalid JSON"), ('{"schema_version": 2}', "schema_version")])
+@pytest.mark.parametrize(("content", "words"), [(None, "there is no such file"), ("{", "Invalid JSON"), ('{"schema_version": 2}', "schema_version")])
 def test_an_unreadable_document_is_refused_with_its_name(tmp_path: Path, content: str | None, words: str):
     path = tmp_path / "summary.json"
     if content is not None:

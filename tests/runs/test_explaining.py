@@ -53,7 +53,7 @@ def test_a_figure_that_differs_is_warned_of(finished: Path, tmp_path: Path):
     assert [text.partition(":")[0] for text in console.warnings] == ["equity"]
 
 
-@pytest.mark.parametrize(("account", "scenario", "words"), [("nobody", "base", "no account nobody"), (None, "nothing", "no scenario `nothing`")])
+@pytest.mark.parametrize(("account", "scenario", "words"), [("nobody", "base", "no account `nobody`"), (None, "nothing", "no scenario `nothing`")])
 def test_an_unknown_account_or_scenario_is_a_usage_error(finished: Path, account: str | None, scenario: str, words: str):
     known = read_table(finished, "account_summary")["account_id"][0]
     with pytest.raises(StressTestError, match=words) as caught:
