@@ -91,7 +91,7 @@ class Fault:
 
 
 class StressTestError(Exception):
-    """A refusal: one reason and all the faults that led to it."""
+    """A refusal: one `reason`, a `summary`, all the `faults` that led to it, and where those do not say it a `hint` how to mend it."""
 
     def __init__(self, reason: Reason, summary: str, faults: tuple[Fault, ...] | list[Fault] = (), hint: str = "") -> None:
         self.reason = reason

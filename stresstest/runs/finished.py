@@ -26,7 +26,8 @@ from stresstest.results.summary import Summary
 from stresstest.runs.console import Console, Logged
 from stresstest.runs.folders import cannot_write, check_target, locked, publish
 from stresstest.runs.given import TemporaryFolder
-from stresstest.tables import RESULT_TABLES, table
+from stresstest.tables import RESULT_TABLES
+from stresstest.tables import table as table_of
 
 if TYPE_CHECKING:
     from stresstest.margin.explain import Explanation
@@ -203,7 +204,7 @@ class FinishedRun:
     def _known(self, name: str, columns: Sequence[str] = ()) -> None:
         if name not in self.tables:
             raise StressTestError(Reason.USAGE, f"the run has no table `{name}`", hint=suggest(name, list(self.tables), "Tables"))
-        own = list(table(name).names)
+        own = list(table_of(name).names)
         faults = [Fault(f"`{each}` is no column of the table", suggest(each, own, "Columns"), table=name) for each in columns if each not in own]
         if faults:
             raise StressTestError(Reason.USAGE, f"the table {name} has no such columns", faults)
@@ -221,7 +222,7 @@ def open_run(folder: str | Path) -> FinishedRun:
 
 
 def compare(
-    before: FinishedRun, after: FinishedRun, table_name: str = "account_summary", columns: Sequence[str] | None = None, tolerance: float = 0.0
+    before: FinishedRun, after: FinishedRun, table: str = "account_summary", columns: Sequence[str] | None = None, tolerance: float = 0.0
 ) -> pl.DataFrame:
     """The rows of a result table that differ between two runs: see `results.differences.difference` for the columns.
 
@@ -231,7 +232,7 @@ def compare(
     Args:
         before: the one run.
         after: the other.
-        table_name: a table that both have.
+        table: a table that both have.
         columns: the columns to compare; default: all but the key.
         tolerance: numbers that differ by no more than this are the same, in the unit of the column.
 
@@ -242,4 +243,4 @@ def compare(
     if currencies[0] != currencies[1]:
         hint = "Run one of them again with the reporting currency of the other."
         raise StressTestError(Reason.USAGE, f"the runs report in {currencies[0]} and {currencies[1]}", hint=hint)
-    return difference(before.table(table_name), after.table(table_name), table(table_name), columns, tolerance)
+    return difference(before.table(table), after.table(table), table_of(table), columns, tolerance)
