@@ -58,11 +58,12 @@ def schema(
     del debug
     from stresstest.cli.output import print_document
     from stresstest.cli.schema_view import model_lines
-    from stresstest.tables import INPUT_TABLES, RESULT_TABLES
+    from stresstest.tables import EXPORT_TABLES, INPUT_TABLES, RESULT_TABLES
 
-    tables = {table.name: table for table in (*INPUT_TABLES, *RESULT_TABLES)}
+    kinds = {"input table": INPUT_TABLES, "result table": RESULT_TABLES, "exported table": EXPORT_TABLES}
+    tables = {table.name: table for group in kinds.values() for table in group}
     if name is None:
-        contents = [(table.name, "input table" if table in INPUT_TABLES else "result table", table.doc) for table in tables.values()]
+        contents = [(table.name, kind, table.doc) for kind, group in kinds.items() for table in group]
         for kind, described in (("file", FILES), ("document", DOCUMENTS), ("output", PRINTED)):
             contents += [(each, kind, what) for each, what in described.items()]
         contents.append((EXIT_CODES, "contract", "exit codes of every command"))

@@ -9,9 +9,9 @@ import polars as pl
 from stresstest.scenarios.findings import Finding, Severity
 from stresstest.scenarios.scenario_set import ScenarioSet
 
-LONGEST_ID = 48
-LONGEST_NAME = 100
-"""Characters that a line of a table or the axis of a chart has room for."""
+LONGEST_ID = 64
+LONGEST_NAME = 120
+"""Characters that are read at a glance in a line of a table or on the axis of a chart."""
 
 _DECIDING = ("factor", "where", "shift", "value", "annualised", "term")
 """Columns of a shock table that decide what a shock does."""
@@ -20,12 +20,12 @@ _NEUTRAL = {"relative": 0.0, "absolute": 0.0, "scale": 1.0}
 
 
 def names_and_sources(scenarios: ScenarioSet) -> Iterator[Finding]:
-    """Ids and names that are too long for tables and charts, and historical scenarios that do not say where their numbers come from."""
+    """Ids and names that are hard to read in tables and on charts, and historical scenarios that do not say where their numbers come from."""
     for number, each in enumerate(scenarios):
         if len(each.id) > LONGEST_ID:
-            yield Finding("long id", "info", number, f"the id has {len(each.id)} characters; tables and charts have room for {LONGEST_ID}")
+            yield Finding("long id", "info", number, f"the id has {len(each.id)} characters: hard to read in tables and on charts")
         if len(each.name) > LONGEST_NAME and each.name != each.id:
-            yield Finding("long name", "info", number, f"the name has {len(each.name)} characters; tables and charts have room for {LONGEST_NAME}")
+            yield Finding("long name", "info", number, f"the name has {len(each.name)} characters: hard to read in tables and on charts")
         if each.family == "historical" and not each.source:
             yield Finding("no source", "info", number, "a historical scenario without `source`: nobody can check its numbers")
 
