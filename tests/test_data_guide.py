@@ -90,7 +90,8 @@ def test_the_csv_book_has_the_equity_that_the_page_works_out(folder: Path):
     # 25 Bund futures lost 0.23 points of 1,000 euro each, 40 short index futures 27 points of 10 euro.
     assert account(folder / "csv" / "results", "C-1001", "base")["equity"] == pytest.approx(310_000 - 5_750 - 10_800, abs=1e-6)
     assert "= 293,450 euro" in PAGE
-    assert warnings(folder / "csv" / "results") == []
+    # A book in euro: the libraries say which shocks of theirs are of the euro.
+    assert [text for text in warnings(folder / "csv" / "results") if "would shock EUR" not in text] == []
 
 
 @pytest.mark.slow

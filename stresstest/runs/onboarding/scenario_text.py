@@ -63,7 +63,8 @@ def scenario_draft(found: Survey, kinds: Kinds) -> Draft:
 
 
 _HEAD = """\
-# Named sets of shocks; base, the snapshot as it is, is always computed. Every size marked "set this" is a guess, about the worst day of its class.
+# Scenarios for what this snapshot holds, beside the libraries that run.yaml names. Every size marked "set this" is a guess, about the worst day of
+# its class. base, the snapshot as it is, is always computed.
 # A shock moves a factor: relative x(1+v), absolute x+v, scale x*v, replace v. Of several that meet one factor the first wins: special before general.
 # All keys: stresstest schema scenarios, or docs/formats.md. One of them in full: stresstest scenarios show scenarios.yaml --id market_down
 ABOUT
