@@ -111,6 +111,12 @@ def test_a_plan_runs_where_it_says_and_a_changed_one_elsewhere(run_file: Path, t
     assert "writes      a temporary folder" in str(stresstest.plan(plan, keep="worst"))
 
 
+def test_a_plan_of_frames_says_so(run_file: Path, snapshot: stresstest.Snapshot):
+    content = stresstest.plan(run_file, snapshot=snapshot).document()
+    assert (content["snapshot"], content["folder"], content["resumes"]) == ("frames given as values", None, False)
+    assert {each["table"]: each["rows"] for each in content["tables"]}["positions"] == 3
+
+
 def test_a_saved_run_is_the_run(before: stresstest.FinishedRun, tmp_path: Path):
     kept = before.save(tmp_path / "runs" / "kept")
     assert (kept.folder, kept.result_id) == (tmp_path / "runs" / "kept", before.result_id)
@@ -215,6 +221,16 @@ def test_faults_name_what_was_given_as_values(run_file: Path, snapshot: stresste
         assert error.exit_code == code
         assert {fault.file for fault in error.faults} == {where}
         assert "stresstest-" not in f"{error.summary}{[fault.text() for fault in error.faults]}"
+
+
+def test_what_is_not_given_is_missing():
+    with pytest.raises(StressTestError) as caught:
+        stresstest.run(snapshot="book", output={"formts": ["html"]})
+    assert [fault.text() for fault in caught.value.faults] == [
+        "the call, scenarios: `scenarios` is missing. Add `scenarios`.",
+        "the call, margin: `margin` is missing. Add `margin`.",
+        "the call, output.formts: unknown key `formts`. Did you mean `formats`?",
+    ]
 
 
 def test_faults_of_rules_and_snapshot_come_together_from_validate(run_file: Path, snapshot: stresstest.Snapshot):

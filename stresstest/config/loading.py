@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from stresstest.config.overrides import Override, absolute
 from stresstest.config.run_file import RunFile, tolerance
-from stresstest.documents import Document, Place, dotted, examine, read_document, refusal
+from stresstest.documents import Document, Place, dotted, examine, expect, read_document, refusal
 from stresstest.errors import Fault, Reason
 
 
@@ -26,7 +26,7 @@ def load_run(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Ru
         StressTestError: every fault with file and line, or with the flag or variable that gave the value;
             NOT_IN_THIS_VERSION where keys of features to come are all that is wrong.
     """
-    document = read_document(path, Reason.CONFIGURATION)
+    document = expect(read_document(path, Reason.CONFIGURATION), "run file", Reason.CONFIGURATION)
     return _settled(_examined(document, overrides or {}), Path(path).absolute().parent, Path(path).absolute())
 
 
@@ -81,7 +81,7 @@ def _fault(document: Document, given: Mapping[str, Override], place: Place, what
     for key, each in given.items():
         if key.startswith(f"{whole}.") and not (isinstance(document.data, dict) and place[0] in document.data):
             return _of_override(each, what, hint, whole)  # a section that is only there because one of its keys was given
-    return Fault(what, hint, file=document.file, line=document.line(place), path=whole or None)
+    return Fault(what, hint, file=document.file, line=document.line(place) if document.text else None, path=whole or None)
 
 
 def _of_override(override: Override, what: str, hint: str, path: str) -> Fault:

@@ -72,7 +72,7 @@ class Plan:
         """The plan as plain values."""
         tables = planned_tables(self.settings.snapshot)
         return {
-            "snapshot": without_secrets(self.settings.snapshot),
+            "snapshot": without_secrets(self.settings.snapshot) if self.given_snapshot is None else "frames given as values",
             "tables": [vars(each) for each in tables],
             "scenarios": len(self.scenarios),
             "headline_scenarios": sum(each.headline for each in self.scenarios),
