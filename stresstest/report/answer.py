@@ -14,6 +14,9 @@ from stresstest.results.summary import Basis, Cover, Summary
 
 Record = Mapping[str, Any]
 
+BASE = "base"
+"""The scenario without shocks."""
+
 SIZING_BASIS: Basis = "stress_loss_over_margin"
 """The basis of Cover-N that is held against resources: losses beyond the margin that was held, as a default fund is sized."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stresstest.report.formats import MISSING, count, shown
-from stresstest.report.view import Audit, Cell, Column, Row, TableView
+from stresstest.report.view import Audit, Cell, Column, Fact, Row, TableView
 from stresstest.results.identity import Identity
 
 _HASHED = (("scenarios", "Scenarios"), ("margin", "Margin rules"))
@@ -72,14 +72,22 @@ def audit_view(identity: Identity, document: str, audit: Mapping[str, Any]) -> A
         result_id=shown(identity.result_id),
         command=printable_command(audit.get("command")),
         details=(
-            ("Code", f"{shown(identity.code_version)}, SHA-256 {shown(identity.code)}"),
-            *((label, f"SHA-256 {shown(str(identity.specification[key]))}") for key, label in _HASHED if key in identity.specification),
-            ("Seed", "none: nothing is drawn at random" if seed is None else shown(str(seed))),
+            Fact("Code", f"{shown(identity.code_version)}, SHA-256 {shown(identity.code)}"),
+            *(Fact(label, f"SHA-256 {shown(str(identity.specification[key]))}") for key, label in _HASHED if key in identity.specification),
+            Fact("Seed", "none: nothing is drawn at random" if seed is None else shown(str(seed))),
         ),
         inputs=TableView("inputs", "Inputs", columns, rows, "No input was recorded."),
+        tables=_tables(identity),
         versions=versions,
         document=document,
     )
+
+
+def _tables(identity: Identity) -> TableView:
+    """Hashes of the result tables: whoever holds the run's folder can see that they are those of this report."""
+    columns = (Column("Result table", "text", 30), Column("SHA-256", "text", 70))
+    rows = tuple(Row((_name(name), _name(digest))) for name, digest in sorted(identity.tables.items()))
+    return TableView("tables", "Result tables", columns, rows, "No table was recorded.")
 
 
 def _name(value: object) -> Cell:

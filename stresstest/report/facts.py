@@ -9,39 +9,23 @@ from typing import Any
 
 import polars as pl
 
-from stresstest.report import answer, listings
+from stresstest.report import answer, chart_data
+from stresstest.report.account_pages import account_pages
+from stresstest.report.accounts import DEFINITIONS, account_table, worst_accounts
 from stresstest.report.audit import audit_view
-from stresstest.report.charts import ACCOUNT_LABEL, BAR_LABEL, SCENARIO_LABEL
-from stresstest.report.formats import chart_label, count, identified_label, money, named, plural_count, shortened, shown
-from stresstest.report.view import ChartData, Definition, HeatMap, Light, ReportFacts, SeverityBar
+from stresstest.report.collateral import collateral_page
+from stresstest.report.drivers import drivers
+from stresstest.report.formats import count, money, named, percent, plural_count, shortened, shown, significant
+from stresstest.report.owners import leading_owners, owners_page
+from stresstest.report.quality import quality_page, unshocked_shares
+from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table
+from stresstest.report.segments import segments_page
+from stresstest.report.shocks import shock_words
+from stresstest.report.view import Fact, Light, ReportFacts
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import files_of, read_table
 from stresstest.results.summary import Summary
-
-CHARTED_SCENARIOS = 8
-HEAT_MAP_ACCOUNTS = 25
-HEAT_MAP_SCENARIOS = 24
-BASE = "base"
-
-DEFINITIONS = (
-    Definition(
-        "Margin shortfall",
-        "max(0, maintenance margin \N{MINUS SIGN} margin balance)",
-        "Where a liquidation starts: the headline number, by which accounts and scenarios are ranked.",
-    ),
-    Definition(
-        "Uncollateralised loss",
-        "max(0, \N{MINUS SIGN}equity)",
-        "What others pay once everything the account holds is gone. An owner in default turns the light red.",
-    ),
-    Definition(
-        "Stress loss over margin",
-        "max(0, \N{MINUS SIGN}P&L of positions \N{MINUS SIGN} k \N{MULTIPLICATION SIGN} initial margin at base)",
-        "What the margin held did not cover, with k = stressed over base collateral after haircuts, at most 1. "
-        "Cover-2 in this measure is held against resources.",
-    ),
-)
 
 
 def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
@@ -58,22 +42,26 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
     identity = read_document(Identity, folder / "result.json")
     currency = shown(summary.run.reporting_currency)
     scenarios = read_table(folder, "scenario_summary").to_dicts()
-    base = next(row for row in scenarios if row["scenario_id"] == BASE)
-    stressed = [row for row in scenarios if row["scenario_id"] != BASE]
-    headline = listings.by_severity([row for row in stressed if row["headline"]])
-    others = listings.by_severity([row for row in stressed if not row["headline"]])
+    base = next(row for row in scenarios if row["scenario_id"] == answer.BASE)
+    stressed = [row for row in scenarios if row["scenario_id"] != answer.BASE]
+    headline = by_severity([row for row in stressed if row["headline"]])
+    others = by_severity([row for row in stressed if not row["headline"]])
     names = {row["scenario_id"]: named(row["name"], row["scenario_id"]) for row in scenarios}
-    ranked = listings.worst_accounts(read_table(folder, "account_summary"), bool(headline))
+    ranked = worst_accounts(read_table(folder, "account_summary"), bool(headline))
     in_scope = "any of " + (plural_count(len(headline), "headline scenario") if headline else plural_count(len(others), "scenario"))
     covered = summary.cover[answer.SIZING_BASIS].cover_2.scenario_id
-    heat_map = _heat_map(_optional_table(folder, "detail"), ranked, base, headline or others)
     resources = summary.resources.total if summary.resources else None
+    detail, losses, segments = (_optional(folder, name) for name in ("detail", "owner_scenario", "segment_summary"))
+    checks = read_table(folder, "data_quality")
+    shocks = _shocks(folder, [row["scenario_id"] for row in (*headline, *others)][:LISTED_SCENARIOS])
+    title = shortened(shown(summary.run.name or summary.run.snapshot_label or "Stress test"), 120)
     return ReportFacts(
-        title=shortened(shown(summary.run.name or summary.run.snapshot_label or "Stress test"), 120),
+        title=title,
         as_of=moment(summary.run.as_of),
         created=summary.run.as_of,
         currency=currency,
         short_id=shown(summary.result_id[:12]),
+        cover=_cover(summary, identity, len(headline), len(others)),
         scope=_scope(summary, len(headline), len(others)),
         light=Light(
             summary.status.light,
@@ -83,21 +71,27 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
             tuple(shown(reason[:1].upper() + reason[1:]) for reason in summary.status.reasons),
         ),
         figures=answer.figures(summary, base, headline, names),
-        charts=_charts(headline, covered, resources, heat_map),
-        scenarios=listings.scenario_table(base, headline, others, currency),
-        accounts=listings.account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope if stressed else "a stress", currency),
+        drivers=drivers(summary, shocks, detail, segments, leading_owners(losses, summary)),
+        charts=chart_data.charts(base, headline, covered, resources, chart_data.heat_map(detail, ranked, base, headline or others)),
+        scenarios=scenario_table(base, headline, others, shocks, unshocked_shares(checks), currency),
+        accounts=account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope if stressed else "a stress", currency),
         definitions=DEFINITIONS,
-        owners=listings.owner_table(
-            _optional_table(folder, "owner_scenario"), covered, summary.cover["uncollateralised_loss"].cover_2, names, summary.owner_names, currency
-        ),
-        quality=listings.quality_table(read_table(folder, "data_quality"), currency),
-        quality_summary=_quality_summary(summary),
+        owners=owners_page(losses, _optional(folder, "owner_summary"), summary, names),
+        collateral=collateral_page(_optional(folder, "collateral_summary"), summary, names),
+        segments=segments_page(segments, summary, names),
+        account_pages=account_pages(_optional(folder, "account_steps"), _optional(folder, "account_holdings"), ranked, names, currency),
+        quality=quality_page(checks, summary),
+        methods=_methods(identity.specification, currency),
         audit=audit_view(identity, (folder / "result.json").read_text(encoding="utf-8"), audit),
     )
 
 
-def _optional_table(folder: Path, name: str) -> pl.DataFrame | None:
+def _optional(folder: Path, name: str) -> pl.DataFrame | None:
     return read_table(folder, name) if files_of(folder, name) else None
+
+
+def _shocks(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
+    return shock_words(folder, scenario_ids) if (folder / "inputs" / "scenarios.parquet").is_file() else {}
 
 
 def moment(value: str) -> str:
@@ -108,6 +102,26 @@ def moment(value: str) -> str:
         return shown(value)
     parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     return f"{parsed:%Y-%m-%d %H:%M} UTC"
+
+
+def _cover(summary: Summary, identity: Identity, headline: int, others: int) -> tuple[Fact, ...]:
+    """What stands on the cover: of what, when, by which rules, and how to find it again."""
+    counts, currency = summary.counts, summary.run.reporting_currency
+    label = summary.run.snapshot_label
+    book = f"{plural_count(counts.accounts, 'account')} of {plural_count(counts.owners, 'owner')}, {plural_count(counts.positions, 'position')}"
+    stressed = plural_count(headline, "headline scenario") + (f", {plural_count(others, 'other')}" if others else "")
+    resources = "not stated" if summary.resources is None else f"{currency} {money(summary.resources.total)}"
+    return (
+        Fact("As of", moment(summary.run.as_of)),
+        *([Fact("Snapshot", shortened(shown(label), 60))] if label else []),
+        Fact("Book", book),
+        Fact("Gross notional", f"{currency} {money(counts.gross_notional)}"),
+        Fact("Scenarios", stressed),
+        Fact("Resources", resources),
+        Fact("Amounts in", currency),
+        Fact("Run", shown(summary.result_id[:12])),
+        Fact("Made by", f"stresstest {shown(identity.code_version)}"),
+    )
 
 
 def _scope(summary: Summary, headline: int, others: int) -> str:
@@ -125,54 +139,23 @@ def _scope(summary: Summary, headline: int, others: int) -> str:
     return ", ".join(parts) + (f"; snapshot {shortened(shown(label), 60)}" if label and label != "snapshot" else "")
 
 
-def _quality_summary(summary: Summary) -> str:
-    words = (("fail", "failed"), ("warn", "warned"), ("pass", "passed"))
-    checks = ", ".join(f"{count(summary.checks[result])} {word}" for result, word in words)  # type: ignore[index]  # keys are literals
-    excluded, owners = summary.counts.excluded_accounts, summary.counts.incomplete_owners
-    if not excluded:
-        return f"Checks: {checks}. No account was excluded."
-    return (
-        f"Checks: {checks}. Excluded: {plural_count(excluded, 'account')}, which leaves {plural_count(owners, 'owner')} incomplete, "
-        "so totals and Cover-N are lower bounds."
-    )
-
-
-def _charts(headline: Sequence[answer.Record], covered: str | None, resources: float | None, heat_map: HeatMap | None) -> ChartData:
-    """The most severe headline scenarios, with the one of the largest Cover-2 always among them."""
-    chosen = list(headline[:CHARTED_SCENARIOS])
-    scope = plural_count(len(chosen), "headline scenario") if len(headline) <= len(chosen) else f"{len(chosen)} most severe headline scenarios"
-    if covered is not None and covered not in [row["scenario_id"] for row in chosen]:
-        chosen[-1:] = [row for row in headline if row["scenario_id"] == covered]
-        scope = f"{len(chosen) - 1} most severe headline scenarios and the largest Cover-2"
-    first, both = f"cover_1_{answer.SIZING_BASIS}", f"cover_2_{answer.SIZING_BASIS}"
-    bars = tuple(
-        SeverityBar(chart_label(row["name"], row["scenario_id"], BAR_LABEL), float(row["margin_shortfall"]), float(row[first]), float(row[both]))
-        for row in chosen
-    )
-    return ChartData(bars, scope, resources, heat_map)
-
-
-def _heat_map(detail: pl.DataFrame | None, ranked: pl.DataFrame, base: answer.Record, scenarios: Sequence[answer.Record]) -> HeatMap | None:
-    """The worst accounts that have detail, by the most severe scenarios, base first; None where there is no detail."""
-    if detail is None or detail.is_empty() or not scenarios:
-        return None
-    columns = [base, *scenarios[:HEAT_MAP_SCENARIOS]]
-    wanted = detail.filter(pl.col("scenario_id").is_in([row["scenario_id"] for row in columns]))
-    cells = {(row["account_id"], row["scenario_id"]): row for row in wanted.to_dicts()}
-    rows = ranked.filter(pl.col("account_id").is_in(wanted["account_id"].unique().to_list())).head(HEAT_MAP_ACCOUNTS).to_dicts()
-    grid = [[cells.get((account["account_id"], scenario["scenario_id"])) for scenario in columns] for account in rows]
-    return HeatMap(
-        accounts=tuple(identified_label(row["name"], row["account_id"], ACCOUNT_LABEL) for row in rows),
-        scenarios=tuple("Base" if row is base else chart_label(row["name"], row["scenario_id"], SCENARIO_LABEL) for row in columns),
-        ratios=tuple(tuple(cell_ratio(cell) for cell in line) for line in grid),
-        in_default=tuple(tuple(cell is not None and cell["status"] == "default" for cell in line) for line in grid),
-    )
-
-
-def cell_ratio(cell: answer.Record | None) -> float | None:
-    """1 - shortfall / requirement where a pool is short, whatever other pools hold; else balance / requirement. The same for a single pool."""
-    if cell is None or cell["maintenance_margin"] <= 0:
-        return None
-    if cell["margin_shortfall"] > 0:
-        return float(1.0 - cell["margin_shortfall"] / cell["maintenance_margin"])
-    return float(cell["margin_balance"] / cell["maintenance_margin"])
+def _methods(specification: Mapping[str, Any], currency: str) -> tuple[Fact, ...]:
+    """The settings of this run that its figures depend on, from what its identity states; what an older run did not state is left out."""
+    found = []
+    tolerance = specification.get("reconciliation_tolerance")
+    if isinstance(tolerance, Mapping):
+        most = f"max({currency} {significant(tolerance['absolute'])}, {percent(tolerance['relative'], 2)} of the reported figure)"
+        found.append(Fact("Reconciliation", f"reported and computed figures agree within {most}"))
+    if "max_price_age" in specification:
+        age = specification["max_price_age"]
+        found.append(Fact("Age of prices", "not checked" if age is None else f"older than {significant(float(age))} seconds is a warning"))
+    if specification.get("on_missing"):
+        excluded = specification["on_missing"] == "exclude"
+        found.append(
+            Fact("Faulty input", "the accounts concerned are left out and listed" if excluded else "refused: the run would not have started")
+        )
+    if specification.get("headline"):
+        found.append(
+            Fact("Headline scenarios", f"{count(len(specification['headline']))} named in the run file, in place of those the scenario files name")
+        )
+    return tuple(found)

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stresstest.errors import Reason, StressTestError
-from stresstest.report import charts
+from stresstest.report.charts.bars import paired_bars, stacked_bars
+from stresstest.report.charts.heat_map import heat_map_chart
+from stresstest.report.charts.style import INK, MUTED, PAPER
+from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.facts import facts
-from stresstest.report.view import ReportFacts
+from stresstest.report.view import PairedBars, ReportFacts
 from stresstest.results.documents import read_document
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest
@@ -36,17 +39,36 @@ class Charts:
         return facts(self.folder, read_document(Manifest, self.folder / MANIFEST).model_dump(mode="json"))
 
     @cached_property
-    def shortfall(self) -> alt.LayerChart:
-        """Margin shortfall of the most severe headline scenarios, in reporting currency."""
-        data = self._facts.charts
-        return self._alone(charts.shortfall_chart(data.bars), "Margin shortfall", f"In {self._facts.currency}; {data.scope}")
-
-    @cached_property
     def cover(self) -> alt.LayerChart:
         """Cover-1 and Cover-2 (stress loss over margin) of the most severe headline scenarios against resources, in reporting currency."""
         data = self._facts.charts
-        what = f"In {self._facts.currency}; dark: the largest owner, light: the second; {data.scope}"
-        return self._alone(charts.cover_chart(data.bars, data.resources), "Cover-2, stress loss over margin", what)
+        return self._bars(data.cover, "Cover-2, stress loss over margin", "dark: the largest owner, light: the two largest", data.cover_scope)
+
+    @cached_property
+    def requirement(self) -> alt.LayerChart:
+        """Maintenance requirement and margin balance of all accounts, at base and in the most severe headline scenarios."""
+        data = self._facts.charts
+        return self._bars(data.requirement, "Requirement and balance", "dark: maintenance requirement, light: margin balance", data.scope)
+
+    @cached_property
+    def shortfall(self) -> alt.LayerChart:
+        """Margin shortfall and initial shortfall of all accounts, at base and in the most severe headline scenarios."""
+        data = self._facts.charts
+        return self._bars(data.shortfall, "Shortfall", "dark: maintenance, light: initial", data.scope)
+
+    @cached_property
+    def loss(self) -> alt.LayerChart:
+        """Uncollateralised loss and stress loss over margin of all accounts, at base and in the most severe headline scenarios."""
+        data = self._facts.charts
+        return self._bars(data.loss, "Losses", "dark: uncollateralised loss, light: stress loss over margin", data.scope)
+
+    @cached_property
+    def status(self) -> alt.LayerChart:
+        """Accounts with a margin call, in liquidation and in default, at base and in the most severe headline scenarios."""
+        data = self._facts.charts
+        if not data.status.stacks:
+            raise _nothing("no headline scenario")
+        return self._alone(stacked_bars(data.status), "Accounts by status", f"In accounts: call, liquidation, default; {data.scope}")
 
     @cached_property
     def heat_map(self) -> alt.LayerChart:
@@ -57,10 +79,49 @@ class Charts:
         """
         heat_map = self._facts.charts.heat_map
         if heat_map is None:
-            raise StressTestError(Reason.USAGE, "there is no heat map of this run: it has no scenario but base", hint="Run it with a scenario.")
-        return self._alone(
-            charts.heat_map_chart(heat_map), "Margin balance over maintenance margin", "In percent; below 100 is short; framed: in default"
-        )
+            raise _nothing("no scenario but base")
+        return self._alone(heat_map_chart(heat_map), "Margin balance over maintenance margin", "In percent; below 100 is short; framed: in default")
+
+    @cached_property
+    def collateral(self) -> alt.LayerChart:
+        """Deposits of the largest assets: value at base, and what they count for after haircuts in the worst headline scenario.
+
+        Raises:
+            StressTestError: usage, when the run has not computed it.
+        """
+        page = self._facts.collateral
+        if page is None:
+            raise _nothing("no summary of its collateral")
+        return self._bars(page.chart, "Deposits by asset", "dark: counts after haircut, light: value at base", page.scenario)
+
+    @cached_property
+    def segments(self) -> alt.LayerChart:
+        """Margin shortfall and initial shortfall by segment in the worst headline scenario.
+
+        Raises:
+            StressTestError: usage, when the run has not computed it.
+        """
+        page = self._facts.segments
+        if page is None:
+            raise _nothing("no summary of its segments")
+        return self._bars(page.chart, "Shortfall by segment", "dark: maintenance, light: initial", page.scenario)
+
+    def waterfall(self, account_id: str) -> alt.LayerChart:
+        """From equity at base to excess or shortfall of one of the worst accounts, in its own worst headline scenario.
+
+        Raises:
+            StressTestError: usage, when the account is not one of those that the run takes apart.
+        """
+        for page in self._facts.account_pages:
+            if page.account_id == account_id:
+                return self._alone(waterfall_chart(page.steps), page.title, f"In {self._facts.currency}; {page.about}")
+        known = ", ".join(page.account_id for page in self._facts.account_pages)
+        raise StressTestError(Reason.USAGE, f"no waterfall of the account {account_id!r} in this run", hint=f"It has those of: {known or 'none'}.")
+
+    def _bars(self, data: PairedBars, title: str, legend: str, scope: str) -> alt.LayerChart:
+        if not data.pairs:
+            raise _nothing("no headline scenario")
+        return self._alone(paired_bars(data), title, f"In {self._facts.currency}; {legend}; {scope}")
 
     def _alone(self, chart: alt.LayerChart, title: str, what: str) -> alt.LayerChart:
         """The chart with the title that the page around it gives in the report."""
@@ -68,11 +129,15 @@ class Charts:
 
         top = chart.padding["top"]
         drawn: alt.LayerChart = chart.properties(
-            background=charts.PAPER,
+            background=PAPER,
             padding={**chart.padding, "top": top + TITLE_HEIGHT},
             title=alt.TitleParams(
                 title, subtitle=[what, f"As of {self._facts.as_of}"], anchor="start", frame="bounds", offset=12, fontSize=14, subtitleFontSize=11.5,
-                color=charts.INK, subtitleColor=charts.MUTED,
+                color=INK, subtitleColor=MUTED,
             ),
         )  # fmt: skip
         return drawn
+
+
+def _nothing(lacks: str) -> StressTestError:
+    return StressTestError(Reason.USAGE, f"there is no such chart of this run: it has {lacks}", hint="Run it with a headline scenario.")

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from markupsafe import Markup
 
-from stresstest.report import charts
-from stresstest.report.formats import HALF_A_CENT, plural_count
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.report.charts.bars import STACK_COLOURS, paired_bars, stacked_bars
+from stresstest.report.charts.heat_map import HEAT_STEPS, heat_map_chart
+from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, LOSS, svg
+from stresstest.report.charts.waterfall import waterfall_chart
+from stresstest.report.formats import HALF_A_CENT
 from stresstest.report.resources import font_faces, templates_folder
-from stresstest.report.view import Column, ReportFacts
+from stresstest.report.view import Column, PairedBars, ReportFacts
 
 if TYPE_CHECKING:
     import altair as alt
+
+TEMPLATES = ("report.html.j2", "parts.html.j2", "methodology.html.j2", "report.css", "report.js")
+"""Files of the report that a user's folder can take the place of."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,37 @@ class Head:
     index: int
     group: str
     span: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report, for the contents and the links on top."""
+
+    name: str
+    title: str
+
+
+BY_SCENARIO = ("requirement", "shortfall", "loss", "status")
+"""The charts that have a page of their own."""
+
+
+def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[Section, ...]:
+    """The sections that this report has, in order; `charts` are those that are drawn."""
+    chosen = (
+        ("summary", "Summary", True),
+        ("scenarios", facts.scenarios.caption, True),
+        ("charts", "Requirement, balance and losses by scenario", any(charts[name] for name in BY_SCENARIO)),
+        ("accounts", facts.accounts.caption, True),
+        ("heat-map", "Worst accounts by scenario", charts["heat_map"] is not None),
+        ("owners", "Cover-N and owners", True),
+        ("collateral", "Collateral and wrong-way risk", True),
+        ("segments", "Segments", True),
+        ("account-pages", "The worst accounts one by one", bool(facts.account_pages)),
+        ("quality", "Data quality and reconciliation", True),
+        ("methodology", "Methodology", True),
+        ("audit", "Audit", True),
+    )
+    return tuple(Section(name, title) for name, title, there in chosen if there)
 
 
 def heads(columns: Sequence[Column]) -> list[Head]:
@@ -74,22 +113,34 @@ def _order(value: float | str) -> str:
 
 
 def _drawn(facts: ReportFacts) -> dict[str, Markup | None]:
-    """The charts as SVG; one that would show nothing but zeros is not drawn."""
-    data = facts.charts
+    """The charts as SVG, by name; one that would show nothing but zeros is not drawn."""
 
     def drawn(chart: alt.LayerChart, label: str) -> Markup:
-        return Markup(charts.svg(chart, label))  # noqa: S704  (safe: every name went through Vega as text, which it escapes)
+        return Markup(svg(chart, label))  # noqa: S704  (safe: every name went through Vega as text, which it escapes)
 
+    def bars(data: PairedBars | None, label: str) -> Markup | None:
+        seen = data is not None and any(abs(value) >= HALF_A_CENT for pair in data.pairs for value in (pair.narrow, pair.wide))
+        return drawn(paired_bars(data), label) if data is not None and seen else None
+
+    data = facts.charts
+    by_scenario = "by scenario; figures in the scenario table"
     return {
-        "shortfall": drawn(charts.shortfall_chart(data.bars), "Margin shortfall by headline scenario; figures in the scenario table")
-        if any(bar.margin_shortfall >= HALF_A_CENT for bar in data.bars)
+        "cover": bars(data.cover, f"Cover-1 and Cover-2 {by_scenario}"),
+        "requirement": bars(data.requirement, f"Maintenance requirement against margin balance {by_scenario}"),
+        "shortfall": bars(data.shortfall, f"Margin shortfall and initial shortfall {by_scenario}"),
+        "loss": bars(data.loss, f"Uncollateralised loss and stress loss over margin {by_scenario}"),
+        "status": drawn(stacked_bars(data.status), f"Accounts by status {by_scenario}")
+        if any(any(stack.counts) for stack in data.status.stacks)
         else None,
-        "cover": drawn(charts.cover_chart(data.bars, data.resources), "Cover-2 by headline scenario; figures in the scenario table")
-        if any(bar.cover_2 >= HALF_A_CENT for bar in data.bars)
-        else None,
-        "heat_map": drawn(charts.heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios")
-        if data.heat_map is not None
-        else None,
+        "heat_map": None
+        if data.heat_map is None
+        else drawn(heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"),
+        "collateral": bars(facts.collateral.chart if facts.collateral else None, "Collateral by asset; figures in the table"),
+        "segments": bars(facts.segments.chart if facts.segments else None, "Shortfall by segment; figures in the table"),
+        **{
+            f"account-{page.rank}": drawn(waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step")
+            for page in facts.account_pages
+        },
     }
 
 
@@ -98,12 +149,10 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
 
     Args:
         facts: the view model.
-        templates: a folder whose files take the place of shipped ones of the same name (`report.html.j2`, `parts.html.j2`,
-            `report.css`, `report.js`).
+        templates: a folder whose files take the place of shipped ones of the same name (`TEMPLATES`).
 
     Raises:
-        StressTestError: (environment) when the shipped templates are missing.
-        jinja2.TemplateError: when a user's template is wrong.
+        StressTestError: environment, when the shipped templates are missing; configuration, when a user's template has a fault.
     """
     folders = [templates_folder()] if templates is None else [templates, templates_folder()]
     environment = Environment(
@@ -120,15 +169,32 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
         assert environment.loader is not None
         return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  (style and script are ours or the user's own, never data)
 
-    heat_map = facts.charts.heat_map
-    return environment.get_template("report.html.j2").render(
-        facts=facts,
-        charts=_drawn(facts),
-        fonts=Markup(font_faces()),  # noqa: S704  (our own)
-        style=source("report.css"),
-        script=source("report.js"),
-        palette={"first": charts.ACCENT, "second": charts.ACCENT_LIGHT, "steps": charts.HEAT_STEPS},
-        heat_scope=""
-        if heat_map is None
-        else f"{plural_count(len(heat_map.accounts), 'worst account')}, base and {plural_count(len(heat_map.scenarios) - 1, 'scenario')} by severity",
-    )
+    charts = _drawn(facts)
+    with _faults_of_the_user(templates):
+        return environment.get_template("report.html.j2").render(
+            facts=facts,
+            sections=sections(facts, charts),
+            charts=charts,
+            fonts=Markup(font_faces()),  # noqa: S704  (our own)
+            style=source("report.css"),
+            script=source("report.js"),
+            palette={"first": ACCENT, "second": ACCENT_LIGHT, "loss": LOSS, "steps": HEAT_STEPS, "stack": STACK_COLOURS},
+        )
+
+
+@contextmanager
+def _faults_of_the_user(templates: Path | None) -> Iterator[None]:
+    """Faults of a user's templates are told as such; those of ours are not."""
+    try:
+        yield
+    except TemplateError as error:
+        if templates is None:
+            raise
+        at = error if isinstance(error, TemplateSyntaxError) else None
+        fault = Fault(
+            f"{type(error).__name__}: {error.message or error}",
+            "Compare it with the shipped template of the same name.",
+            file=str(templates / (at.name or "") if at else templates),
+            line=at.lineno if at else None,
+        )
+        raise StressTestError(Reason.CONFIGURATION, "a template of the report has a fault", [fault]) from error

@@ -87,13 +87,59 @@ class Light:
 
 
 @dataclass(frozen=True)
-class SeverityBar:
-    """A headline scenario in the severity chart: amounts in reporting currency."""
+class Fact:
+    """A label and what is to be said under it."""
 
-    scenario: str
-    margin_shortfall: float
-    cover_1: float
-    cover_2: float
+    label: str
+    text: str
+
+
+# ---------------------------------------------------------------- charts: raw amounts in reporting currency, names as they are drawn
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two amounts of one name, of which the narrow one counts and the wide one is what it is seen against."""
+
+    name: str
+    narrow: float
+    wide: float
+
+
+@dataclass(frozen=True)
+class PairedBars:
+    """Pairs in order; `narrow` and `wide` head their columns of figures, `limit` is drawn as a line where there is one."""
+
+    pairs: tuple[Pair, ...]
+    narrow: str
+    wide: str
+    limit: float | None = None
+    limit_name: str = ""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Counts of one name, mild to worst."""
+
+    name: str
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StackedBars:
+    """Stacks in order; `kinds` head their columns of figures."""
+
+    stacks: tuple[Stack, ...]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a waterfall: a change of that amount, or a `total` reached."""
+
+    label: str
+    amount: float
+    total: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,13 +156,73 @@ class HeatMap:
 
 
 @dataclass(frozen=True)
-class ChartData:
-    """The raw numbers of the charts; `scope` says which scenarios the bars are, `resources` is None where the run states none."""
+class Charts:
+    """The charts by scenario, without bars where no scenario counts, and the heat map; `scope` says which scenarios they show."""
 
-    bars: tuple[SeverityBar, ...]
     scope: str
-    resources: float | None
+    cover_scope: str
+    cover: PairedBars
+    requirement: PairedBars
+    shortfall: PairedBars
+    loss: PairedBars
+    status: StackedBars
     heat_map: HeatMap | None
+    heat_scope: str
+
+
+# ---------------------------------------------------------------- pages
+
+
+@dataclass(frozen=True)
+class OwnersPage:
+    """Who makes Cover-N, and who is in default in the worst headline scenario."""
+
+    covers: tuple[TableView, ...]
+    in_default: TableView
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CollateralPage:
+    """Collateral by asset and location; `scenario` is the worst headline scenario, whose figures stand beside those at base."""
+
+    scenario: str
+    summary: str
+    chart: PairedBars
+    table: TableView
+
+
+@dataclass(frozen=True)
+class SegmentsPage:
+    """Segments at base and in the worst headline scenario."""
+
+    scenario: str
+    chart: PairedBars
+    table: TableView
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """One of the worst accounts in its own worst scenario: figures, waterfall, holdings."""
+
+    rank: int
+    account_id: str
+    title: str
+    about: str
+    status: Cell
+    figures: tuple[Figure, ...]
+    steps: tuple[Step, ...]
+    holdings: TableView
+
+
+@dataclass(frozen=True)
+class QualityPage:
+    """Data quality: what was counted and reconciled, and every check."""
+
+    summary: str
+    rows: TableView
+    reconciliation: TableView
+    checks: TableView
 
 
 @dataclass(frozen=True)
@@ -125,8 +231,9 @@ class Audit:
 
     result_id: str
     command: str
-    details: tuple[tuple[str, str], ...]
+    details: tuple[Fact, ...]
     inputs: TableView
+    tables: TableView
     versions: tuple[tuple[str, str], ...]
     document: str
     """The text of the run's `result.json`, which every report carries whole."""
@@ -134,7 +241,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """Everything a report shows."""
+    """Everything a report shows. A page that is None was not computed by the run."""
 
     title: str
     as_of: str
@@ -142,14 +249,20 @@ class ReportFacts:
     """The snapshot's moment in ISO 8601: the documents' date, since the clock must not change their bytes."""
     currency: str
     short_id: str
+    cover: tuple[Fact, ...]
     scope: str
     light: Light
     figures: tuple[Figure, ...]
-    charts: ChartData
+    drivers: tuple[Fact, ...]
+    charts: Charts
     scenarios: TableView
     accounts: TableView
     definitions: tuple[Definition, ...]
-    owners: TableView
-    quality: TableView
-    quality_summary: str
+    owners: OwnersPage
+    collateral: CollateralPage | None
+    segments: SegmentsPage | None
+    account_pages: tuple[AccountPage, ...]
+    quality: QualityPage
+    methods: tuple[Fact, ...]
+    """How this run was asked to compute: its own settings, beside the formulas that hold for every run."""
     audit: Audit

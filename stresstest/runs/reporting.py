@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import stresstest
 from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.report.resources import templates_folder
 from stresstest.results.documents import write_document
 from stresstest.results.identity import code_sha256
 from stresstest.results.integrity import intact
@@ -20,7 +20,6 @@ from stresstest.results.manifest import Manifest, Rendering, report_hashes
 from stresstest.runs.console import Console, Silent, utc_now
 from stresstest.runs.folders import cannot_write, locked
 
-HTML, PDF = "report.html", "report.pdf"
 REPORTS = ("html", "pdf")
 """Formats that are reports; `json` is a document that every run writes."""
 
@@ -51,46 +50,9 @@ def write_reports(
     Raises:
         StressTestError: input data, when a table or document is missing or damaged; configuration, when a template of the user is wrong.
     """
-    out = out or folder
-    from stresstest.report.pdf import Attached, pdf_child, render_pdf
+    from stresstest.report.render import render
 
-    # The PDF's process loads its libraries while this one draws the charts.
-    with pdf_child() if "pdf" in formats else nullcontext() as child:
-        from stresstest.report.facts import facts
-        from stresstest.report.html import render_html
-
-        shown = facts(folder, manifest.model_dump(mode="json"))
-        with _users(templates):
-            html = render_html(shown, templates)
-        lacking = None
-        if "pdf" in formats:
-            try:
-                render_pdf(html, out / PDF, attached=Attached("result.json", shown.audit.document, shown.created), child=child)
-            except StressTestError as error:
-                lacking = error
-        if "html" in formats or lacking is not None:
-            (out / HTML).write_text(html, encoding="utf-8", newline="\n")
-    return lacking
-
-
-@contextmanager
-def _users(templates: Path | None) -> Iterator[None]:
-    """Faults of a user's templates are the user's; those of ours are not."""
-    import jinja2
-
-    try:
-        yield
-    except jinja2.TemplateError as error:
-        if templates is None:
-            raise
-        at = error if isinstance(error, jinja2.TemplateSyntaxError) else None
-        fault = Fault(
-            f"{type(error).__name__}: {error.message or error}",
-            "Compare it with the shipped template of the same name.",
-            file=str(templates / (at.name or "") if at else templates),
-            line=at.lineno if at else None,
-        )
-        raise StressTestError(Reason.CONFIGURATION, "a template of the report has a fault", [fault]) from error
+    return render(folder, formats, out=out, audit=manifest.model_dump(mode="json"), templates=templates).lacking
 
 
 def report_again(
@@ -153,10 +115,13 @@ def _check_places(folder: Path, target: Path, templates: Path | None) -> None:
         )
     elif target != folder and target.exists() and not target.is_dir():
         faults.append(Fault("is not a folder", "Give --out a folder.", file=str(target)))
-    if templates is not None and not templates.is_dir():
-        faults.append(
-            Fault("no such folder", "Give --templates a folder with report.html.j2, parts.html.j2, report.css or report.js.", file=str(templates))
-        )
+    if templates is not None:
+        shipped = sorted(file.name for file in templates_folder().iterdir() if file.is_file())
+        hint = f"Give --templates a folder with one or more of {', '.join(shipped)}."
+        if not templates.is_dir():
+            faults.append(Fault("no such folder", hint, file=str(templates)))
+        elif not any((templates / name).is_file() for name in shipped):
+            faults.append(Fault("holds no template of the report", hint, file=str(templates)))
     if faults:
         raise StressTestError(Reason.USAGE, "the reports cannot be made as asked", faults)
 

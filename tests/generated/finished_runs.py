@@ -9,13 +9,27 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from generated import page_tables
 
 from stresstest.results.documents import write_document
 from stresstest.results.identity import identity
 from stresstest.results.store import empty, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, summarise
 from stresstest.snapshot.book import InputFile
-from stresstest.tables import ACCOUNT_SUMMARY, DATA_QUALITY, DETAIL, MEASURES, OWNER_SCENARIO, SCENARIO_SUMMARY, STATUSES
+from stresstest.tables import (
+    ACCOUNT_HOLDINGS,
+    ACCOUNT_STEPS,
+    ACCOUNT_SUMMARY,
+    COLLATERAL_SUMMARY,
+    DATA_QUALITY,
+    DETAIL,
+    MEASURES,
+    OWNER_SCENARIO,
+    OWNER_SUMMARY,
+    SCENARIO_SUMMARY,
+    SEGMENT_SUMMARY,
+    STATUSES,
+)
 
 MEASURE_NAMES = tuple(column.name for column in MEASURES)
 BASES = ("stress_loss_over_margin", "uncollateralised_loss")
@@ -144,8 +158,10 @@ def write_run(
         for row in thinnest
         for column in range(len(ids))
     ]
+    pages = _page_tables(measures, accounts, ids, headline)
     frames = {}
     for table, rows in (
+        *pages,
         (ACCOUNT_SUMMARY, summary_rows),
         (SCENARIO_SUMMARY, scenario_rows),
         (OWNER_SCENARIO, owner_rows),
@@ -187,6 +203,29 @@ def write_run(
         folder / "summary.json",
     )
     return folder
+
+
+def _page_tables(
+    measures: Mapping[str, np.ndarray], accounts: Sequence[Mapping[str, Any]], ids: Sequence[str], headline: Sequence[int]
+) -> list[tuple[Any, list[dict[str, Any]]]]:
+    """The tables of the report's pages; empty where no scenario counts."""
+    if not headline:
+        return [(table, []) for table in (SEGMENT_SUMMARY, OWNER_SUMMARY, COLLATERAL_SUMMARY, ACCOUNT_STEPS, ACCOUNT_HOLDINGS)]
+    short = measures["margin_shortfall"]
+    worst = min(headline, key=lambda column: (-short[:, column].sum(), measures["pnl"][:, column].sum()))
+    steps, holdings = [], []
+    for row in sorted(range(len(accounts)), key=lambda row: (-short[row, headline].max(), accounts[row]["account_id"]))[:10]:
+        at = max(headline, key=lambda column: short[row, column])
+        key = (accounts[row]["owner_id"], accounts[row]["account_id"], ids[at])
+        steps += page_tables.step_rows(*key, {name: (float(measures[name][row, 0]), float(measures[name][row, at])) for name in MEASURE_NAMES})
+        holdings += page_tables.holding_rows(*key, 3 + row % 12, accounts[row]["name"] or "BTC-PERP")
+    return [
+        (SEGMENT_SUMMARY, page_tables.segment_rows(measures, accounts, ids, (0, worst))),
+        (OWNER_SUMMARY, page_tables.owner_rows(measures, accounts, ids, headline)),
+        (COLLATERAL_SUMMARY, page_tables.collateral_rows(float(measures["equity"][:, 0].clip(0).sum()), ids, (0, worst))),
+        (ACCOUNT_STEPS, steps),
+        (ACCOUNT_HOLDINGS, holdings),
+    ]
 
 
 CHECKS: tuple[dict[str, Any], ...] = (
@@ -246,7 +285,7 @@ CHECKS: tuple[dict[str, Any], ...] = (
         "message": "no vol reached the limits",
     },
     {
-        "check": "rows read",
+        "check": "rows of positions",
         "severity": "info",
         "result": "pass",
         "subject": "positions",
@@ -254,7 +293,7 @@ CHECKS: tuple[dict[str, Any], ...] = (
         "value": 0.0,
         "rows": 25117,
         "notional": None,
-        "message": "25,117 rows read = 25,117 used + 0 rejected",
+        "message": "25,117 rows read: 25,117 used, 0 excluded.",
     },
     {
         "check": "implied vol",

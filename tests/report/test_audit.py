@@ -40,7 +40,8 @@ def test_inputs_with_hashes_and_versions(venue_facts: ReportFacts) -> None:
     assert [row.cells[1].text for row in audit.inputs.rows] == ["accounts", "assets", "collateral", "instruments", "owners", "positions"]
     assert [cell.text for cell in audit.inputs.rows[5].cells] == ["6", "positions", "25,117", "602,808", AUDIT["inputs"][5]["sha256"]]
     assert ("polars", "2.1.0") in audit.versions
-    assert dict(audit.details)["Seed"] == "none: nothing is drawn at random"
+    assert {fact.label: fact.text for fact in audit.details}["Seed"] == "none: nothing is drawn at random"
+    assert "scenario_summary" in [row.cells[0].text for row in audit.tables.rows]
     assert audit.result_id.startswith(venue_facts.short_id)
 
 

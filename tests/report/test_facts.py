@@ -6,15 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from generated.finished_runs import AUDIT, CHECKS, MEASURE_NAMES, generated_run, write_run
 
 from stresstest.errors import ExitCode, StressTestError
-from stresstest.report.facts import cell_ratio, facts, moment
-from stresstest.report.listings import owner_table
+from stresstest.report.chart_data import cell_ratio
+from stresstest.report.facts import facts, moment
 from stresstest.report.view import ReportFacts, TableView
-from stresstest.results.summary import Cover
 
 SCENARIOS = (
     ("base", "Base", "base", False),
@@ -92,31 +90,34 @@ def test_headline_figures(small: ReportFacts) -> None:
 
 
 def test_scenarios_by_severity_headline_first_base_on_top(small: ReportFacts) -> None:
-    assert [column.label for column in small.scenarios.columns][:7] == [
+    assert [column.label for column in small.scenarios.columns][:8] == [
         "Rank",
         "Scenario",
-        "Family",
+        "Largest shocks",
+        "Not shocked",
         "P&L",
         "Initial shortfall",
         "Margin shortfall",
         "Uncollat. loss",
     ]
-    assert {column.unit for column in small.scenarios.columns} == {"", "USD k"}
+    assert {column.unit for column in small.scenarios.columns} == {"", "% of notional", "USD k"}
     assert [(row.fixed, row.cells[1].below) for row in small.scenarios.rows] == [(True, "base"), (False, "crash"), (False, "mild"), (False, "grid")]
-    assert texts(small.scenarios)[1] == ["1", "Crash", "historical", "−3,660", "0", "2,060", "1,500", "0", "1", "1", "2", "1", "3,060", "1,500"]
-    assert texts(small.scenarios)[3][:4] == ["—", "Grid cell", "sensitivity", "−95"]
+    assert texts(small.scenarios)[1][4:] == ["\N{MINUS SIGN}3,660", "0", "2,060", "1,500", "0", "1", "1", "2", "1", "3,060", "1,500"]
+    assert [row.cells[2].below for row in small.scenarios.rows] == ["", "historical, 1 d", "hypothetical, 1 d", "sensitivity, 1 d, not headline"]
+    assert texts(small.scenarios)[3][:2] == ["\N{EM DASH}", "Grid cell"]
 
 
 def test_worst_accounts_with_the_three_loss_measures(small: ReportFacts) -> None:
+    minus = "\N{MINUS SIGN}"
     assert texts(small.accounts) == [
-        ["1", "Alpha", "north", "fund", "2,000", "OK", "Crash", "Default", "−1,500", "−1,600", "450", "2,050", "1,500", "3,050"],
-        ["2", "a2", "north", "—", "400", "OK", "Crash", "Liquidation", "250", "230", "240", "10", "0", "0"],
+        ["1", "Alpha", "north", "2,000", "OK", "Crash", "Default", f"{minus}1,500", f"{minus}1,600", "450", "2,050", "1,500", "3,050"],
+        ["2", "a2", "north", "400", "OK", "Crash", "Liquidation", "250", "230", "240", "10", "0", "0"],
     ]
-    assert small.accounts.rows[0].cells[1].below == "a1"
+    assert [(row.cells[1].below, row.cells[2].below) for row in small.accounts.rows] == [("a1", "fund"), ("", "")]
     assert [definition.formula for definition in small.definitions] == [
-        "max(0, maintenance margin − margin balance)",
-        "max(0, −equity)",
-        "max(0, −P&L of positions − k × initial margin at base)",
+        f"max(0, maintenance margin {minus} margin balance)",
+        f"max(0, {minus}equity)",
+        f"max(0, {minus}P&L of positions {minus} k \N{MULTIPLICATION SIGN} initial margin at base)",
     ]
 
 
@@ -143,24 +144,14 @@ def test_a_cell_is_below_100_wherever_a_pool_is_short(balance: float, maintenanc
     assert cell_ratio({"margin_balance": balance, "maintenance_margin": maintenance, "margin_shortfall": shortfall}) == pytest.approx(ratio)
 
 
-def test_the_largest_uncollateralised_cover_is_named_where_it_is_elsewhere() -> None:
-    losses = pl.DataFrame({"scenario_id": ["s"], "basis": ["stress_loss_over_margin"], "rank": [1], "owner_id": ["ann"], "loss": [5.0]})
-    cover = Cover(amount=2_000.0, scenario_id="t", owners=("bob", "cat"), lower_bound=False)
-    names = {"s": "Slump", "t": "Tumble"}
-    assert owner_table(losses, "s", cover, names, {"bob": "Bob Ltd"}, "USD").notes == (
-        "The largest Cover-2 in uncollateralised loss is in another scenario, Tumble: USD 2.0k, Bob Ltd (bob) + cat.",
-    )
-    assert owner_table(losses, "s", cover.model_copy(update={"scenario_id": "s"}), names, {}, "USD").notes == ()
-
-
-def test_owners_of_the_scenario_with_the_largest_cover(small: ReportFacts) -> None:
-    assert small.owners.caption == "Largest owner losses in Crash"
-    assert texts(small.owners) == [["1", "north", "3,050", "north", "1,500"], ["2", "south", "10", "—", "—"]]
-
-
 def test_data_quality_failures_first(small: ReportFacts) -> None:
-    assert [row[0] for row in texts(small.quality)] == ["Warn", "Warn", *["Pass"] * 6]
-    assert small.quality_summary == "Checks: 0 failed, 2 warned, 6 passed. No account was excluded."
+    quality = small.quality
+    assert [[row[:2] for row in texts(table)] for table in (quality.rows, quality.reconciliation)] == [
+        [["Pass", "positions"]],
+        [["Warn", "maintenance margin"], ["Pass", "equity"]],
+    ]
+    assert [row[0] for row in texts(quality.checks)] == ["Warn", *["Pass"] * 4]
+    assert quality.summary == "Checks: 0 failed, 2 warned, 6 passed. No account was excluded."
 
 
 def test_excluded_accounts_make_lower_bounds(tmp_path: Path) -> None:
@@ -168,7 +159,7 @@ def test_excluded_accounts_make_lower_bounds(tmp_path: Path) -> None:
     assert "Cover-2 at least USD 3.1m, with no resources stated to hold it against." in view.light.detail
     assert view.figures[4].note == "at least, as accounts are excluded; north + south; Crash"
     assert view.figures[6].value == "not stated"
-    assert view.quality_summary.endswith("Excluded: 4 accounts, which leaves 2 owners incomplete, so totals and Cover-N are lower bounds.")
+    assert view.quality.summary.endswith("Excluded: 4 accounts, which leaves 2 owners incomplete, so totals and Cover-N are lower bounds.")
 
 
 def test_a_calm_run_says_nothing_to_report_and_how_much_was_checked(tmp_path: Path) -> None:
@@ -205,7 +196,7 @@ def test_a_run_without_detail_has_no_heat_map(tmp_path: Path) -> None:
     (folder / "owner_scenario.parquet").unlink()
     view = facts(folder, AUDIT)
     assert view.charts.heat_map is None
-    assert view.owners.rows == ()
+    assert [cover.rows for cover in view.owners.covers] == [(), ()]
 
 
 def test_a_folder_that_is_no_finished_run_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -43,15 +44,28 @@ def test_bookmarks_page_numbers_and_running_head(report: Path, view: ReportFacts
     document = PdfReader(report)
     titles = [item.title for item in _flat(document.outline)]
     assert titles[0] == view.title
-    assert [
-        title for title in titles if title in ("Scenarios by severity", "Worst accounts", "Worst accounts by scenario", "Data quality", "Audit")
-    ] == ["Scenarios by severity", "Worst accounts", "Worst accounts by scenario", "Data quality", "Audit"]
+    sections = (
+        "Summary",
+        "Scenarios by severity",
+        "Worst accounts",
+        "Worst accounts by scenario",
+        "Cover-N and owners",
+        "Segments",
+        "Methodology",
+        "Audit",
+    )
+    assert [title for title in titles if title in sections] == list(sections)
+    assert sum(bool(re.match(r"\d+\. ", title)) for title in titles) == 10
     pages = [page.extract_text() for page in document.pages]
     for place, text in enumerate(pages, 1):
         assert f"Page {place} of {len(pages)}" in text
         assert f"Run {view.short_id}" in text
     assert view.light.sentence in pages[0]
-    assert 3 <= len(pages) <= 7
+    assert view.light.sentence in pages[1]
+    contents = {title: int(number) for title, number in re.findall(r"^(Summary|Methodology|Audit)[ .]+(\d+)$", pages[0], re.MULTILINE)}
+    assert contents.keys() == {"Summary", "Methodology", "Audit"}
+    assert all(title in pages[number - 1] for title, number in contents.items())
+    assert 12 <= len(pages) <= 20
 
 
 def _flat(outline: list) -> list:  # type: ignore[type-arg]

@@ -1,0 +1,147 @@
+"""Pages of the worst accounts: figures, the way from equity to excess or shortfall, and what the account holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from stresstest.report.answer import Names, Record
+from stresstest.report.cells import amount_cell, plain_cell, status_cell, text_cell
+from stresstest.report.charts.waterfall import STEP_EMS
+from stresstest.report.formats import chart_label, count, money, named, plural_count, scale_for, shortened, shown
+from stresstest.report.view import AccountPage, Column, Figure, Row, Step, TableView
+
+PRINTED_HOLDINGS = 8
+LISTED_HOLDINGS = 60
+
+_STEP_WORDS = {
+    "equity at base": "Equity at base",
+    "position P&L": "Positions",
+    "collateral P&L": "Collateral",
+    "collateral lost": "Collateral lost",
+    "equity": "Equity in the scenario",
+    "collateral ratio": "Collateral ratio",
+    "haircut": "Haircuts",
+    "liability weight": "Weight of borrows",
+    "profit not counted": "Profit not counted",
+    "long options not counted": "Long options not counted",
+    "margin balance": "Margin balance",
+    "maintenance margin": "Maintenance margin",
+    "excess": "Excess",
+    "surplus elsewhere": "Surplus of other pools",
+    "shortfall": "Shortfall",
+}
+_KIND_WORDS = {"position": "position", "deposit": "deposit", "borrow": "borrow", "net": "requirement of a net"}
+
+
+def account_pages(
+    steps: pl.DataFrame | None, holdings: pl.DataFrame | None, ranked: pl.DataFrame, names: Names, currency: str
+) -> tuple[AccountPage, ...]:
+    """A page for every account that the run explains, in the order of the table of worst accounts.
+
+    `ranked` is what `worst_accounts` gave; `steps` and `holdings` are the tables account_steps and account_holdings, of runs that have them.
+    """
+    if steps is None or holdings is None or steps.is_empty():
+        return ()
+    steps_of, lines_of = _by_account(steps, "step"), _by_account(holdings, "place")
+    found = ranked.filter(pl.col("account_id").is_in(list(steps_of))).to_dicts()
+    return tuple(
+        _page(place, account, steps_of[account["account_id"]], lines_of.get(account["account_id"], []), names, currency)
+        for place, account in enumerate(found, 1)
+    )
+
+
+def _by_account(frame: pl.DataFrame, order: str) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in frame.sort("account_id", order).to_dicts():
+        found.setdefault(row["account_id"], []).append(row)
+    return found
+
+
+def _page(place: int, account: Record, steps: Sequence[Record], lines: Sequence[Record], names: Names, currency: str) -> AccountPage:
+    title = shortened(named(account["name"], account["account_id"]), 70)
+    about = [f"account {shortened(shown(account['account_id']), 40)}"] if title != shown(account["account_id"]) else []
+    about += [f"owner {shortened(shown(account['owner_id']), 40)}"]
+    about += [shortened(shown(account["segment"]), 30)] if account["segment"] else []
+    about += [f"gross notional {currency} {money(account['gross_notional'])}"]
+    worst = shortened(names.get(account["scenario_id"], shown(account["scenario_id"])), 80)
+
+    def figure(label: str, name: str, before: str | None = None) -> Figure:
+        note = "" if before is None else f"{money(account[before])} at base"
+        return Figure(label, money(account[name]), currency, note, "fail" if name.endswith("loss") and account[name] > 0 else "")
+
+    return AccountPage(
+        place,
+        account["account_id"],
+        title,
+        f"{', '.join(about)}; worst in {worst}",
+        status_cell(account["status"]),
+        (
+            figure("Equity", "equity_after", "equity"),
+            figure("Margin balance", "margin_balance", "margin_balance_base"),
+            figure("Maintenance margin", "maintenance_margin", "maintenance_margin_base"),
+            figure("Margin shortfall", "margin_shortfall"),
+            figure("Uncollateralised loss", "uncollateralised_loss"),
+            figure("Stress loss over margin", "stress_loss_over_margin"),
+        ),
+        tuple(waterfall_step(step) for step in steps),
+        _holdings(place, lines, currency),
+    )
+
+
+def waterfall_step(step: Mapping[str, Any]) -> Step:
+    """A row of account_steps as a step of the chart: what it is, and of which underlying or asset."""
+    words = _STEP_WORDS[step["kind"]]
+    if step["subject"] is not None:
+        words = f"{words}, {shown(step['subject'])}"
+    elif not step["total"] and step["subjects"] > 1:
+        words = f"{words}, {count(step['subjects'])} others" if step["kind"] in ("position P&L", "collateral P&L") else words
+    return Step(chart_label(words, words, STEP_EMS), float(step["amount"]), bool(step["total"]))
+
+
+def _holdings(place: int, lines: Sequence[Record], currency: str) -> TableView:
+    listed = lines[:LISTED_HOLDINGS]
+    scale = scale_for([float(row[name]) for row in listed for name in ("base_value", "stressed_value", "value_change") if row[name] is not None])
+    unit = scale.unit(currency)
+    columns = (
+        Column("Holding", "text", 23),
+        Column("What", "text", 17),
+        Column("Quantity", "number", 11),
+        Column("Price at base", "number", 10),
+        Column("Price stressed", "number", 10),
+        Column("Value at base", "number", 9, unit),
+        Column("Value change", "number", 9, unit),
+        Column("Maintenance margin", "number", 11, unit),
+    )
+    rows = tuple(
+        Row(
+            (
+                text_cell(f"{plural_count(row['lines'], 'other line')}" if row["item"] is None else row["item"], 26),
+                text_cell(_what(row), 40),
+                plain_cell(row["quantity"], 6),
+                plain_cell(row["base_price"], 5),
+                plain_cell(row["stressed_price"], 5),
+                amount_cell(row["base_value"], scale),
+                amount_cell(row["value_change"], scale),
+                amount_cell(row["maintenance_margin"], scale),
+            ),
+            printed=number < PRINTED_HOLDINGS,
+        )
+        for number, row in enumerate(listed)
+    )
+    notes = [f"On paper {PRINTED_HOLDINGS} of {plural_count(len(lines), 'line')}."] if len(listed) > PRINTED_HOLDINGS else []
+    notes += (
+        [f"{count(len(listed))} of {plural_count(len(lines), 'line')} listed; all are in the table account_holdings of the run."]
+        if len(lines) > len(listed)
+        else []
+    )
+    return TableView(f"holdings-{place}", "Holdings", columns, rows, "The account holds nothing.", tuple(notes))
+
+
+def _what(row: Record) -> str:
+    words = _KIND_WORDS[row["kind"]]
+    if row["location"]:
+        words += f", {row['location']}"
+    return words if row["pool_id"] == "cross" else f"{words}, isolated"

@@ -1,0 +1,65 @@
+"""A waterfall: from one total to the next by the steps between, which add up exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, ALARM, INK, LOSS, RULE, TEXT_SIZE, along, coloured, down, drawing, named_rows, words
+from stresstest.report.formats import money
+from stresstest.report.view import Step
+
+if TYPE_CHECKING:
+    import altair as alt
+
+STEP_EMS = 17.0
+"""Room for the names of steps, in ems."""
+
+_LEFT, _COLUMN, _ROW, _WIDTH = 206, 62, 17, 250
+
+
+def waterfall_chart(steps: tuple[Step, ...], width: int = _WIDTH) -> alt.LayerChart:
+    """Totals from zero, changes from where the step before ended (reporting currency); the last total stands out when it is below zero."""
+    import altair as alt
+
+    rows: list[dict[str, Any]] = []
+    level = 0.0
+    for place, step in enumerate(steps):
+        start, level = (0.0, step.amount) if step.total else (level, level + step.amount)
+        short = step.total and place == len(steps) - 1 and step.amount < 0
+        rows.append(
+            {
+                "name": step.label,
+                "total": step.total,
+                "top": place * _ROW + 2.5,
+                "bottom": (place + 1) * _ROW - 2.5,
+                "middle": (place + 0.5) * _ROW,
+                "next": (place + 1.5) * _ROW,
+                "from": start,
+                "to": level,
+                "text": money(step.amount) if step.total else signed_money(step.amount),
+                "colour": ALARM if short else ACCENT if step.total else LOSS if step.amount < 0 else ACCENT_LIGHT,
+                "ink": ALARM if short else INK,
+            }
+        )
+    ends = [0.0, *(row["to"] for row in rows)]
+    scale, height = (min(ends), max(ends)), _ROW * len(rows)
+    source, colour, ink = named_rows("rows"), coloured("colour"), coloured("ink")
+    middle = down("middle", height)
+    layers: list[Any] = [
+        named_rows("joints").mark_rule(color=RULE).encode(x=along("to", scale), y=middle, y2=alt.Y2(field="next")),
+        source.mark_rect().encode(x=along("from", scale), x2=alt.X2(field="to"), y=down("top", height), y2=alt.Y2(field="bottom"), color=colour),
+        named_rows("once").mark_rule(color=RULE).encode(x=along("zero", scale), y=alt.value(0), y2=alt.value(height)),
+    ]
+    for total, weight in ((True, 600), (False, 400)):
+        chosen = source.transform_filter("datum.total" if total else "!datum.total")
+        style: dict[str, Any] = {"align": "right", "baseline": "middle", "fontSize": TEXT_SIZE, "fontWeight": weight}
+        layers.append(chosen.mark_text(**style).encode(x=alt.value(-10), y=middle, text=words("name"), color=ink))
+        layers.append(chosen.mark_text(**style).encode(x=alt.value(width + _COLUMN), y=middle, text=words("text"), color=ink))
+    data = {"rows": rows, "joints": rows[:-1], "once": [{"zero": 0.0}]}
+    return drawing(data, layers, width, height, {"left": _LEFT, "right": _COLUMN + 4, "top": 2, "bottom": 2})
+
+
+def signed_money(value: float) -> str:
+    """A change: with its sign, also when it is a gain."""
+    text = money(value)
+    return f"+{text}" if value > 0 and text[0].isdigit() and text != "0" else text

@@ -1,0 +1,130 @@
+"""The shocks of a scenario in words, the largest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stresstest.report.formats import number, percent, shown, significant
+
+NAMED_SHOCKS = 6
+"""How many shocks of a scenario are named; the others are counted."""
+
+_SEVERE: dict[tuple[str, str], float] = {
+    ("spot", "relative"): 0.30,
+    ("spot", "scale"): 0.30,
+    ("vol", "relative"): 1.00,
+    ("vol", "scale"): 1.00,
+    ("vol", "absolute"): 0.30,
+    ("rate", "absolute"): 0.02,
+    ("basis", "absolute"): 0.05,
+    ("collateral", "relative"): 0.30,
+    ("collateral", "scale"): 0.30,
+    ("collateral", "replace"): 0.30,
+    ("haircut", "absolute"): 0.20,
+    ("margin_rate", "scale"): 0.50,
+}
+"""What counts as one severe move, so that shocks of different kinds can be put in one order: a third off a price stands beside a vol that
+doubles, 200 basis points, or half as much margin again. Where a pair is missing, a whole unit is. It orders words, and no figure."""
+
+_WHERE = ("asset_class", "tags", "risk_group", "kind", "option_type", "location")
+_RATIOS = ("vol", "collateral", "haircut", "holding")
+
+
+def shock_words(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
+    """For each of these scenarios of a run its largest shocks in one line; scenarios without a shock are left out."""
+    wanted = ["scenario_id", "factor", "where", "shift", "value", "annualised"]
+    frame = pl.read_parquet(folder / "inputs" / "scenarios.parquet", columns=wanted).filter(
+        pl.col("scenario_id").cast(pl.String).is_in(list(scenario_ids)) & pl.col("factor").is_not_null()
+    )
+    shocks: dict[str, list[Mapping[str, Any]]] = {}
+    for row in frame.with_columns(pl.col("scenario_id", "factor", "shift").cast(pl.String)).iter_rows(named=True):
+        shocks.setdefault(row["scenario_id"], []).append(row)
+    return {scenario: largest_shocks(rows) for scenario, rows in shocks.items()}
+
+
+def largest_shocks(shocks: Sequence[Mapping[str, Any]], named: int = NAMED_SHOCKS) -> str:
+    """The largest shocks of one scenario, and how many more there are; equal ones in file order.
+
+    >>> largest_shocks([{"factor": "rate:USD", "where": None, "shift": "absolute", "value": 0.0006, "annualised": False},
+    ...                 {"factor": "spot:BTC", "where": None, "shift": "relative", "value": -0.3717, "annualised": False}])
+    'BTC −37.2\\xa0% · USD rate +6\\xa0bp'
+    """
+    ordered = sorted(shocks, key=lambda shock: -_strength(shock))
+    words = list(dict.fromkeys(shock_text(shock) for shock in ordered))
+    rest = len(words) - named
+    return " · ".join([*words[:named], *([f"{rest} more"] if rest > 0 else [])])
+
+
+def _strength(shock: Mapping[str, Any]) -> float:
+    """The size of a shock in severe moves of its kind; a level that a price is set to counts as one, since its base is not at hand."""
+    kind, shift, value = shock["factor"].partition(":")[0], shock["shift"], float(shock["value"])
+    if shift == "replace" and kind not in ("holding", "collateral"):
+        return 1.0
+    moved = abs(value) if shift in ("relative", "absolute") else abs(value - 1.0)
+    return moved / _SEVERE.get((kind, shift), 1.0)
+
+
+def shock_text(shock: Mapping[str, Any]) -> str:
+    """One shock: what it moves, by how much.
+
+    >>> shock_text({"factor": "basis:*", "where": '{"kind": ["perpetual"]}', "shift": "absolute", "value": -0.05, "annualised": False})
+    'perpetual basis −5\\xa0%'
+    """
+    kind, _, name = str(shock["factor"]).partition(":")
+    where = json.loads(shock["where"]) if shock["where"] else {}
+    return f"{_subject(kind, name, where)} {_size(kind, shock['shift'], float(shock['value']))}{' a year' if shock['annualised'] else ''}"
+
+
+def _subject(kind: str, name: str, where: Mapping[str, Any]) -> str:
+    chosen = [] if name == "*" else [name]
+    chosen += [" or ".join(where[key]) for key in _WHERE if key in where and key != "location"]
+    chosen += ["not " + " or ".join(where["not_tags"])] if "not_tags" in where else []
+    chosen += [f"{_edge(where['tenor_days'])} days"] if "tenor_days" in where else []
+    chosen += [f"ln(K/F) {_edge(where['log_moneyness'])}"] if "log_moneyness" in where else []
+    subject = shown(" ".join(chosen)) if chosen else "all"
+    place = f" held at {shown(' or '.join(where['location']))}" if "location" in where else " held"
+    return {
+        "spot": subject if chosen else "all prices",
+        "vol": f"{subject} vol",
+        "rate": f"{subject} rate",
+        "basis": f"{subject} basis",
+        "collateral": f"{subject} as collateral",
+        "haircut": f"{subject} haircut",
+        "holding": (subject if chosen else "all") + place,
+        "margin_rate": f"{subject} margin rate",
+        "depth": f"{subject} depth",
+    }[kind]
+
+
+def _edge(ends: Sequence[float | None]) -> str:
+    low, high = (None if end is None else significant(float(end)) for end in ends)
+    return f"up to {high}" if low is None else f"from {low}" if high is None else f"{low} to {high}"
+
+
+def _size(kind: str, shift: str, value: float) -> str:
+    if shift == "scale":
+        return f"\N{MULTIPLICATION SIGN}{significant(value)}"
+    if shift == "replace":
+        return f"to {_percent(value)}" if kind in _RATIOS or kind in ("rate", "basis") else f"to {significant(value)}"
+    sign = "+" if value > 0 else ""
+    if shift == "relative" or kind == "basis":
+        return f"{sign}{_percent(value)}"
+    if kind == "rate":
+        return f"{sign}{number(value * 1e4, 0)}\N{NO-BREAK SPACE}bp"
+    if kind in _RATIOS:
+        return f"{sign}{_trimmed(value * 100)}\N{NO-BREAK SPACE}points"
+    return f"{sign}{significant(value)}"
+
+
+def _percent(value: float) -> str:
+    whole = percent(value, 1)
+    return whole.replace(".0\N{NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
+
+
+def _trimmed(value: float) -> str:
+    return number(value, 1).removesuffix(".0")
