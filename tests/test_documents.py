@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BeforeValidator, Field
 
+from stresstest.config import load_run
 from stresstest.documents import (
     Amount,
     Count,
@@ -27,6 +28,8 @@ from stresstest.documents import (
     scalar,
 )
 from stresstest.errors import Reason, StressTestError
+from stresstest.margin.rulebook import load_rulebook
+from stresstest.scenarios.files import load_scenarios
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -222,3 +225,31 @@ def test_validators_raise_problems_with_hints() -> None:
         y: Annotated[int, BeforeValidator(odd)]
 
     assert _faults("x: 3\ny: 4", Odd) == [(1, "x", "three is taken", "Use two."), (2, "y", "four: not in this version", "")]
+
+
+RUN, SCENARIOS, MARGIN = "snapshot: s\nscenarios: [a]\nmargin: m\n", "scenarios: [{id: a, shocks: []}]\n", "models: {default: {kind: tiered}}\n"
+
+
+@pytest.mark.parametrize(
+    ("load", "text", "told"),
+    [
+        (load_run, SCENARIOS, "is a scenario file, where a run file is needed"),
+        (load_run, MARGIN, "is a margin file, where a run file is needed"),
+        (load_rulebook, RUN, "is a run file, where a margin file is needed"),
+        (load_rulebook, SCENARIOS, "is a scenario file, where a margin file is needed"),
+        (lambda path: load_scenarios([path]), RUN, "is a run file, where a scenario file is needed"),
+        (lambda path: load_scenarios([path]), MARGIN, "is a margin file, where a scenario file is needed"),
+    ],
+)
+def test_a_file_in_the_place_of_another_is_one_fault(tmp_path: Path, load: Any, text: str, told: str) -> None:
+    (tmp_path / "file.yaml").write_text(text)
+    with pytest.raises(StressTestError) as caught:
+        load(tmp_path / "file.yaml")
+    assert [fault.what for fault in caught.value.faults] == [told]
+
+
+def test_a_file_that_leaves_open_what_it_is_has_its_own_faults(tmp_path: Path) -> None:
+    (tmp_path / "file.yaml").write_text("scenarios: []\nmargin: m\n")
+    with pytest.raises(StressTestError) as caught:
+        load_run(tmp_path / "file.yaml")
+    assert [fault.what for fault in caught.value.faults] == ["`snapshot` is missing"]

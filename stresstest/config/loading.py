@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from stresstest.config.overrides import Override, absolute
 from stresstest.config.run_file import RunFile, tolerance
-from stresstest.documents import Document, Place, dotted, examine, read_document, refusal
+from stresstest.documents import Document, Place, dotted, examine, expect, read_document, refusal
 from stresstest.errors import Fault, Reason
 
 
@@ -26,7 +26,7 @@ def load_run(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Ru
         StressTestError: every fault with file and line, or with the flag or variable that gave the value;
             NOT_IN_THIS_VERSION where keys of features to come are all that is wrong.
     """
-    document = read_document(path, Reason.CONFIGURATION)
+    document = expect(read_document(path, Reason.CONFIGURATION), "run file", Reason.CONFIGURATION)
     return _settled(_examined(document, overrides or {}), Path(path).absolute().parent, Path(path).absolute())
 
 

@@ -11,7 +11,23 @@ from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from stresstest.documents import Amount, Flag, Found, Name, Number, Part, Ratio, ToCome, Version, not_yet, parse, problem, raise_all, read_document
+from stresstest.documents import (
+    Amount,
+    Flag,
+    Found,
+    Name,
+    Number,
+    Part,
+    Ratio,
+    ToCome,
+    Version,
+    expect,
+    not_yet,
+    parse,
+    problem,
+    raise_all,
+    read_document,
+)  # fmt: skip
 from stresstest.errors import Reason
 from stresstest.scenarios.names import MarginNames
 
@@ -247,4 +263,4 @@ def load_rulebook(path: Path | str) -> Rulebook:
         StressTestError: reason MARGIN_FILE with every fault and its line; NOT_IN_THIS_VERSION where models, presets or
             options to come are all that is wrong.
     """
-    return parse(Rulebook, read_document(path, Reason.MARGIN_FILE), Reason.MARGIN_FILE)
+    return parse(Rulebook, expect(read_document(path, Reason.MARGIN_FILE), "margin file", Reason.MARGIN_FILE), Reason.MARGIN_FILE)

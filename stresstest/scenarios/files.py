@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stresstest.documents import Document, Problem, examine, read_document
+from stresstest.documents import Document, Problem, examine, expect, read_document
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.scenarios.model import HEADLINE_FAMILIES, ScenarioFile
 from stresstest.scenarios.parquet_set import read_parquet_set
@@ -110,7 +110,7 @@ def _repeats(part: _Part, seen: dict[str, str]) -> list[Fault]:
 
 
 def _read_yaml(path: Path, seen: dict[str, str]) -> _Part:
-    document = read_document(path, Reason.SCENARIO)
+    document = expect(read_document(path, Reason.SCENARIO), "scenario file", Reason.SCENARIO)
     parsed, problems = examine(ScenarioFile, document.data)
     faults = [_with_scenario(document, each) for each in problems]
     repeats = _repeated_ids(document, seen)
