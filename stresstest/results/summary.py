@@ -215,6 +215,14 @@ def worst_first(account_summary: pl.DataFrame, prefix: Literal["worst", "worst_h
     return account_summary.sort(*order, descending=[True, True, False, False], nulls_last=True)
 
 
+def closest_to_default(account_summary: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The first accounts of that order, those that stay ok in every headline scenario only after all others."""
+    judged = account_summary.drop_nulls("worst_headline_scenario_id")
+    ok = pl.col("worst_headline_status") == STATUSES[0]
+    worst = worst_first(judged.filter(~ok)).head(most)
+    return worst if worst.height == most else pl.concat([worst, worst_first(judged.filter(ok)).head(most - worst.height)])
+
+
 def _accounts(account_summary: pl.DataFrame) -> tuple[AccountFigures, ...]:
     judged = account_summary.drop_nulls("worst_headline_scenario_id").filter(pl.col("worst_headline_status") != STATUSES[0])
     worst = worst_first(judged).head(WORST_ACCOUNTS)

@@ -15,6 +15,7 @@ from stresstest.runs.folders import locked, remove_work
 from stresstest.runs.planning import Plan, asked
 from stresstest.runs.reporting import REPORTS
 from stresstest.runs.staging import inputs_now
+from stresstest.tables import REPORT_TABLES
 
 
 def finished_already(plan: Plan) -> tuple[Summary, tuple[str, ...]] | None:
@@ -53,6 +54,8 @@ def _differences(plan: Plan, stated: Identity, summary: Summary) -> list[str]:
     found = [f"of another question ({', '.join(different)})"] if different else []
     if summary.run.name != (plan.settings.name or plan.scenarios.name):
         found.append("of another name")
+    if set(plan.settings.output.formats) & set(REPORTS) and not {table.name for table in REPORT_TABLES} <= stated.tables.keys():
+        found.append("without the tables that a report needs, which a run of a large book makes only when one is asked for")
     if stated.code != code_sha256():
         found.append(f"of other code (stresstest {stated.code_version})")
     with tempfile.TemporaryDirectory(prefix="stresstest-inputs-") as work:

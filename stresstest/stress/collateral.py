@@ -41,25 +41,26 @@ def kept_after_haircut(tables: Tables, rows: Floats, asset: npt.NDArray[np.int32
         balance: [n] at spot, reporting currency; what is negative keeps nothing.
         column: MAINTENANCE_HAIRCUT or INITIAL_HAIRCUT.
     """
-    terms = tables.assets[asset]
+    # Terms by asset first: assets are few, tokens many.
+    terms = tables.assets
     by_quantity = terms["band_basis"] == QUANTITY
     ratio = rows[terms["ratio_row"]]
     # Thresholds in units of the token are worth price * ratio each: the ratio then scales the whole part.
-    measured = np.maximum(balance, 0.0) * np.where(by_quantity, 1.0, ratio)
+    measured = np.maximum(balance, 0.0) * np.where(by_quantity, 1.0, ratio)[asset]
     unit = np.where(terms["threshold_row"] < 0, 1.0, rows[terms["threshold_row"]])
-    scale, shift = rows[terms["haircut_scale_row"]], rows[terms["haircut_shift_row"]]
     kept = np.zeros(len(balance))
-    for band in range(int(terms["band_count"].max(initial=0))):
+    for band in range(int(terms["band_count"][asset].max(initial=0))):
+        there = band < terms["band_count"]
         row = terms["band_first"] + np.minimum(band, terms["band_count"] - 1)
-        start = tables.bands[row, BAND_START] * unit
-        reached = np.flatnonzero((band < terms["band_count"]) & (measured > start))
-        row = row[reached]
-        last = band + 1 == terms["band_count"][reached]
+        start = np.where(there, tables.bands[row, BAND_START] * unit, np.inf)
         # The last band has no end, also where a unit is worth nothing: infinity times zero is not a number.
-        end = np.where(last, np.inf, tables.bands[np.minimum(row + 1, len(tables.bands) - 1), BAND_START] * unit[reached])
-        haircut = np.clip(scale[reached] * tables.bands[row, column] + shift[reached], 0.0, 1.0)
-        kept[reached] += (1.0 - haircut) * (np.minimum(measured[reached], end) - start[reached])
-    return kept * np.where(by_quantity, ratio, 1.0)
+        last = band + 1 >= terms["band_count"]
+        end = np.where(last, np.inf, tables.bands[np.minimum(row + 1, len(tables.bands) - 1), BAND_START] * unit)
+        haircut = np.clip(rows[terms["haircut_scale_row"]] * tables.bands[row, column] + rows[terms["haircut_shift_row"]], 0.0, 1.0)
+        reached = np.flatnonzero(measured > start[asset])
+        of = asset[reached]
+        kept[reached] += (1.0 - haircut)[of] * (np.minimum(measured[reached], end[of]) - start[of])
+    return kept * np.where(by_quantity, ratio, 1.0)[asset]
 
 
 class Tokens(NamedTuple):
