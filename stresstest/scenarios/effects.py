@@ -23,7 +23,7 @@ from stresstest.snapshot.book import Dimensions
 
 Floats = npt.NDArray[np.float64]
 
-_REPLACE = SHIFTS.index("replace")
+_ABSOLUTE, _SCALE, _REPLACE = (SHIFTS.index(shift) for shift in ("absolute", "scale", "replace"))
 _NEUTRAL = np.array([0.0, 0.0, 1.0, np.nan])
 """Values of the shifts, in the order of `SHIFTS`, that change nothing whatever they apply to."""
 
@@ -97,6 +97,12 @@ class _OfKind:
         return [Reach(self.universe.elements(self.rows.selectors[number])) for number in self.numbers]
 
     @cached_property
+    def unmatched(self) -> dict[int, tuple[FindingKind, str]]:
+        """What is wrong with each selector, by place in `reaches`, that has no elements."""
+        empty = [place for place, reach in enumerate(self.reaches) if not len(reach.elements)]
+        return {place: unmatched(self.universe, self.rows.selectors[self.numbers[place]]) for place in empty}
+
+    @cached_property
     def shifts(self) -> Shifts:
         """The shocks, their selectors as places in `reaches`."""
         rows, chosen = self.rows, self.chosen
@@ -112,19 +118,18 @@ class _OfKind:
         """In the order of scenarios and shocks."""
         lengths = np.array([len(reach.elements) for reach in self.reaches])
         matched = lengths[self.shifts.selector] > 0
-        won, live = self._won()
+        won, live = self._in(self.firsts.first), self._in(self.lasting)
         idle = self._maybe_idle() & live
         left_out = self._on_reporting_currency()
         for row in np.flatnonzero(~live | idle | left_out).tolist():
             if left_out[row]:
                 yield self._finding(row, "no effect", "left out: this is the reporting currency here, whose price is 1 by definition", "warning")
             elif not matched[row]:
-                kind, message = unmatched(self.universe, self.rows.selectors[self.numbers[self.shifts.selector[row]]])
-                yield self._finding(row, kind, message)
+                yield self._finding(row, *self.unmatched[int(self.shifts.selector[row])])
             elif not won[row]:
                 yield self._finding(row, "shadowed", self._shadow(row))
             elif not live[row]:
-                yield self._finding(row, "no effect", "a `replace` shock of the scenario has the last word on all that it moves")
+                yield self._finding(row, "no effect", "a `replace` (or `scale: 0`) of the scenario has the last word on all that it moves")
             elif not self._moves(row):
                 yield self._finding(row, "no effect", f"{self._shift(row)} {self.shifts.value[row]:g} leaves all that it takes as it is")
 
@@ -147,15 +152,26 @@ class _OfKind:
     def _shift(self, row: int) -> str:
         return SHIFTS[int(self.shifts.shift[row])]
 
-    def _won(self) -> tuple[Mask, Mask]:
-        """Shocks that come first somewhere, and those of them that no `replace` covers wherever they do."""
-        won, live = (np.zeros(len(self.chosen) + 1, dtype=np.bool_) for _ in range(2))
-        replaced = self.firsts.first[_REPLACE] >= 0 if _REPLACE in self.firsts.first else None
-        for shift, first in self.firsts.first.items():
-            won[first.ravel()] = True
-            live[(first if replaced is None or shift == _REPLACE else np.where(replaced, -1, first)).ravel()] = True
-        # The last place stood for -1, "none".
-        return won[:-1], live[:-1]
+    @cached_property
+    def lasting(self) -> dict[int, Places]:
+        """As `firsts.first`, without the shocks on which a `replace` or a `scale: 0` has the last word."""
+        lasting: dict[int, Places] = {}
+        covered: Mask | None = None
+        # From the last step of the composition to the first.
+        for shift in sorted(self.firsts.first, reverse=True):
+            first = self.firsts.first[shift]
+            lasting[shift] = first if covered is None else np.where(covered, -1, first)
+            if shift in (_SCALE, _REPLACE):
+                last_word = first >= 0 if shift == _REPLACE else (first >= 0) & (self.shifts.value[first] == 0.0)
+                covered = last_word if covered is None else covered | last_word
+        return lasting
+
+    def _in(self, tables: dict[int, Places]) -> Mask:
+        """The shocks that stand anywhere in tables of groups and scenarios."""
+        found = np.zeros(len(self.chosen) + 1, dtype=np.bool_)
+        for table in tables.values():
+            found[table.ravel()] = True
+        return found[:-1]  # the last place stood for -1, "none"
 
     def _shadow(self, row: int) -> str:
         shift, scenario, selector = self.shifts.shift[row], int(self.shifts.scenario[row]), self.shifts.selector[row]
@@ -199,11 +215,12 @@ class _OfKind:
     def _moves(self, row: int) -> bool:
         """Whether a shock that comes first somewhere changes anything there, itself or by keeping another away."""
         firsts, shift, scenario, selector = self.firsts, int(self.shifts.shift[row]), self.shifts.scenario[row], self.shifts.selector[row]
-        taken = firsts.members[selector][firsts.first[shift][firsts.members[selector], scenario] == row]
+        taken = firsts.members[selector][self.lasting[shift][firsts.members[selector], scenario] == row]
         if (firsts.last[shift][taken, scenario] != row).any():
             return True
-        others = [first[taken, scenario] for number, first in firsts.first.items() if number != shift]
-        if shift == _REPLACE and any((other >= 0).any() for other in others):
+        others = {number: (first[taken, scenario] >= 0).any() for number, first in firsts.first.items() if number != shift}
+        # It may undo what the others did; and what was zero need not be so when it is scaled.
+        if (shift == _REPLACE and any(others.values())) or (shift == _SCALE and others.get(_ABSOLUTE, False) and self.shifts.value[row] != 1.0):
             return True
         elements = self.reaches[selector].elements[~self._idle(row)]
         return bool(np.isin(firsts.group[elements], taken).any())

@@ -52,7 +52,7 @@ def told(findings: list[Finding]) -> list[tuple[str, int, int | None]]:
     "{factor: 'spot:USDC', replace: 1}, {factor: 'spot:*', where: {asset_class: crypto}, replace: 0.9}",  # keeps the general one away
     "{factor: 'spot:BTC', replace: 100}, {factor: 'spot:*', relative: -0.4}",  # undoes the general one
     "{factor: 'spot:BOND', replace: 98}, {factor: 'rate:BOND', absolute: 0.01}",  # undoes what its rate does
-    "{factor: 'spot:WTI', absolute: -5}",
+    "{factor: 'spot:WTI', absolute: -5}, {factor: 'spot:WTI', scale: 2}",  # zero at base, and not when it is scaled
     "{factor: 'vol:*', relative: 0.5}",  # BTC-C moves
     "{factor: 'vol:ETH', absolute: 0.1}",
     "{factor: 'haircut:*', scale: 2}",
@@ -100,8 +100,9 @@ def test_a_shift_that_changes_nothing_is_told(tmp_path: Path, shock: str, words:
 def test_replace_has_the_last_word(tmp_path: Path):
     (finding,) = found(tmp_path, "{factor: 'spot:BTC', relative: -0.3}, {factor: 'spot:BTC', replace: 50}")
     assert (finding.kind, finding.shock) == ("no effect", 0)
-    assert finding.message == "a `replace` shock of the scenario has the last word on all that it moves"
+    assert finding.message == "a `replace` (or `scale: 0`) of the scenario has the last word on all that it moves"
     assert found(tmp_path, "{factor: 'spot:*', relative: -0.3}, {factor: 'spot:BTC', replace: 50}") == []
+    assert told(found(tmp_path, "{factor: 'margin_rate:*', relative: 0.5}, {factor: 'margin_rate:*', scale: 0}")) == [("no effect", 1, 0)]
 
 
 def test_matching_nothing_says_what_was_meant(tmp_path: Path):
