@@ -22,7 +22,7 @@ PAGE = Path(__file__).with_name("notebook.md")
 PART = re.compile(r"(<!-- generated: reference -->\n).*?(<!-- end of reference -->)", re.DOTALL)
 
 FUNCTIONS = ("plan", "run", "open_run", "compare", "validate", "read_snapshot", "read_document")
-CLASSES = ("FinishedRun", "Plan", "Checked", "Snapshot", "StressTestError", "Fault", "Reason", "Console")
+CLASSES = ("FinishedRun", "Charts", "Explanation", "Plan", "Checked", "Snapshot", "StressTestError", "Fault", "Reason", "Console")
 WIDTH = 110
 
 

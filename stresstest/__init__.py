@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from stresstest.errors import Fault, Reason, StressTestError
+    from stresstest.margin.explain import Explanation
+    from stresstest.report.gallery import Charts
     from stresstest.runs.calls import plan, read_document, run, validate
     from stresstest.runs.checking import Checked
     from stresstest.runs.console import Console
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from stresstest.snapshot.frames import Snapshot, read_snapshot
 
 __all__ = [
+    "Charts",
     "Checked",
     "Console",
+    "Explanation",
     "Fault",
     "FinishedRun",
     "Plan",
@@ -46,6 +50,8 @@ __all__ = [
 
 _HOMES = {
     "errors": ("Fault", "Reason", "StressTestError"),
+    "margin.explain": ("Explanation",),
+    "report.gallery": ("Charts",),
     "runs.calls": ("plan", "read_document", "run", "validate"),
     "runs.checking": ("Checked",),
     "runs.console": ("Console",),

@@ -30,7 +30,7 @@ from stresstest.tables import RESULT_TABLES
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
 NAMES = {
-    "Checked", "Console", "Fault", "FinishedRun", "Plan", "Reason", "Snapshot", "StressTestError", "__version__",
+    "Charts", "Checked", "Console", "Explanation", "Fault", "FinishedRun", "Plan", "Reason", "Snapshot", "StressTestError", "__version__",
     "compare", "open_run", "plan", "read_document", "read_snapshot", "run", "validate",
 }  # fmt: skip
 """The contract: names are added, never removed."""
@@ -301,10 +301,14 @@ def test_names_from_data_are_text_where_it_shows_itself(run_file: Path, snapshot
 
 
 def test_charts_say_unit_and_moment(before: stresstest.FinishedRun):
-    for chart, unit in ((before.charts.shortfall, "USD"), (before.charts.cover, "USD"), (before.charts.heat_map, "percent")):
-        title = chart.to_dict()["title"]
-        assert unit in title["subtitle"][0]
-        assert title["subtitle"][1] == "As of 2026-11-19 16:00 UTC"
+    charts = before.charts
+    drawn = {name: getattr(charts, name) for name in ("cover", "requirement", "shortfall", "loss", "status", "heat_map", "collateral", "segments")}
+    for name, chart in (drawn | {"waterfall": charts.waterfall("a000003")}).items():
+        lines = chart.to_dict()["title"]["subtitle"]
+        assert lines[0].startswith(f"In {'accounts' if name == 'status' else 'percent' if name == 'heat_map' else 'USD'}")
+        assert lines[-1] == "As of 2026-11-19 16:00 UTC"
+    with pytest.raises(StressTestError, match="no waterfall of the account 'nobody'"):
+        charts.waterfall("nobody")
 
 
 def test_reports_are_made_when_they_are_asked_for(before: stresstest.FinishedRun, tmp_path: Path):

@@ -13,6 +13,7 @@ from stresstest.report.charts.heat_map import heat_map_chart
 from stresstest.report.charts.style import INK, MUTED, PAPER
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.facts import facts
+from stresstest.report.formats import width_in_ems
 from stresstest.report.view import PairedBars, ReportFacts
 from stresstest.results.documents import read_document
 from stresstest.results.manifest import NAME as MANIFEST
@@ -21,8 +22,8 @@ from stresstest.results.manifest import Manifest
 if TYPE_CHECKING:
     import altair as alt
 
-TITLE_HEIGHT = 58
-"""Room for the title and two lines below it, in pixels."""
+MARGIN, TITLE_SIZE, LINE_SIZE, LINE_HEIGHT = 14, 14, 11.5, 14
+"""Of the title and the lines below it, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Charts:
         page = self._facts.collateral
         if page is None:
             raise _nothing("no summary of its collateral")
-        return self._bars(page.chart, "Deposits by asset", "dark: counts after haircut, light: value at base", page.scenario)
+        return self._bars(page.by_asset, "Deposits by asset", "dark: counts after haircut, light: value at base", page.scenario)
 
     @cached_property
     def segments(self) -> alt.LayerChart:
@@ -127,16 +128,34 @@ class Charts:
         """The chart with the title that the page around it gives in the report."""
         import altair as alt
 
-        top = chart.padding["top"]
+        around = chart.padding
+        lines = [*_lines(what, (around["left"] + chart.width + around["right"] - 2 * MARGIN) / LINE_SIZE), f"As of {self._facts.as_of}"]
         drawn: alt.LayerChart = chart.properties(
             background=PAPER,
-            padding={**chart.padding, "top": top + TITLE_HEIGHT},
+            padding={
+                **around,
+                "top": around["top"] + TITLE_SIZE + LINE_HEIGHT * len(lines) + 2 * MARGIN,
+                "right": around["right"] + MARGIN,
+                "bottom": MARGIN,
+            },
             title=alt.TitleParams(
-                title, subtitle=[what, f"As of {self._facts.as_of}"], anchor="start", frame="bounds", offset=12, fontSize=14, subtitleFontSize=11.5,
-                color=INK, subtitleColor=MUTED,
+                title, subtitle=lines, anchor="start", frame="group", dx=MARGIN - around["left"], offset=MARGIN, fontSize=TITLE_SIZE,
+                subtitleFontSize=LINE_SIZE, subtitleLineHeight=LINE_HEIGHT, color=INK, subtitleColor=MUTED,
             ),
         )  # fmt: skip
         return drawn
+
+
+def _lines(text: str, ems: float) -> list[str]:
+    """The text in lines that are no wider than this, a longer word alone in its own."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if width_in_ems(longer) <= ems or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _nothing(lacks: str) -> StressTestError:

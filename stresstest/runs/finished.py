@@ -130,7 +130,7 @@ class FinishedRun:
 
     @cached_property
     def charts(self) -> Charts:
-        """The charts of the report, as Altair objects: `charts.cover`, `charts.heat_map`, `charts.shortfall`."""
+        """The charts of the report, as Altair objects: see `Charts`."""
         from stresstest.report.gallery import Charts
 
         return Charts(self.folder)
