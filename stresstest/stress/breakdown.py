@@ -144,9 +144,13 @@ def _block(task: _Task, number: int) -> _Part:
 
 
 def _of_accounts(add: np.ufunc, values: npt.NDArray[Any], block: BlockHoldings) -> npt.NDArray[Any]:
-    """Pools' values [pools, ...] brought together by account."""
+    """Pools' values [pools, ...] brought together by account, one pool after the other as the kernels do (`reduceat` takes another order)."""
     first = block.accounts.first_pool
-    return values if len(first) - 1 == len(values) else np.asarray(add.reduceat(values, first[:-1], axis=0))
+    if len(first) - 1 == len(values):
+        return values
+    found = np.zeros((len(first) - 1, *values.shape[1:]), dtype=values.dtype)
+    add.at(found, np.repeat(np.arange(len(found)), np.diff(first)), values)
+    return found
 
 
 def _kept(task: _Task, block: BlockHoldings) -> Floats:
