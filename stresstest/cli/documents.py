@@ -276,9 +276,10 @@ class InitDocument(Document):
 
 
 class CheckDocument(Document):
-    """A check of the installation: what was found, and how to mend it."""
+    """A check of the installation: what was found, and how to mend it. `warn`: a run works all the same; `fail`: none does."""
 
     name: str
+    status: Literal["ok", "warn", "fail"]
     good: bool
     required: bool
     found: str
