@@ -40,7 +40,8 @@ def _heading(report: LintReport) -> list[str]:
         return [f"{what}, looked at without a book: give a run file, or --snapshot and --margin, to see what they leave unshocked"]
     moment = datetime.fromisoformat(report.book.as_of).astimezone(UTC)
     book = report.book
-    size = f"{book.instruments:,} instruments, gross notional {_amount(book.gross_notional)} {book.reporting_currency}"
+    instruments = f"{book.instruments:,} instrument{'' if book.instruments == 1 else 's'}"
+    size = f"{instruments}, gross notional {_amount(book.gross_notional)} {book.reporting_currency}"
     return [f"{what} on the book of {moment:%Y-%m-%d %H:%M} UTC: {size}"]
 
 

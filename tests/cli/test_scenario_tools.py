@@ -36,7 +36,7 @@ def test_a_clean_set_is_a_table_and_nothing_found(stresstest, run_file: Path):
     done = stresstest("scenarios", "lint", run_file)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.splitlines() == [
-        "2 scenarios on the book of 2026-11-19 16:00 UTC: 1 instruments, gross notional 600 USD",
+        "2 scenarios on the book of 2026-11-19 16:00 UTC: 1 instrument, gross notional 600 USD",
         "",
         "scenario  shocks  unshocked  USD unshocked  clamped  findings  largest of what is unshocked",
         "dip            1       0.0%              0        -         -",
