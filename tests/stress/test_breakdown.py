@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from generated.books import make_book, write
+from generated.books import make_book, write, write_book
 from polars.testing import assert_frame_equal
 from stress.small_book import Row, cash, coin, lot, perpetual, rows, run, scenario, write_run
 
@@ -18,7 +18,7 @@ from stresstest.results.store import read_table
 from stresstest.runs import pipeline
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
-from stresstest.stress import account_lines
+from stresstest.stress import account_lines, account_pages
 from stresstest.tables import MEASURES, REPORT_TABLES, STATUSES
 
 FIGURES = [column.name for column in MEASURES]
@@ -312,6 +312,27 @@ def test_positions_that_net_have_their_requirement_in_a_line_of_its_own(tmp_path
         ("position", "Q", None, None),
         ("net", "BTC", pytest.approx(15), pytest.approx(7.5)),
     ]
+
+
+def test_pages_made_one_by_one_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = write_book(tmp_path / "book", 3, accounts=30)
+    together = run(book.run_file, tmp_path / "together").folder
+    monkeypatch.setattr(account_pages, "MOST_ROWS", 1)
+    apart = run(book.run_file, tmp_path / "apart").folder
+    for table in ("account_holdings", "account_steps"):
+        assert read_table(together, table)["account_id"].n_unique() == 10
+        assert_frame_equal(read_table(apart, table), read_table(together, table), check_exact=True)
+
+
+def test_an_account_of_too_many_positions_has_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_pages, "MOST_POSITIONS", 1)
+    tables = {
+        **BTC,
+        "instruments": [perpetual("P", "BTC"), perpetual("Q", "BTC")],
+        "positions": [lot("a", "P", 1.0), lot("a", "Q", 1.0), lot("b", "P", 1.0)],
+    }
+    folder = run(write_run(tmp_path, tables, HALF), tmp_path / "out").folder
+    assert set(rows(folder, "account_steps", "account_id")) == {"b"}
 
 
 # ------------------------------------------------------------------ what a run may lack
