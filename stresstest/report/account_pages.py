@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from stresstest.report.answer import Names, Record
-from stresstest.report.cells import amount_cell, plain_cell, status_cell, text_cell
+from stresstest.report.cells import amount_cell, plain_cell, price_cell, status_cell, text_cell
 from stresstest.report.charts.waterfall import STEP_EMS
 from stresstest.report.formats import chart_label, count, money, named, plural_count, scale_for, shortened, shown
 from stresstest.report.view import AccountPage, Column, Figure, Row, Step, TableView
@@ -29,11 +29,10 @@ _STEP_WORDS = {
     "long options not counted": "Long options not counted",
     "margin balance": "Margin balance",
     "maintenance margin": "Maintenance margin",
-    "excess": "Excess",
     "surplus elsewhere": "Surplus of other pools",
     "shortfall": "Shortfall",
 }
-_KIND_WORDS = {"position": "position", "deposit": "deposit", "borrow": "borrow", "net": "requirement of a net"}
+_KIND_WORDS = {"position": "position", "deposit": "deposit", "borrow": "borrow", "net": "net requirement"}
 
 
 def account_pages(
@@ -84,16 +83,19 @@ def _page(place: int, account: Record, steps: Sequence[Record], lines: Sequence[
             figure("Maintenance margin", "maintenance_margin", "maintenance_margin_base"),
             figure("Margin shortfall", "margin_shortfall"),
             figure("Uncollateralised loss", "uncollateralised_loss"),
-            figure("Stress loss over margin", "stress_loss_over_margin"),
+            figure("Loss over margin", "stress_loss_over_margin"),
         ),
-        tuple(waterfall_step(step) for step in steps),
+        tuple(waterfall_step(step, last=step is steps[-1]) for step in steps),
         _holdings(place, lines, currency),
     )
 
 
-def waterfall_step(step: Mapping[str, Any]) -> Step:
+def waterfall_step(step: Mapping[str, Any], last: bool) -> Step:
     """A row of account_steps as a step of the chart: what it is, and of which underlying or asset."""
-    words = _STEP_WORDS[step["kind"]]
+    if step["kind"] == "excess":
+        words = "Balance less requirement" if not last else "Excess" if step["amount"] >= 0 else "Shortfall"
+    else:
+        words = _STEP_WORDS[step["kind"]]
     if step["subject"] is not None:
         words = f"{words}, {shown(step['subject'])}"
     elif not step["total"] and step["subjects"] > 1:
@@ -106,13 +108,13 @@ def _holdings(place: int, lines: Sequence[Record], currency: str) -> TableView:
     scale = scale_for([float(row[name]) for row in listed for name in ("base_value", "stressed_value", "value_change") if row[name] is not None])
     unit = scale.unit(currency)
     columns = (
-        Column("Holding", "text", 23),
-        Column("What", "text", 17),
+        Column("Holding", "text", 21),
+        Column("What", "text", 20),
         Column("Quantity", "number", 11),
         Column("Price at base", "number", 10),
         Column("Price stressed", "number", 10),
-        Column("Value at base", "number", 9, unit),
-        Column("Value change", "number", 9, unit),
+        Column("Value at base", "number", 8.5, unit),
+        Column("Value change", "number", 8.5, unit),
         Column("Maintenance margin", "number", 11, unit),
     )
     rows = tuple(
@@ -121,8 +123,8 @@ def _holdings(place: int, lines: Sequence[Record], currency: str) -> TableView:
                 text_cell(f"{plural_count(row['lines'], 'other line')}" if row["item"] is None else row["item"], 26),
                 text_cell(_what(row), 40),
                 plain_cell(row["quantity"], 6),
-                plain_cell(row["base_price"], 5),
-                plain_cell(row["stressed_price"], 5),
+                price_cell(row["base_price"]),
+                price_cell(row["stressed_price"]),
                 amount_cell(row["base_value"], scale),
                 amount_cell(row["value_change"], scale),
                 amount_cell(row["maintenance_margin"], scale),
@@ -131,12 +133,9 @@ def _holdings(place: int, lines: Sequence[Record], currency: str) -> TableView:
         )
         for number, row in enumerate(listed)
     )
-    notes = [f"On paper {PRINTED_HOLDINGS} of {plural_count(len(lines), 'line')}."] if len(listed) > PRINTED_HOLDINGS else []
-    notes += (
-        [f"{count(len(listed))} of {plural_count(len(lines), 'line')} listed; all are in the table account_holdings of the run."]
-        if len(lines) > len(listed)
-        else []
-    )
+    on_paper = f"On paper the first {count(PRINTED_HOLDINGS)} of {plural_count(len(lines), 'line')}"
+    listed_of = f"{count(len(listed))} are listed on screen, all are in the table account_holdings of the run"
+    notes = [f"{on_paper}{'; ' + listed_of if len(lines) > len(listed) else ''}."] if len(lines) > PRINTED_HOLDINGS else []
     return TableView(f"holdings-{place}", "Holdings", columns, rows, "The account holds nothing.", tuple(notes))
 
 

@@ -48,11 +48,11 @@ def audit_view(identity: Identity, document: str, audit: Mapping[str, Any]) -> A
     manifest does.
     """
     columns = (
-        Column("#", "number", 4),
-        Column("Input", "text", 20),
-        Column("Rows", "number", 12),
-        Column("Size", "number", 14, "bytes"),
-        Column("SHA-256", "text", 50),
+        Column("#", "number", 3),
+        Column("Input", "text", 14),
+        Column("Rows", "number", 10),
+        Column("Size", "number", 12, "bytes"),
+        Column("SHA-256", "text", 64),
     )
     rows = tuple(
         Row(
@@ -85,7 +85,7 @@ def audit_view(identity: Identity, document: str, audit: Mapping[str, Any]) -> A
 
 def _tables(identity: Identity) -> TableView:
     """Hashes of the result tables: whoever holds the run's folder can see that they are those of this report."""
-    columns = (Column("Result table", "text", 30), Column("SHA-256", "text", 70))
+    columns = (Column("Result table", "text", 26), Column("SHA-256", "text", 60))
     rows = tuple(Row((_name(name), _name(digest))) for name, digest in sorted(identity.tables.items()))
     return TableView("tables", "Result tables", columns, rows, "No table was recorded.")
 

@@ -57,6 +57,11 @@ def plain_cell(value: float | None, digits: int = 4) -> Cell:
     return Cell(significant(value, digits), _MISSING_LAST if value is None else value, "zero" if value == 0 else "")
 
 
+def price_cell(value: float | None) -> Cell:
+    """A price in its own currency, in a narrow column."""
+    return Cell(significant(value, most_decimals=7), _MISSING_LAST if value is None else value)
+
+
 def status_cell(value: str | None) -> Cell:
     """Status of an account: word, sign and colour."""
     if value is None:

@@ -12,7 +12,7 @@ from stresstest.report.charts.heat_map import ACCOUNT_EMS, SCENARIO_EMS
 from stresstest.report.formats import chart_label, identified_label, plural_count
 from stresstest.report.view import Charts, HeatMap, Pair, PairedBars, Stack, StackedBars
 
-CHARTED_SCENARIOS = 11
+CHARTED_SCENARIOS = 13
 COVER_SCENARIOS = 9
 HEAT_MAP_ACCOUNTS = 25
 HEAT_MAP_SCENARIOS = 24
@@ -36,7 +36,7 @@ def shortfall(rows: Sequence[Record]) -> PairedBars:
 
 def loss(rows: Sequence[Record]) -> PairedBars:
     """Uncollateralised loss beside stress loss over margin, all accounts."""
-    return paired(rows, ("uncollateralised_loss", "uncollateral."), ("stress_loss_over_margin", "over margin"))
+    return paired(rows, ("uncollateralised_loss", "uncollat."), ("stress_loss_over_margin", "over margin"))
 
 
 def cover(rows: Sequence[Record], resources: float | None) -> PairedBars:

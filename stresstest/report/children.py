@@ -40,6 +40,7 @@ def child(module: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+            process.wait()  # after an interruption `Popen` does not: it counts on whoever interrupted to have ended the child too
 
 
 def ask(process: subprocess.Popen[str], asked: Mapping[str, Any], timeout: float, document: str) -> str:

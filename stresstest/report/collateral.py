@@ -11,9 +11,9 @@ from stresstest.report.formats import chart_label, money, percent, plural_count,
 from stresstest.report.view import Cell, CollateralPage, Column, Pair, PairedBars, Row, TableView
 from stresstest.results.summary import Summary
 
-PRINTED_LINES = 30
+PRINTED_LINES = 24
 LISTED_LINES = 300
-CHARTED_ASSETS = 10
+CHARTED = 10
 
 WRONG_WAY_SHARE = 0.5
 """A line is flagged when at least this part of its loss falls on accounts whose positions lose in the same scenario."""
@@ -30,12 +30,12 @@ def collateral_page(collateral: pl.DataFrame | None, summary: Summary, names: Na
     currency, worst = summary.run.reporting_currency, summary.worst.scenario_id
     lines = _joined(collateral, worst)
     scenario = shortened(names.get(worst, shown(worst)), 70)
-    total, loss = _sum(lines, "value_base"), _sum(lines, "loss")
     return CollateralPage(
         scenario,
         _summary(lines, scenario, currency),
-        _chart(lines),
-        _table(lines, total, currency) if lines.height else _table(lines, total + loss, currency),
+        _chart(lines, "asset"),
+        _chart(lines, "location"),
+        _table(lines, _sum(lines, "value_base"), currency),
     )
 
 
@@ -81,15 +81,15 @@ def _change(ratio: float) -> str:
     return f"{'+' if ratio > 0 else ''}{percent(ratio, 1)}"
 
 
-def _chart(lines: pl.DataFrame) -> PairedBars:
-    """The largest assets over all locations: value at base, and what it counts for in the worst scenario."""
+def _chart(lines: pl.DataFrame, by: str) -> PairedBars:
+    """The largest assets, or locations: value at base, and what it counts for in the worst scenario."""
     totals: dict[str, list[float]] = {}
     for row in lines.to_dicts():
-        sums = totals.setdefault(row["asset"], [0.0, 0.0])
+        sums = totals.setdefault(row[by] or "no location", [0.0, 0.0])
         sums[0] += row["value_base"] or 0.0
         sums[1] += row["value_after_haircut"]
-    largest = sorted(totals.items(), key=lambda item: (-item[1][0], item[0]))[:CHARTED_ASSETS]
-    pairs = tuple(Pair(chart_label(None, asset, NAME_EMS), counted, value) for asset, (value, counted) in largest)
+    largest = sorted(totals.items(), key=lambda item: (-item[1][0], item[0]))[:CHARTED]
+    pairs = tuple(Pair(chart_label(None, name, NAME_EMS), counted, value) for name, (value, counted) in largest)
     return PairedBars(pairs, "counts", "at base")
 
 
@@ -99,8 +99,9 @@ def _table(lines: pl.DataFrame, total: float, currency: str) -> TableView:
     unit = scale.unit(currency)
     before, after, wrong, borrowed = "At base", "In the worst scenario", "Loss", "Borrowed"
     columns = (
-        Column("Asset", "text", 10),
-        Column("Location", "text", 12),
+        Column("Asset", "text", 9.5),
+        Column("Class", "text", 8),
+        Column("Location", "text", 11.5),
         Column("Accounts", "number", 5.5),
         Column("Value", "number", 7.5, unit, before),
         Column("Share", "number", 5, "%", before),
@@ -112,7 +113,7 @@ def _table(lines: pl.DataFrame, total: float, currency: str) -> TableView:
         Column("Counts", "number", 7.5, unit, after),
         Column("Loss", "number", 7, unit, wrong),
         Column("Wrong way", "number", 7, unit, wrong),
-        Column("Flag", "status", 8.5, "", wrong),
+        Column("Flag", "status", 8, "", wrong),
         Column("Value", "number", 6.5, unit, borrowed),
     )
     rows = []
@@ -121,8 +122,9 @@ def _table(lines: pl.DataFrame, total: float, currency: str) -> TableView:
         rows.append(
             Row(
                 (
-                    text_cell(row["asset"], 24, below=shown(row["asset_class"]) if row["asset_class"] else ""),
-                    text_cell(row["location"], 32),
+                    text_cell(row["asset"], 24),
+                    text_cell(row["asset_class"], 16),
+                    text_cell(row["location"], 24),
                     count_cell(row["accounts"]),
                     amount_cell(row["value_base"], scale),
                     percent_cell(_ratio(row["value_base"], total), 1),

@@ -204,17 +204,17 @@ def _ems(sign: str) -> float:
     return 0.72 if sign.isupper() else 0.62
 
 
-def significant(value: float | None, digits: int = 4) -> str:
-    """A number whose unit is told elsewhere, at up to `digits` significant digits and without trailing zeros.
+def significant(value: float | None, digits: int = 4, most_decimals: int = 9) -> str:
+    """A number whose unit is told elsewhere, at up to `digits` significant digits and without trailing zeros; with an exponent when very small.
 
-    >>> significant(0.0012345), significant(123456.0), significant(2.50)
-    ('0.001235', '123,456', '2.5')
+    >>> significant(0.0012345), significant(123456.0), significant(2.50), significant(5.2461e-6, most_decimals=7)
+    ('0.001235', '123,456', '2.5', '5.246e−06')
     """
     if value is None or _absent(value) or math.isinf(value) or value == 0:
         return number(value)
     exact = Decimal(repr(float(value)))
     decimals = max(0, digits - 1 - exact.adjusted())
-    if decimals > 9:  # beyond that a plain number hides its size behind zeros
+    if decimals > most_decimals:  # beyond that a plain number hides its size behind zeros
         return f"{float(value):.{digits - 1}e}".replace("-", MINUS)
     text = _signed(_rounded(exact, decimals), decimals)
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ TEMPLATES = ("report.html.j2", "parts.html.j2", "methodology.html.j2", "report.c
 """Files of the report that a user's folder can take the place of."""
 
 
+_HASH = re.compile("[0-9a-f]{64}")
+
+
 @dataclass(frozen=True)
 class Head:
     """A cell of the first header row: one column, or a heading over `span` neighbours of one group."""
@@ -45,10 +49,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the report, for the contents and the links on top."""
+    """A section of the report, for the contents and, in `short`, the links on top."""
 
     name: str
     title: str
+    short: str
 
 
 BY_SCENARIO = ("requirement", "shortfall", "loss", "status")
@@ -58,20 +63,20 @@ BY_SCENARIO = ("requirement", "shortfall", "loss", "status")
 def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[Section, ...]:
     """The sections that this report has, in order; `charts` are those that are drawn."""
     chosen = (
-        ("summary", "Summary", True),
-        ("scenarios", facts.scenarios.caption, True),
-        ("charts", "Requirement, balance and losses by scenario", any(charts[name] for name in BY_SCENARIO)),
-        ("accounts", facts.accounts.caption, True),
-        ("heat-map", "Worst accounts by scenario", charts["heat_map"] is not None),
-        ("owners", "Cover-N and owners", True),
-        ("collateral", "Collateral and wrong-way risk", True),
-        ("segments", "Segments", True),
-        ("account-pages", "The worst accounts one by one", bool(facts.account_pages)),
-        ("quality", "Data quality and reconciliation", True),
-        ("methodology", "Methodology", True),
-        ("audit", "Audit", True),
+        ("summary", "Summary", "Summary", True),
+        ("charts", "Requirement, balance and losses by scenario", "Charts", any(charts[name] for name in BY_SCENARIO)),
+        ("scenarios", facts.scenarios.caption, "Scenarios", True),
+        ("accounts", facts.accounts.caption, "Worst accounts", True),
+        ("heat-map", "Worst accounts by scenario", "Heat map", charts["heat_map"] is not None),
+        ("owners", "Cover-N and owners", "Owners", True),
+        ("segments", "Segments", "Segments", True),
+        ("collateral", "Collateral and wrong-way risk", "Collateral", True),
+        ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages)),
+        ("methodology", "Methodology", "Methodology", True),
+        ("quality", "Data quality and reconciliation", "Data quality", True),
+        ("audit", "Audit", "Audit", True),
     )
-    return tuple(Section(name, title) for name, title, there in chosen if there)
+    return tuple(Section(name, title, short) for name, title, short, there in chosen if there)
 
 
 def heads(columns: Sequence[Column]) -> list[Head]:
@@ -96,7 +101,9 @@ def _gap(columns: Sequence[Column], index: int) -> str:
 
 
 def _breakable(text: str) -> Markup:
-    """Text that may break after underscores, as identifiers are wont to be longer than their column."""
+    """Text that may break after underscores, as identifiers are wont to be longer than their column; a hash in its middle."""
+    if _HASH.fullmatch(text):
+        return Markup('<span class="hash">{}<wbr>{}</span>').format(text[:32], text[32:])
     return Markup("_<wbr>").join(text.split("_"))
 
 
@@ -135,7 +142,8 @@ def _drawn(facts: ReportFacts) -> dict[str, Markup | None]:
         "heat_map": None
         if data.heat_map is None
         else drawn(heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"),
-        "collateral": bars(facts.collateral.chart if facts.collateral else None, "Collateral by asset; figures in the table"),
+        "assets": bars(facts.collateral.by_asset if facts.collateral else None, "Deposits by asset; figures in the table"),
+        "locations": bars(facts.collateral.by_location if facts.collateral else None, "Deposits by location; figures in the table"),
         "segments": bars(facts.segments.chart if facts.segments else None, "Shortfall by segment; figures in the table"),
         **{
             f"account-{page.rank}": drawn(waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step")

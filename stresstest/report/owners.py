@@ -10,7 +10,8 @@ from stresstest.report.answer import SIZING_BASIS, Names, Record
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, rank_cell
 from stresstest.report.formats import money, named, percent, plural_count, scale_for, shortened, shown
 from stresstest.report.view import Cell, Column, OwnersPage, Row, TableView
-from stresstest.results.summary import BASES, Basis, Cover, Summary
+from stresstest.results.summary import Cover, Summary
+from stresstest.stress.headline import BASES, Basis
 
 LISTED_LOSSES = 5
 PRINTED_OWNERS = 20

@@ -13,7 +13,7 @@ from stresstest.report.view import Cell, Column, QualityPage, Row, TableView, To
 from stresstest.results.summary import Summary
 
 PRINTED_CHECKS = 60
-PRINTED_SUBJECTS = 3
+PRINTED_SUBJECTS = 2
 
 UNSHOCKED = "unshocked notional"
 _ROWS, _RECONCILED = "rows of ", "reconciliation of "

@@ -32,21 +32,21 @@ def scenario_table(
     unit = scale.unit(currency)
     totals, statuses, covers = "All accounts", "Accounts", "Cover-2"
     columns = (
-        Column("Rank", "number", 3.4),
-        Column("Scenario", "text", 18),
-        Column("Largest shocks", "text", 24),
-        Column("Not shocked", "number", 5.2, "% of notional"),
-        Column("P&L", "number", 6.6, unit, totals),
-        Column("Initial shortfall", "number", 6.2, unit, totals),
-        Column("Margin shortfall", "number", 6.2, unit, totals),
-        Column("Uncollat. loss", "number", 6.2, unit, totals),
-        Column("Call", "number", 3.6, "", statuses),
-        Column("Liquidation", "number", 5.6, "", statuses),
-        Column("Default", "number", 4.2, "", statuses),
-        Column("Newly below", "number", 4.3, "", statuses),
-        Column("Owners in default", "number", 5.2),
-        Column("Loss over margin", "number", 6.4, unit, covers),
-        Column("Uncollat. loss", "number", 6.2, unit, covers),
+        Column("Rank", "number", 3.2),
+        Column("Scenario", "text", 17),
+        Column("Largest shocks", "text", 29),
+        Column("Not shocked", "number", 5, "%"),
+        Column("P&L", "number", 6, unit, totals),
+        Column("Initial shortfall", "number", 5.6, unit, totals),
+        Column("Margin shortfall", "number", 5.6, unit, totals),
+        Column("Uncollat. loss", "number", 5.6, unit, totals),
+        Column("Call", "number", 3.2, "", statuses),
+        Column("Liquidation", "number", 6.4, "", statuses),
+        Column("Default", "number", 4.6, "", statuses),
+        Column("Newly below", "number", 4, "", statuses),
+        Column("Owners in default", "number", 4.4),
+        Column("Loss over margin", "number", 5.6, unit, covers),
+        Column("Uncollat. loss", "number", 5.6, unit, covers),
     )
 
     def cells(row: Record, rank: int | None) -> tuple[Cell, ...]:
@@ -67,6 +67,9 @@ def scenario_table(
     for place, row in enumerate(ordered):
         rows.append(Row(cells(row, place + 1 if row["headline"] else None), printed=place < PRINTED_SCENARIOS))
     notes = left_out(len(headline) + len(others), len(ordered), PRINTED_SCENARIOS, "scenario", "scenario_summary")
-    ranking = f"{plural_count(len(headline), 'headline scenario')} by margin shortfall, then by loss; " if headline else ""
-    said = f"{ranking}base on top for comparison{'; others, which do not count for the light, below' if headline and others else ''}."
-    return TableView("scenarios", "Scenarios by severity", columns, tuple(rows), "", (said[:1].upper() + said[1:], *notes))
+    said = [
+        *([f"{plural_count(len(headline), 'headline scenario')} by margin shortfall, then by loss."] if headline else []),
+        "Not shocked: share of gross notional in instruments whose value the scenario leaves as it is.",
+        *(["Others, which do not count for the light, stand below."] if headline and others else []),
+    ]
+    return TableView("scenarios", "Scenarios by severity", columns, tuple(rows), "", (*said, *notes))

@@ -11,7 +11,7 @@ import polars as pl
 
 from stresstest.report.formats import number, percent, shown, significant
 
-NAMED_SHOCKS = 6
+NAMED_SHOCKS = 5
 """How many shocks of a scenario are named; the others are counted."""
 
 _SEVERE: dict[tuple[str, str], float] = {

@@ -188,7 +188,8 @@ class CollateralPage:
 
     scenario: str
     summary: str
-    chart: PairedBars
+    by_asset: PairedBars
+    by_location: PairedBars
     table: TableView
 
 

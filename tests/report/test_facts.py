@@ -100,7 +100,7 @@ def test_scenarios_by_severity_headline_first_base_on_top(small: ReportFacts) ->
         "Margin shortfall",
         "Uncollat. loss",
     ]
-    assert {column.unit for column in small.scenarios.columns} == {"", "% of notional", "USD k"}
+    assert {column.unit for column in small.scenarios.columns} == {"", "%", "USD k"}
     assert [(row.fixed, row.cells[1].below) for row in small.scenarios.rows] == [(True, "base"), (False, "crash"), (False, "mild"), (False, "grid")]
     assert texts(small.scenarios)[1][4:] == ["\N{MINUS SIGN}3,660", "0", "2,060", "1,500", "0", "1", "1", "2", "1", "3,060", "1,500"]
     assert [row.cells[2].below for row in small.scenarios.rows] == ["", "historical, 1 d", "hypothetical, 1 d", "sensitivity, 1 d, not headline"]

@@ -27,14 +27,14 @@ from stresstest.report.view import PairedBars, StackedBars
 if TYPE_CHECKING:
     import altair as alt
 
-NAME_EMS = 18.0
+NAME_EMS = 21.5
 """Room for names beside bars, in ems."""
 
 STACK_COLOURS = (ACCENT_LIGHT, LOSS, ALARM)
 """Mild, worse, worst."""
 
-_LEFT, _COLUMN, _ROW, _TOP = 224, 60, 17, 24
-_WIDTH = 190
+_LEFT, _COLUMN, _ROW, _TOP = 264, 60, 17, 24
+_WIDTH = 180
 
 
 def _place(row: int, inset: float) -> dict[str, float]:
