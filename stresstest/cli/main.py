@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -66,20 +66,28 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_exit_code(words, debug))
 
 
-_IMPORTING = "<frozen importlib"
 _AGAIN_AFTER = 0.02
-"""Seconds until an interruption that came during an import is tried again."""
+"""Seconds until an interruption that came at the wrong moment is tried again."""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Interrupt what runs, but never inside an import: an extension module (DuckDB) that is broken off half-way ends the process with a traceback."""
+    """Interrupt what runs, but never inside an import or the start of a process.
+
+    An extension module (DuckDB) that is broken off half-way ends this process with a traceback; a process whose start is broken off is known to
+    nobody, and so ended by nobody.
+    """
     del number
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORTING):
+        if _must_finish(frame.f_code):
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_AFTER)  # the alarm comes here again
             return
         frame = frame.f_back
     raise KeyboardInterrupt
+
+
+def _must_finish(code: CodeType) -> bool:
+    starts = code.co_name in ("__init__", "_execute_child") and code.co_filename.endswith("subprocess.py")
+    return starts or code.co_filename.startswith("<frozen importlib")
 
 
 def _exit_code(words: Sequence[str], debug: bool) -> int:

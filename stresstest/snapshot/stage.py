@@ -93,6 +93,7 @@ def _run_reader(request: StageRequest, on_progress: OnProgress, command: Sequenc
             code = process.wait()
         finally:
             process.kill()  # on an interrupt; a no-op on a process that has ended
+            process.wait()
         complaints.seek(0)
         said = complaints.read().decode(errors="replace").strip()
     if "refused" in last or "book" in last:

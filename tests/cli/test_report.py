@@ -138,6 +138,7 @@ def test_a_fault_in_a_template_is_the_users_and_told_with_its_line(stresstest, f
         (["--formats", "docx"], "'docx' is none of html, pdf"),
         (["--formats", ","], "names no report"),
         (["--templates", "nowhere"], "nowhere: no such folder"),
+        (["--templates", "other"], "other: holds no template of the report. Give --templates a folder with one or more of"),
         (["--out", "run"], None),
         (["--out", "other"], "is the folder of another run"),
         (["--out", "file"], "is not a folder"),
