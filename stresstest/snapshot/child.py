@@ -12,14 +12,22 @@ import pickle
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 from stresstest.errors import StressTestError
 from stresstest.snapshot.request import StageRequest
 
+Tell = Callable[[str, str], None]
 
-def main() -> None:
-    """Stage what stdin asks for; the exit code is 0 when the last line says how it ended."""
+
+def serve(do: Callable[[StageRequest, Tell], Path]) -> None:
+    """Do what stdin asks for, say what it wrote, and end the process; the exit code is 0 when the last line says how it ended.
+
+    Args:
+        do: the work. It is told of a request and whom to tell what is being read, and gives the file or folder that it wrote.
+    """
     # Native libraries may write to stdout: the protocol keeps the real one, everything else goes to stderr.
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -33,15 +41,13 @@ def main() -> None:
         channel.flush()
 
     sys.meta_path.insert(0, _WithoutPandas())
-    from stresstest.snapshot.staging import stage
-
     try:
-        folder = stage(request, tell)
+        written = do(request, tell)
     except StressTestError as error:
         refused = {"reason": error.reason.name, "summary": error.summary, "hint": error.hint, "faults": [asdict(fault) for fault in error.faults]}
         channel.write(json.dumps({"refused": refused}) + "\n")
     else:
-        channel.write(json.dumps({"book": str(folder)}) + "\n")
+        channel.write(json.dumps({"written": str(written)}) + "\n")
     channel.flush()
     # Leave at once: native threads have nothing left to tidy up that the end of the process does not.
     os._exit(0)
@@ -66,5 +72,11 @@ def _end_with_parent(descriptor: int) -> None:
     os._exit(1)
 
 
+def _stage(request: StageRequest, tell: Tell) -> Path:
+    from stresstest.snapshot.staging import stage  # after pandas is out of the way
+
+    return stage(request, tell)
+
+
 if __name__ == "__main__":
-    main()
+    serve(_stage)

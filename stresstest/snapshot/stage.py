@@ -41,12 +41,21 @@ def stage_snapshot(request: StageRequest, on_progress: OnProgress | None = None,
     Raises:
         StressTestError: INPUT_DATA with every fault of the snapshot; ENVIRONMENT when memory is short.
     """
+    return open_book(read_apart(request, reader, on_progress))
+
+
+def read_apart(request: StageRequest, reader: Sequence[str], on_progress: OnProgress | None = None) -> Path:
+    """What a reading process wrote: a module that calls `child.serve`, started with the request.
+
+    Raises:
+        StressTestError: what it refused; INPUT_DATA where a file killed it, ENVIRONMENT where memory is short.
+    """
     outcome = _run_reader(request, on_progress or (lambda _stage, _fraction: None), reader)
     if "refused" in outcome:
         refused = outcome["refused"]
         faults = [Fault(**{**fault, "keys": tuple(fault["keys"])}) for fault in refused["faults"]]
         raise StressTestError(Reason[refused["reason"]], refused["summary"], faults, refused["hint"])
-    return open_book(Path(outcome["book"]))
+    return Path(outcome["written"])
 
 
 def open_book(folder: Path) -> Book:
@@ -96,7 +105,7 @@ def _run_reader(request: StageRequest, on_progress: OnProgress, command: Sequenc
             process.wait()
         complaints.seek(0)
         said = complaints.read().decode(errors="replace").strip()
-    if "refused" in last or "book" in last:
+    if "refused" in last or "written" in last:
         return last
     raise _died(code, at, said)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
+import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +19,10 @@ from stresstest.snapshot.files import Files, look
 from stresstest.snapshot.request import StageRequest
 from stresstest.snapshot.session import OUR_MISTAKES, LeftOut, Session, UnreadableTableError, open_connection, register_views, unreadable
 from stresstest.snapshot.sources import refusal
+from stresstest.snapshot.stage import read_apart
 from stresstest.snapshot.typing_sql import column_faults, column_types
+
+SURVEYOR = (sys.executable, "-m", "stresstest.snapshot.survey_child")
 
 
 @dataclass(frozen=True)
@@ -58,37 +64,48 @@ class Survey:
 
 
 def survey(snapshot: str) -> Survey:
-    """Look at a snapshot: folder, or URL prefix that DuckDB reads.
+    """Look at a snapshot: folder, or URL prefix that DuckDB reads. In a process of its own, as everything that decodes files from outside.
 
     Raises:
         StressTestError: INPUT_DATA, with every table that is missing or unreadable and every column that is missing or of a wrong type.
     """
     with tempfile.TemporaryDirectory(prefix="stresstest-survey-") as folder:
-        request = StageRequest(snapshot, Path(folder))
-        connection = open_connection(request, Path(folder, "scratch"))
-        try:
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                files, faults = look(request, pool, Path(folder))
-            types: dict[str, dict[str, str]] = {}
-            for name, source in files.sources.items():
-                own = files.columns(name)
-                try:
-                    types[name] = column_types(connection, source, own)
-                except OUR_MISTAKES:
-                    raise
-                except duckdb.Error as error:
-                    faults.append(unreadable(name, source.shown, error))
-                else:
-                    faults += column_faults(source, types[name], own)
-            if faults:
-                raise refusal(faults)
-            session = Session(connection, request, files.sources, types, datetime.fromtimestamp(0, UTC), "", lambda _stage, _detail: None)
-            register_views(session, LeftOut())
-            return _survey(session, files)
-        except UnreadableTableError as error:
-            raise refusal([error.fault]) from None
-        finally:
-            connection.close()
+        written = read_apart(StageRequest(snapshot, Path(folder)), SURVEYOR)
+        found: Survey = pickle.loads(written.read_bytes())  # noqa: S301 - written by our own child
+    return found
+
+
+def surveyed(request: StageRequest, tell: Callable[[str, str], None]) -> Survey:
+    """The same, in this process; `tell` is told (`reading`, path) before a table is read.
+
+    Raises:
+        StressTestError: as of `survey`.
+    """
+    connection = open_connection(request, request.work / "scratch")
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            files, faults = look(request, pool, request.work)
+        types: dict[str, dict[str, str]] = {}
+        for name, source in files.sources.items():
+            tell("reading", source.shown)
+            own = files.columns(name)
+            try:
+                types[name] = column_types(connection, source, own)
+            except OUR_MISTAKES:
+                raise
+            except duckdb.Error as error:
+                faults.append(unreadable(name, source.shown, error))
+            else:
+                faults += column_faults(source, types[name], own)
+        if faults:
+            raise refusal(faults)
+        session = Session(connection, request, files.sources, types, datetime.fromtimestamp(0, UTC), "", tell)
+        register_views(session, LeftOut())
+        return _survey(session, files)
+    except UnreadableTableError as error:
+        raise refusal([error.fault]) from None
+    finally:
+        connection.close()
 
 
 def _survey(session: Session, files: Files) -> Survey:

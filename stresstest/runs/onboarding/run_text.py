@@ -65,7 +65,7 @@ def run_draft(snapshot: str, stated: Frame, checked_prices: bool) -> Draft:
     currency = f"reporting_currency: {named(stated.reporting_currency)}"
     lines = [
         ("version: 1", ""),
-        ("name: First run", "shown on the report"),
+        ("name: First run, on placeholder margins", f"{MARK}: the title of the report"),
         (f"snapshot: {named(snapshot)}", "folder of Parquet tables, or a URL; paths start at this file"),
         _stated("as_of", moment, stated.guessed),
         _stated("reporting_currency", currency, stated.guessed),
