@@ -50,8 +50,12 @@ def dimension(session: Session, name: str, definition: Table, extra: str = "") -
     return rows.cast(pa.schema([*fields, *(rows.schema.field(name) for name in rows.column_names[len(fields) :])]))
 
 
-def write_dimensions(session: Session, folder: Path, pool_account: Codes, positions_of_account: Codes, incomplete_owners: frozenset[str]) -> None:
-    """Write assets, instruments, owners, accounts, pools and locations into `folder`."""
+def write_dimensions(session: Session, folder: Path, pool_account: Codes, incomplete_owners: frozenset[str]) -> pa.Table:
+    """Write assets, instruments, owners, pools and locations into `folder`.
+
+    Returns:
+        The accounts, with their owner's code and number of pools: how many positions they have is known when the blocks are netted.
+    """
     write_arrow(folder / "assets.arrow", dimension(session, "assets", ASSETS))
     write_arrow(folder / "instruments.arrow", dimension(session, "instruments", INSTRUMENTS, "underlying_code, quote_code, settle_code"))
 
@@ -60,9 +64,8 @@ def write_dimensions(session: Session, folder: Path, pool_account: Codes, positi
     changes = np.concatenate(([True], pc.not_equal(owner[1:], owner[:-1]).to_numpy(zero_copy_only=False)))
     owner_code = (np.cumsum(changes) - 1).astype(np.int32)
     pools = np.bincount(pool_account, minlength=len(accounts)).astype(np.int32)
-    for name, values in (("owner_code", owner_code), ("pools", pools), ("positions", positions_of_account)):
+    for name, values in (("owner_code", owner_code), ("pools", pools)):
         accounts = accounts.append_column(name, pa.array(values))
-    write_arrow(folder / "accounts.arrow", accounts)
     write_arrow(folder / "owners.arrow", _owners(session, owner.filter(pa.array(changes)), incomplete_owners))
 
     if pools.sum() == len(accounts):
@@ -73,6 +76,7 @@ def write_dimensions(session: Session, folder: Path, pool_account: Codes, positi
     write_arrow(folder / "pools.arrow", pa.table(pool_table))
     locations = session.connection.sql("SELECT location FROM locations ORDER BY code").to_arrow_table()
     write_arrow(folder / "locations.arrow", locations.cast(pa.schema([("location", pa.string())])))
+    return accounts
 
 
 def _owners(session: Session, owner_id: pa.Array, incomplete: frozenset[str]) -> pa.Table:

@@ -92,12 +92,15 @@ def _write(session: Session, files: Files, checked: Checked, unfinished: Path, f
     """Net and write the book; the folder appears only when complete."""
     unfinished.mkdir()
     session.tell("netting", "0")
-    totals = write_blocks(
-        unfinished, checked.layout, checked.positions, checked.collateral, session.threads, lambda done: session.tell("netting", f"{done:.3f}")
-    )
-    session.tell("writing", "0")
     incomplete = frozenset(each.owner_id for each in checked.excluded)
-    write_dimensions(session, unfinished, checked.layout.pool_account, totals.positions_of_account, incomplete)
+    # Names and holdings meet only in a count: the dimensions are written beside the netting, which leaves DuckDB alone.
+    with ThreadPoolExecutor(1) as aside:
+        accounts = aside.submit(write_dimensions, session, unfinished, checked.layout.pool_account, incomplete)
+        totals = write_blocks(
+            unfinished, checked.layout, checked.positions, checked.collateral, session.threads, lambda done: session.tell("netting", f"{done:.3f}")
+        )
+        session.tell("writing", "0")
+        write_arrow(unfinished / "accounts.arrow", accounts.result().append_column("positions", pa.array(totals.positions_of_account)))
     names = ("account_id", "owner_id", "reason")
     excluded = {name: [getattr(each, name) for each in checked.excluded] for name in names}
     write_arrow(unfinished / "excluded.arrow", pa.table(excluded, schema=pa.schema([(name, pa.string()) for name in names])))
