@@ -40,6 +40,7 @@ def test_the_wheel_has_everything_a_run_needs(installed: Path):
         "py.typed",
         *libraries,
         "_templates/report.html.j2",
+        "runs/onboarding/snapshot.sql",
         "_sample_data/run.yaml",
         "_sample_data/scenarios.yaml",
         "_sample_data/margin.yaml",
