@@ -50,6 +50,11 @@ def detail(summary: Summary, names: Names, others: int) -> str:
     return "; ".join(parts) + "."
 
 
+def absent(summary: Summary) -> str:
+    """Why there is no page about the worst headline scenario."""
+    return "Nothing to report: no headline scenario was run." if summary.worst is None else "Not computed by this run."
+
+
 def _cover_clause(summary: Summary) -> str:
     cover, currency = summary.cover[SIZING_BASIS].cover_2, summary.run.reporting_currency
     at_least = "at least " if cover.lower_bound else ""

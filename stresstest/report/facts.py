@@ -80,6 +80,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         collateral=collateral_page(_optional(folder, "collateral_summary"), summary, names),
         segments=segments_page(segments, summary, names),
         account_pages=account_pages(_optional(folder, "account_steps"), _optional(folder, "account_holdings"), ranked, names, currency),
+        absent=answer.absent(summary),
         quality=quality_page(checks, summary),
         methods=_methods(identity.specification, currency),
         audit=audit_view(identity, (folder / "result.json").read_text(encoding="utf-8"), audit),
@@ -91,7 +92,10 @@ def _optional(folder: Path, name: str) -> pl.DataFrame | None:
 
 
 def _shocks(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
-    return shock_words(folder, scenario_ids) if (folder / "inputs" / "scenarios.parquet").is_file() else {}
+    """What each scenario assumes; empty where the run did not keep its scenarios."""
+    if not (folder / "inputs" / "scenarios.parquet").is_file():
+        return {}
+    return dict.fromkeys(scenario_ids, "no shock") | shock_words(folder, scenario_ids)
 
 
 def moment(value: str) -> str:

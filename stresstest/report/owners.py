@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from stresstest.report.answer import SIZING_BASIS, Names, Record
+from stresstest.report.answer import SIZING_BASIS, Names, Record, absent
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, rank_cell
 from stresstest.report.formats import money, named, percent, plural_count, scale_for, shortened, shown
 from stresstest.report.view import Cell, Column, OwnersPage, Row, TableView
@@ -102,7 +102,7 @@ def _default_table(owners: pl.DataFrame | None, summary: Summary, scenario_names
     name = "the worst headline scenario" if worst is None else shortened(scenario_names.get(worst.scenario_id, shown(worst.scenario_id)), 70)
     caption = f"Owners in default in {name}"
     if owners is None or worst is None:
-        return TableView("defaults", caption, (), (), "Not computed by this run.")
+        return TableView("defaults", caption, (), (), absent(summary))
     found = owners.filter((pl.col("scenario_id") == worst.scenario_id) & pl.col("in_default"))
     records = found.sort("uncollateralised_loss", "owner_id", descending=[True, False]).head(LISTED_OWNERS).to_dicts()
     money_columns = ("equity", "margin_shortfall", "uncollateralised_loss", "stress_loss_over_margin", "default_fund_contribution")

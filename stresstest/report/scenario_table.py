@@ -54,7 +54,7 @@ def scenario_table(
         return (
             rank_cell(rank),
             name_cell(row["name"], row["scenario_id"], 80),
-            text_cell(shocks.get(row["scenario_id"], "no shock"), 260, below=", ".join(about)),
+            text_cell(shocks.get(row["scenario_id"]), 260, below=", ".join(about)),
             percent_cell(unshocked.get(row["scenario_id"])),
             *(amount_cell(row[name], scale) for name in _MONEY[:4]),
             *(count_cell(row[name]) for name in ("accounts_call", "accounts_liquidation", "accounts_default", "accounts_newly_breached")),

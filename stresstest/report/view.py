@@ -263,6 +263,8 @@ class ReportFacts:
     collateral: CollateralPage | None
     segments: SegmentsPage | None
     account_pages: tuple[AccountPage, ...]
+    absent: str
+    """What stands in place of a page that is None."""
     quality: QualityPage
     methods: tuple[Fact, ...]
     """How this run was asked to compute: its own settings, beside the formulas that hold for every run."""
