@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,20 @@ def test_commands_named_in_the_text_exist(page: Path):
             command = command.commands[words.pop(0)]
         known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
         assert [word for word in words if word.startswith("-") and word not in known] == []
+
+
+def test_the_map_of_the_documents_has_every_page_once():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[[^]]+\]\(([a-z-]+\.md)\) \|", text.partition("## All pages")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(page.name for page in PAGES if page.parent.name == "docs" and page.name != "index.md")
+
+
+def test_dependencies_are_those_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = {re.split(r"[^\w.-]", each)[0] for each in (*project["project"]["dependencies"], *project["dependency-groups"]["dev"])}
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    told = {name for cell in re.findall(r"^\| ([a-z][^|]*) \|", page, re.MULTILINE) for name in cell.split(", ")} - {"package"}
+    assert told == asked
 
 
 def anchors(text: str) -> Iterator[str]:
