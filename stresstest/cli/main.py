@@ -16,7 +16,7 @@ import typer
 
 from stresstest.cli import demo, doctor, explain, init, report, run, scenarios, schema, validate
 from stresstest.cli.faults import error_document, print_error
-from stresstest.cli.output import print_document, printable
+from stresstest.cli.output import print_document, printable, without_secrets_in
 from stresstest.errors import ExitCode, Reason, StressTestError
 
 app = typer.Typer(
@@ -100,8 +100,7 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
             raise
         return _refused(error, words)
     except typer.TyperException as error:
-        _print_usage(error)
-        return ExitCode.CONFIGURATION
+        return _misused(error, words)
     except (KeyboardInterrupt, typer.Abort):
         return _refused(_INTERRUPTED, words)
     except SystemExit as ended:
@@ -112,8 +111,10 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
         # The outermost edge of the program: whatever comes here is a bug, and leaves by exit 1 without a traceback.
         if debug:
             raise
-        print(f"internal error: {type(error).__name__}: {printable(error)}", file=sys.stderr)
-        print("This is a bug in stresstest: please report it, with what the same command and --debug say.", file=sys.stderr)
+        print(f"internal error: {type(error).__name__}: {printable(without_secrets_in(str(error)))}", file=sys.stderr)
+        print(_A_BUG, file=sys.stderr)
+        if "--json" in words:
+            _print_ending("internal error", ExitCode.INTERNAL, f"{type(error).__name__}: {error}", _A_BUG)
         return ExitCode.INTERNAL
 
 
@@ -127,10 +128,23 @@ def _refused(error: StressTestError, words: Sequence[str]) -> int:
     return error.exit_code
 
 
-def _print_usage(error: typer.TyperException) -> None:
+_A_BUG = "This is a bug in stresstest: please report it, with what the same command and --debug say."
+
+
+def _misused(error: typer.TyperException, words: Sequence[str]) -> int:
     """What is wrong with the words, and where help is; a group without a command prints its help instead."""
     text = error.format_message()
-    if not text.startswith("Usage:"):
-        path = getattr(getattr(error, "ctx", None), "command_path", "stresstest")
-        text = f"usage: {text}\nSee: {path} --help"
-    print("\n".join(map(printable, text.splitlines())), file=sys.stderr)
+    if text.startswith("Usage:"):
+        lines = text.splitlines()
+    else:
+        help_of = f"See: {getattr(getattr(error, 'ctx', None), 'command_path', 'stresstest')} --help"
+        lines = [*f"usage: {text}".splitlines(), help_of]
+        if "--json" in words:
+            _print_ending("usage", ExitCode.CONFIGURATION, text, help_of)
+    print("\n".join(printable(line) for line in lines), file=sys.stderr)
+    return ExitCode.CONFIGURATION
+
+
+def _print_ending(reason: str, code: ExitCode, summary: str, hint: str) -> None:
+    """The document of an ending that is no refusal of ours."""
+    print_document("error", {"reason": reason, "exit_code": int(code), "summary": without_secrets_in(summary), "hint": hint, "faults": []})

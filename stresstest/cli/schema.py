@@ -30,7 +30,7 @@ PRINTED = {
     "output-table": "what schema TABLE --json prints",
     "output-json-schema": "what schema FILE --json prints",
     "output-exit-codes": "what schema exit-codes --json prints",
-    "output-error": "what any command with --json prints when it is refused or interrupted",
+    "output-error": "what any command with --json prints when it is refused, misused or interrupted",
     "log-line": "a line of --log-file",
 }
 EXIT_CODES = "exit-codes"

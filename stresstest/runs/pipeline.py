@@ -233,6 +233,8 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
     folder, parts = work / f"blocks-{digest[:12]}", work / f"parts-{digest[:12]}"
     folder.mkdir(exist_ok=True)
     reused = len(list(folder.glob("block-*.npz")))
+    if reused:
+        clock.console.note(f"takes up an interrupted run: blocks finished {reused:,} of {valued.book.blocks:,}")
     wait = kernels_to_compile()
     if wait is not None:
         clock.console.announce(wait)

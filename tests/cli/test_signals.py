@@ -22,7 +22,7 @@ from stresstest.errors import ExitCode
 from stresstest.results.integrity import intact
 
 SAID = "interrupted: nothing half-written was left; the same command takes up where it stopped\n"
-STAGES = ("snapshot", "scenarios", "valuation", "stress", "results", "report")
+STAGES = ("snapshot", "scenarios", "valuation", "stress", "breakdown", "results", "report")
 
 
 @pytest.fixture
@@ -65,7 +65,10 @@ def test_a_run_ended_in_stage_after_stage_is_finished_by_the_last(
         assert list((tmp_path / "temporary").iterdir()) == []
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
-    assert stresstest(*words).returncode == 0
+    done = stresstest(*words, "-v")
+    assert done.returncode == 0
+    if "results" in stages:
+        assert "takes up an interrupted run: blocks finished 1 of 1\n" in done.stderr
     assert names_in(tmp_path / "runs") == ["out"]
     assert intact(tmp_path / "runs" / "out")[1].result_id == intact(finished)[1].result_id
 
@@ -94,6 +97,17 @@ def test_a_signal_after_the_last_step_leaves_a_whole_result_and_the_next_run_tid
     done = stresstest("run", run_file, "--out", "out")
     assert (done.returncode, done.stderr.partition(":")[0]) == (0, "already complete")
     assert names_in(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("words", ["validate {run}", "explain {out} --account a000001", "scenarios lint {run}"])
+def test_a_command_that_only_looks_leaves_nothing(
+    stresstest, finished: Path, run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended_in, words: str
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended_in("snapshot", signal.SIGTERM, 0.005)
+    done = stresstest(*words.format(run=run_file, out=finished).split(), "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", SAID)
+    assert names_in(tmp_path) == []
 
 
 def test_a_report_that_is_ended_leaves_the_run_as_it_was(stresstest, finished: Path, tmp_path: Path, monkeypatch, ended_in):
