@@ -80,7 +80,7 @@ class Fault:
         where = self.where()
         text = f"{where}: {self.what}" if where else self.what
         if self.rows is not None:
-            text += f" ({self.rows:,} row{'' if self.rows == 1 else 's'}"
+            text += f" ({counted(self.rows, 'row')}"
             text += f": {', '.join(self.keys)}" if self.keys else ""
             # Fewer keys than are shown at most are all there are: several rows may have one.
             text += ", ..." if SHOWN_KEYS <= len(self.keys) < self.rows else ""
@@ -88,6 +88,11 @@ class Fault:
         elif self.keys:
             text += f" ({', '.join(self.keys)})"
         return f"{text}. {self.hint}" if self.hint else text
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, as every message says it: `1 row`, `2 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class StressTestError(Exception):

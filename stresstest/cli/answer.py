@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from stresstest.cli.output import printable, text_table
+from stresstest.errors import counted
 from stresstest.report.formats import HALF_A_CENT
 from stresstest.results.store import read_table
 from stresstest.results.summary import Summary
@@ -23,7 +24,8 @@ def answer_text(summary: Summary, folder: Path) -> str:
     """Light with its word, the sentence, the figures that matter most, the worst accounts, and where the report is."""
     currency = summary.run.reporting_currency
     lines = [f"{WORDS[summary.status.light]}  {summary.status.sentence}", *(f"  - {reason}" for reason in summary.status.reasons), ""]
-    scope = f"{summary.counts.accounts:,} accounts, {summary.counts.positions:,} positions, {summary.scenarios - 1:,} scenarios"
+    counts = ((summary.counts.accounts, "account"), (summary.counts.positions, "position"), (summary.scenarios - 1, "scenario"))
+    scope = ", ".join(counted(number, noun) for number, noun in counts)
     lines.append(f"As of {_moment(summary.run.as_of)}, in {currency}: {scope}")
     if summary.worst is not None:
         lines += ["", *_worst_scenario(summary)]

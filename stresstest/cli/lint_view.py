@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stresstest.cli.output import printable, text_table
+from stresstest.errors import counted
 from stresstest.runs.lint_report import FindingLint, LintReport, ScenarioLint
 
 SHOWN_SCENARIOS = 60
@@ -28,8 +29,8 @@ def lint_text(report: LintReport) -> str:
 def verdict(report: LintReport) -> str:
     """How many warnings and notes there are."""
     warnings, infos = report.warnings, report.infos
-    parts = [f"{warnings:,} warning{'' if warnings == 1 else 's'}"] if warnings else []
-    parts += [f"{infos:,} note{'' if infos == 1 else 's'}"] if infos else []
+    parts = [counted(warnings, "warning")] if warnings else []
+    parts += [counted(infos, "note")] if infos else []
     return ", ".join(parts) or "nothing found"
 
 

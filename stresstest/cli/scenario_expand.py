@@ -11,6 +11,7 @@ import typer
 from stresstest.cli.completion import complete_scenario
 from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
 from stresstest.cli.scenario_inputs import AsOf, Given, Margin, settings_of
+from stresstest.errors import counted
 
 Factors = Literal["shocked", "moved", "all"]
 
@@ -53,5 +54,5 @@ def expand(
             print_document("expansion", {"file": str(done.file), "rows": done.rows, "scenarios": done.scenarios})
             return
         if not quiet:
-            sys.stderr.write(f"{done.rows:,} rows, {done.scenarios:,} scenarios with the base\n")
+            sys.stderr.write(f"{counted(done.rows, 'row')}, {counted(done.scenarios, 'scenario')} with the base\n")
         print(done.file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stresstest.errors import counted
 from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.notices import Notice, by_scenario
 from stresstest.scenarios.resolved import Resolved
@@ -32,8 +33,8 @@ def haircut_clamps(dimensions: Dimensions, resolved: Resolved, rulebook: Ruleboo
         if count:
             scenarios = np.flatnonzero(clamped)
             message = (
-                f"{count:,} stressed haircut{'' if count == 1 else 's'} of {names[code]} (bands of {name}, in {len(scenarios):,} "
-                f"scenario{'' if len(scenarios) == 1 else 's'}) brought to between 0 and 1"
+                f"{counted(count, 'stressed haircut')} of {names[code]} (bands of {name}, in {counted(len(scenarios), 'scenario')}) "
+                "brought to between 0 and 1"
             )
             notices.append(Notice("clamped", resolved.ids[int(scenarios[0])], f"haircut:{names[code]}", message, count, by_scenario(clamped)))
     return tuple(notices)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from stresstest.errors import counted
 from stresstest.results.store import conform, polars_schema
 from stresstest.results.unshocked import unshocked_notional
 from stresstest.scenarios.notices import Notice
@@ -173,7 +174,7 @@ def extended_tiers(extended: pl.DataFrame) -> list[Check]:
     return [
         Check(
             "extended margin tiers", "info", "pass", schedule,
-            f"{rows:,} positions go beyond max_notional of the schedule in some scenario: its last tier is extended to them.",
+            f"{counted(rows, 'position')} beyond max_notional of the schedule in some scenario: its last tier is extended.",
             rows, None, float(rows), notional,
         )
         for schedule, rows, notional in extended.select("schedule", "rows", "notional").iter_rows()

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from stresstest.config import RunFile
-from stresstest.errors import StressTestError
+from stresstest.errors import StressTestError, counted
 from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import Rulebook
 from stresstest.results.quality import Check, from_notices, quality_table
@@ -44,10 +44,8 @@ class Checked:
     def lines(self) -> tuple[str, ...]:
         """For a person: what was read, and every warning."""
         rows = ", ".join(f"{name} {count:,}" for name, count in self.tables.items())
-        lines = [
-            f"valid: as of {self.as_of}, {self.accounts:,} accounts with {self.positions:,} positions, {self.scenarios - 1:,} scenarios and base",
-            f"rows read: {rows}",
-        ]
+        book = f"{counted(self.accounts, 'account')} with {counted(self.positions, 'position')}"
+        lines = [f"valid: as of {self.as_of}, {book}, {counted(self.scenarios - 1, 'scenario')} and base", f"rows read: {rows}"]
         warnings = self.findings.filter(pl.col("result") != "pass")
         return (*lines, *(f"warning: {row['check']}, {row['subject']}: {row['message']}" for row in warnings.iter_rows(named=True)))
 

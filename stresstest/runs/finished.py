@@ -15,7 +15,7 @@ import polars as pl
 
 from stresstest.config import RunFile, load_run
 from stresstest.documents import suggest
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.results.differences import difference
 from stresstest.results.documents import read_document
 from stresstest.results.inputs import FOLDER, RUN
@@ -64,7 +64,7 @@ class FinishedRun:
         rows = [
             ("as of", moment(summary.run.as_of)),
             ("currency", summary.run.reporting_currency),
-            ("book", f"{counts.accounts:,} accounts, {counts.positions:,} positions, {counts.owners:,} owners"),
+            ("book", f"{counted(counts.accounts, 'account')}, {counted(counts.positions, 'position')}, {counted(counts.owners, 'owner')}"),
             ("scenarios", f"{summary.scenarios - 1:,} and base, {summary.headline_scenarios:,} of them headline"),
             ("result", summary.result_id[:12]),
             ("folder", "temporary" if self.temporary else str(self.folder)),
@@ -91,7 +91,10 @@ class FinishedRun:
 
     @property
     def result_id(self) -> str:
-        """SHA-256 of what was asked, of which data, by which code, and of all tables: two runs with one id have the same figures."""
+        """SHA-256 of what was asked, of which data, by which code, and of the result tables: two runs with one id have the same figures.
+
+        The tables that only a report needs (collateral, segments, owners, account pages) follow from the rest and do not enter it.
+        """
         return self.manifest.result_id
 
     @property

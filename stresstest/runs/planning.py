@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 import stresstest
 from stresstest.config import RunFile
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.margin.rulebook import Rulebook, load_rulebook
 from stresstest.results.documents import canonical
 from stresstest.results.manifest import without_secrets
@@ -90,10 +90,10 @@ class Plan:
         content = self.document()
         lines = [f"snapshot    {content['snapshot']}"]
         for each in content["tables"]:
-            rows = "rows unknown (its footer cannot be read)" if each["rows"] is None else _count(each["rows"], "row")
-            lines.append(f"  {each['table']:12}{rows}, {_count(each['bytes'], 'byte')} in {_count(each['files'], 'file')}")
+            rows = "rows unknown (its footer cannot be read)" if each["rows"] is None else counted(each["rows"], "row")
+            lines.append(f"  {each['table']:12}{rows}, {counted(each['bytes'], 'byte')} in {counted(each['files'], 'file')}")
         number = content["blocks"]
-        blocks = "as many blocks as reading the snapshot will show" if number is None else f"about {_count(number, 'block')}"
+        blocks = "as many blocks as reading the snapshot will show" if number is None else f"about {counted(number, 'block')}"
         lines += [
             f"scenarios   {content['scenarios'] - 1:,} and base, {content['headline_scenarios']:,} of them headline",
             f"models      {', '.join(content['models'])}",
@@ -102,10 +102,6 @@ class Plan:
             "writes      a temporary folder" if self.temporary else f"writes      {self.target} ({', '.join(content['formats'])})",
         ]
         return lines
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 Loaded = TypeVar("Loaded")

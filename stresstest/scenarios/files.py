@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from stresstest.documents import Document, Problem, examine, expect, read_document
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.scenarios.model import HEADLINE_FAMILIES, ScenarioFile
 from stresstest.scenarios.parquet_set import read_parquet_set
 from stresstest.scenarios.scenario_set import BASE, SHOCKS, Scenario, ScenarioSet
@@ -56,7 +56,7 @@ def load_scenarios(paths: Iterable[Path | str]) -> ScenarioSet:
         parts.append(part)
     if faults:
         reason = reasons.pop() if len(reasons) == 1 else Reason.SCENARIO
-        raise StressTestError(reason, f"the scenarios have {len(faults):,} fault{'' if len(faults) == 1 else 's'}", faults)
+        raise StressTestError(reason, f"the scenarios have {counted(len(faults), 'fault')}", faults)
     return _joined(parts)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.scenarios.coded import coded
 from stresstest.scenarios.composition import Moves, Reach, Shifts, compose
 from stresstest.scenarios.factors import FACTOR_TYPES
@@ -231,7 +231,7 @@ class _Resolution:
             elements = np.ones(len(values), dtype=np.int64) if group is None else np.bincount(group, minlength=len(values))
             counts = np.asarray(elements) @ outside
             number = int(counts.sum())
-            message = f"{number:,} stressed {kind} value{'' if number == 1 else 's'} brought to {ends}"
+            message = f"{counted(number, f'stressed {kind} value')} brought to {ends}"
             self.notices.append(Notice("clamped", self.scenarios.ids[first], kind, message, number, by_scenario(counts)))
         return inside
 
@@ -255,7 +255,7 @@ class _Resolution:
             return
         scenarios = np.concatenate([scenario for _, scenario in self.elsewhere])
         number, several, first = len(scenarios), len(np.unique(scenarios)), self.scenarios.ids[int(scenarios.min())]
-        shocks = f"{number:,} shock{'' if number == 1 else 's'} of {several:,} scenario{'' if several == 1 else 's'}"
+        shocks = f"{counted(number, 'shock')} of {counted(several, 'scenario')}"
         message = f"{shocks} written for any book match{'es' if number == 1 else ''} nothing in this one"
         self.notices.append(Notice("not in this book", first, self.elsewhere[0][0], message, number))
 
@@ -265,7 +265,7 @@ class _Resolution:
             return
         currency, number = self.dimensions.reporting_currency, len(scenarios)
         message = (
-            f"{number:,} scenario{'' if number == 1 else 's'} written for any book would shock {currency}, which is the reporting currency here: "
+            f"{counted(number, 'scenario')} written for any book would shock {currency}, which is the reporting currency here: "
             f"that shock is left out, and other currencies still move by what they did against the dollar"
         )
         self.notices.append(Notice("reporting currency", self.scenarios.ids[int(scenarios[0])], f"spot:{currency}", message, number))
@@ -278,4 +278,4 @@ class _Resolution:
             for scenario, line, (_, fault) in zip(scenarios, lines_of(scenarios), self.faults, strict=True)
         ]
         number = len({each.id for each in scenarios})
-        raise StressTestError(Reason.SCENARIO, f"{number:,} scenario{'' if number == 1 else 's'} cannot be applied to this snapshot", faults)
+        raise StressTestError(Reason.SCENARIO, f"{counted(number, 'scenario')} cannot be applied to this snapshot", faults)

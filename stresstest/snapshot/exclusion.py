@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from stresstest.errors import Fault
+from stresstest.errors import Fault, counted
 from stresstest.snapshot.checks import Finding
 from stresstest.snapshot.notional import notionals_per_price, unit_notionals
-from stresstest.snapshot.quality import counted
 from stresstest.snapshot.session import LeftOut, Session, list_table, register_views
 from stresstest.snapshot.typing_sql import typed_select
 
@@ -121,18 +120,19 @@ def too_much(session: Session, of_accounts: float, of_notional: float, untold: i
     """The faults of having to leave out more than allowed, or more than anybody can tell while there is a limit."""
     request = session.request
     faults = []
+    left_out = counted(accounts, "account")
     for share, limit, what in (
         (of_accounts, request.max_excluded_accounts, "accounts"), (of_notional, request.max_excluded_notional, "gross_notional"),
     ):  # fmt: skip
         if share > limit:
             faults.append(Fault(
-                f"{accounts:,} accounts would be excluded: {share:.4%} of {what.replace('_', ' ')}, allowed are {limit:.4%}",
+                f"{left_out} would be excluded: {share:.4%} of {what.replace('_', ' ')}, allowed are {limit:.4%}",
                 f"Mend the faults listed, or raise max_excluded.{what}.", path=f"max_excluded.{what}", rule="largest excluded share",
             ))  # fmt: skip
     limit = request.max_excluded_notional
     if untold and of_notional <= limit < 1.0:
         faults.append(Fault(
-            f"{accounts:,} accounts would be excluded, and the notional of {counted(untold, 'lot')} of theirs cannot be told: it may be more than "
+            f"{left_out} would be excluded, and the notional of {counted(untold, 'lot')} of theirs cannot be told: it may be more than "
             f"the {limit:.4%} of gross notional allowed",
             "Mend quantity, instrument or price of these lots, or give their entry_price; max_excluded.gross_notional: 1 sets no limit.",
             path="max_excluded.gross_notional", rule="largest excluded share",

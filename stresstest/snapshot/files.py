@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stresstest.errors import Fault
+from stresstest.errors import Fault, counted
 from stresstest.snapshot.book import InputFile
 from stresstest.snapshot.parquet_file import FileFacts, sha256_of
-from stresstest.snapshot.quality import Note, counted, integrity_note
+from stresstest.snapshot.quality import Note, integrity_note
 from stresstest.snapshot.request import DEFAULTS_FILE, SnapshotDefaults, StageRequest, in_utc
 from stresstest.snapshot.sources import Source, as_input, file_key, hash_faults, locate, walk
 

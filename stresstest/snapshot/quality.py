@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from stresstest.errors import Fault
+from stresstest.errors import Fault, counted
 from stresstest.snapshot.book import Floats
 from stresstest.snapshot.session import Session
 from stresstest.snapshot.sources import literal
@@ -41,11 +41,6 @@ def as_table(notes: list[Note]) -> pa.Table:
         for note in sorted(notes, key=lambda note: (note.check, note.subject))
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=QUALITY_SCHEMA)
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def row_note(table: str, read: int, used: int) -> Note:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.snapshot.book import InputFile
 from stresstest.snapshot.parquet_file import DamagedFileError, FileFacts, inspect
 from stresstest.snapshot.request import DEFAULTS_FILE, SnapshotDefaults, read_snapshot_defaults
@@ -209,4 +209,4 @@ def hash_faults(sources: dict[str, Source], digests: dict[str, list[str]], state
 def refusal(faults: list[Fault]) -> StressTestError:
     """The refusal of a snapshot."""
     count = len(faults)
-    return StressTestError(Reason.INPUT_DATA, f"the snapshot is refused: {count} fault{'' if count == 1 else 's'}", faults)
+    return StressTestError(Reason.INPUT_DATA, f"the snapshot is refused: {counted(count, 'fault')}", faults)

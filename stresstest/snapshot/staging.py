@@ -15,14 +15,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from stresstest.errors import Reason, StressTestError
+from stresstest.errors import Reason, StressTestError, counted
 from stresstest.snapshot.blocks import BOOK_FILE
 from stresstest.snapshot.checking import Checked, check, check_rows_alone
 from stresstest.snapshot.dimension_files import write_arrow, write_dimensions
 from stresstest.snapshot.files import Files, agree, look
 from stresstest.snapshot.misnamed import absence_notes, column_notes, table_notes
 from stresstest.snapshot.notional import asset_values, unit_notionals
-from stresstest.snapshot.quality import Note, as_table, content_notes, counted, price_time_notes, row_note
+from stresstest.snapshot.quality import Note, as_table, content_notes, price_time_notes, row_note
 from stresstest.snapshot.request import StageRequest
 from stresstest.snapshot.session import OUR_MISTAKES, LeftOut, Session, UnreadableTableError, open_connection, register_views, unreadable
 from stresstest.snapshot.sources import refusal

@@ -16,7 +16,7 @@ from stresstest.tables import DATA_QUALITY
 def told(finished: Path, folder: Path, results: list[str]) -> list[str]:
     row = read_table(finished, "data_quality").head(1)
     checks = [row.with_columns(check=pl.lit(f"check {n}"), result=pl.lit(result), message=pl.lit("Odd.")) for n, result in enumerate(results)]
-    write_table(pl.concat(checks), DATA_QUALITY, folder / "data_quality.parquet")
+    write_table(pl.concat(checks or [row.clear()]), DATA_QUALITY, folder / "data_quality.parquet")
     return answer_text(read_document(Summary, finished / "summary.json"), folder).splitlines()
 
 
@@ -31,3 +31,10 @@ def test_warnings_are_told_in_words_failures_first_and_five_at_most(finished: Pa
 
 def test_checks_that_passed_are_not_told(finished: Path, tmp_path: Path) -> None:
     assert "Data checks" not in told(finished, tmp_path, ["pass", "pass"])
+
+
+def test_one_account_and_one_scenario_are_told_as_one(finished: Path, tmp_path: Path) -> None:
+    told(finished, tmp_path, [])
+    summary = read_document(Summary, finished / "summary.json")
+    one = summary.model_copy(update={"scenarios": 2, "counts": summary.counts.model_copy(update={"accounts": 1, "positions": 1_000})})
+    assert "1 account, 1,000 positions, 1 scenario\n" in answer_text(one, tmp_path)

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from generated.books import BookSpec
+from runs.plain_book import write_plain_book
 
 from stresstest.config import load_run
 from stresstest.errors import ExitCode, StressTestError
@@ -17,6 +18,11 @@ def test_a_good_run_is_valid_and_its_rows_are_counted(book: BookSpec):
     assert checked.tables == {name: len(rows) for name, rows in book.tables.items()}
     assert checked.lines()[0].startswith("valid: as of 2026-03-31T16:00:00+00:00")
     assert checked.document()["scenarios"] == len(book.scenarios) + 1
+
+
+def test_one_account_is_told_as_one(tmp_path: Path):
+    checked = validate(load_run(write_plain_book(tmp_path, 1)))
+    assert checked.lines()[0].endswith(", 1 account with 1 position, 2 scenarios and base")
 
 
 def test_faults_of_snapshot_and_scenarios_come_together(book: BookSpec, tmp_path: Path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from stresstest.errors import counted
 from stresstest.runs.onboarding.placeholders import MARK, STABLECOIN, Kinds
 from stresstest.runs.onboarding.yaml_text import Draft, figure, listed, named, with_remarks
 from stresstest.snapshot.survey import Survey
@@ -59,7 +60,7 @@ def scenario_draft(found: Survey, kinds: Kinds) -> Draft:
     underlyings = _underlyings(found)
     about = f"# Underlyings, largest first: {listed(underlyings, 12)}.\n" if underlyings else ""
     text = _HEAD.replace("ABOUT\n", about) + "".join(each.text() for each in scenarios)
-    return Draft(NAME, text, (f"sizes of the shocks in {len(scenarios):,} scenarios",))
+    return Draft(NAME, text, (f"sizes of the shocks in {counted(len(scenarios), 'scenario')}",))
 
 
 _HEAD = """\
