@@ -21,6 +21,7 @@ from stresstest.results.identity import Identity, recomputed_id
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, read_table, sha256_of, table_sha256
 from stresstest.results.summary import Summary
+from stresstest.runs import repeated
 from stresstest.runs.console import Advance, Silent
 from stresstest.runs.folders import locked_work_folder
 from stresstest.runs.pipeline import Outcome, execute
@@ -253,10 +254,63 @@ def test_a_locked_target_is_refused_at_once(book: BookSpec, out: Path):
     assert caught.value.exit_code == ExitCode.LOCKED
 
 
-def test_a_finished_run_is_replaced_only_by_force(book: BookSpec, out: Path):
-    first = run(book, out).folder
-    with pytest.raises(StressTestError, match="cannot be written there"):
-        run(book, out)
-    run(book, out, force=True, keep="worst")
-    assert read_document(Identity, first / "result.json").specification["keep"] == "worst"
-    assert [path.name for path in out.parent.iterdir()] == ["out"]
+# ---------------------------------------------------------------- once more
+
+
+@pytest.fixture
+def kept(finished: Path, out: Path) -> Path:
+    """The finished run in a folder that a test may write."""
+    return Path(shutil.copytree(finished, out))
+
+
+def why_refused(book: BookSpec, out: Path, **overrides: Any) -> str:
+    """What a run into a folder that holds another one is refused with."""
+    with pytest.raises(StressTestError, match="cannot be written there") as caught:
+        run(book, out, **overrides)
+    assert caught.value.exit_code == ExitCode.CONFIGURATION
+    return " ".join(fault.text() for fault in caught.value.faults)
+
+
+def test_the_same_run_again_computes_nothing_and_changes_nothing(book: BookSpec, kept: Path):
+    before = {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()}
+    outcome = run(book, kept, threads=1)  # threads change no figure
+    assert (outcome.repeated, outcome.folder, outcome.summary.result_id) == (True, kept, manifest(kept).result_id)
+    assert {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()} == before
+    assert [path.name for path in kept.parent.iterdir()] == ["out"]
+
+
+def test_force_runs_the_same_again_to_the_same_figures(book: BookSpec, finished: Path, kept: Path):
+    assert not run(book, kept, force=True).repeated
+    assert manifest(kept).result_id == manifest(finished).result_id
+    assert hashes(kept) == hashes(finished)
+
+
+def test_a_finished_run_of_another_question_or_name_is_replaced_only_by_force(book: BookSpec, kept: Path):
+    asked = {"keep": "worst", "name": "Another"}
+    assert "holds a finished run: of another question (keep); of another name" in why_refused(book, kept, **asked)
+    assert read_document(Identity, kept / "result.json").specification["keep"] == "all"
+    assert not run(book, kept, force=True, **asked).repeated
+    assert read_document(Identity, kept / "result.json").specification["keep"] == "worst"
+    assert [path.name for path in kept.parent.iterdir()] == ["out"]
+
+
+def test_a_finished_run_of_other_data_is_told_by_its_tables(book: BookSpec, kept: Path, tmp_path: Path):
+    snapshot = Path(shutil.copytree(book.snapshot, tmp_path / "snapshot"))
+    collateral = snapshot / "collateral.parquet"
+    pl.read_parquet(collateral).with_columns(pl.col("quantity") * 2).write_parquet(collateral)
+    assert "of other data (collateral)" in why_refused(book, kept, snapshot=str(snapshot))
+
+
+def test_a_finished_run_of_other_code_or_altered_since_is_not_the_same(book: BookSpec, kept: Path, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(repeated, "code_sha256", lambda: "0" * 64)
+        assert "of other code" in why_refused(book, kept)
+    (kept / "account_scenario.parquet").write_bytes((kept / "detail.parquet").read_bytes())
+    assert "not as its run left it" in why_refused(book, kept)
+
+
+def test_the_same_run_makes_the_report_that_is_asked_for_now(book: BookSpec, kept: Path):
+    outcome = run(book, kept, **{"output.formats": ["html"]})
+    assert outcome.repeated
+    assert manifest(kept).result_id[:12] in (kept / "report.html").read_text()
+    assert set(manifest(kept).reports) == {"report.html", "summary.json"}
