@@ -15,7 +15,7 @@ from stresstest.report.view import Charts, HeatMap, Pair, PairedBars, Stack, Sta
 CHARTED_SCENARIOS = 13
 COVER_SCENARIOS = 9
 HEAT_MAP_ACCOUNTS = 25
-HEAT_MAP_SCENARIOS = 24
+HEAT_MAP_SCENARIOS = 20
 
 
 def paired(rows: Sequence[Record], narrow: tuple[str, str], wide: tuple[str, str]) -> PairedBars:

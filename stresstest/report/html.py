@@ -10,6 +10,7 @@ import base64
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,8 @@ class Section:
     short: str
 
 
+CHARTS = ("cover", "requirement", "shortfall", "loss", "status", "heat_map", "assets", "locations", "segments")
+"""The charts that a report may have, beside those of the account pages."""
 BY_SCENARIO = ("requirement", "shortfall", "loss", "status")
 """The charts that have a page of their own."""
 
@@ -119,37 +122,40 @@ def _order(value: float | str) -> str:
     return str(value)
 
 
-def _drawn(facts: ReportFacts) -> dict[str, Markup | None]:
-    """The charts as SVG, by name; one that would show nothing but zeros is not drawn."""
-
-    def drawn(chart: alt.LayerChart, label: str) -> Markup:
-        return Markup(svg(chart, label))  # noqa: S704  (safe: every name went through Vega as text, which it escapes)
-
-    def bars(data: PairedBars | None, label: str) -> Markup | None:
-        seen = data is not None and any(abs(value) >= HALF_A_CENT for pair in data.pairs for value in (pair.narrow, pair.wide))
-        return drawn(paired_bars(data), label) if data is not None and seen else None
-
-    data = facts.charts
+def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
+    """Name, chart and label of every chart that shows something other than zeros."""
+    data, collateral, segments = facts.charts, facts.collateral, facts.segments
     by_scenario = "by scenario; figures in the scenario table"
-    return {
-        "cover": bars(data.cover, f"Cover-1 and Cover-2 {by_scenario}"),
-        "requirement": bars(data.requirement, f"Maintenance requirement against margin balance {by_scenario}"),
-        "shortfall": bars(data.shortfall, f"Margin shortfall and initial shortfall {by_scenario}"),
-        "loss": bars(data.loss, f"Uncollateralised loss and stress loss over margin {by_scenario}"),
-        "status": drawn(stacked_bars(data.status), f"Accounts by status {by_scenario}")
-        if any(any(stack.counts) for stack in data.status.stacks)
-        else None,
-        "heat_map": None
-        if data.heat_map is None
-        else drawn(heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"),
-        "assets": bars(facts.collateral.by_asset if facts.collateral else None, "Deposits by asset; figures in the table"),
-        "locations": bars(facts.collateral.by_location if facts.collateral else None, "Deposits by location; figures in the table"),
-        "segments": bars(facts.segments.chart if facts.segments else None, "Shortfall by segment; figures in the table"),
-        **{
-            f"account-{page.rank}": drawn(waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step")
-            for page in facts.account_pages
-        },
-    }
+    bars: list[tuple[str, PairedBars, str]] = [
+        ("cover", data.cover, f"Cover-1 and Cover-2 {by_scenario}"),
+        ("requirement", data.requirement, f"Maintenance requirement against margin balance {by_scenario}"),
+        ("shortfall", data.shortfall, f"Margin shortfall and initial shortfall {by_scenario}"),
+        ("loss", data.loss, f"Uncollateralised loss and stress loss over margin {by_scenario}"),
+    ]
+    if collateral is not None:
+        bars.append(("assets", collateral.by_asset, "Deposits by asset; figures in the table"))
+        bars.append(("locations", collateral.by_location, "Deposits by location; figures in the table"))
+    if segments is not None:
+        bars.append(("segments", segments.chart, "Shortfall by segment; figures in the table"))
+    for name, pairs, label in bars:
+        if any(abs(value) >= HALF_A_CENT for pair in pairs.pairs for value in (pair.narrow, pair.wide)):
+            yield name, paired_bars(pairs), label
+    if any(any(stack.counts) for stack in data.status.stacks):
+        yield "status", stacked_bars(data.status), f"Accounts by status {by_scenario}"
+    if data.heat_map is not None:
+        yield "heat_map", heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"
+    for page in facts.account_pages:
+        yield f"account-{page.rank}", waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step"
+
+
+def _drawn(facts: ReportFacts) -> Mapping[str, Markup | None]:
+    """The charts as SVG, by name; None where there is none. One is drawn while the next is composed."""
+    with ThreadPoolExecutor(1) as drawing:
+        drawn = {name: drawing.submit(svg, chart, label) for name, chart, label in _composed(facts)}
+    found: dict[str, Markup | None] = dict.fromkeys(CHARTS)
+    # Safe: every name went through Vega as text, which it escapes.
+    found.update({name: Markup(each.result()) for name, each in drawn.items()})  # noqa: S704
+    return found
 
 
 def render_html(facts: ReportFacts, templates: Path | None = None) -> str:

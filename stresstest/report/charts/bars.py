@@ -20,6 +20,9 @@ from stresstest.report.charts.style import (
     drawing,
     named_rows,
     words,
+    x_at,
+    y2_at,
+    y_at,
 )
 from stresstest.report.formats import count, money
 from stresstest.report.view import PairedBars, StackedBars
@@ -43,27 +46,23 @@ def _place(row: int, inset: float) -> dict[str, float]:
 
 
 def _names(source: alt.Chart, y: alt.Y) -> alt.Chart:
-    import altair as alt
 
-    text: alt.Chart = source.mark_text(align="right", baseline="middle", fontSize=TEXT_SIZE, color=INK).encode(
-        x=alt.value(-10), y=y, text=words("name")
-    )
+    text: alt.Chart = source.mark_text(align="right", baseline="middle", fontSize=TEXT_SIZE, color=INK).encode(x=x_at(-10), y=y, text=words("name"))
     return text
 
 
 def _columns(source: alt.Chart, heads: Sequence[str], y: alt.Y, width: int) -> list[alt.Chart]:
     """Right-aligned columns of figures, each with its head; the first is the one that counts."""
-    import altair as alt
 
     layers = []
     for number, head in enumerate(heads):
-        x = alt.value(width + _COLUMN * (number + 1))
+        x = x_at(width + _COLUMN * (number + 1))
         ink = MUTED if number else INK
         layers.append(
             source.mark_text(align="right", baseline="middle", fontSize=TEXT_SIZE, color=ink).encode(x=x, y=y, text=words(f"text_{number}"))
         )
         title = named_rows("once").mark_text(align="right", baseline="alphabetic", fontSize=10.5, color=MUTED, text=head)
-        layers.append(title.encode(x=x, y=alt.value(-7)))
+        layers.append(title.encode(x=x, y=y_at(-7)))
     return layers
 
 
@@ -97,7 +96,7 @@ def paired_bars(data: PairedBars, width: int = _WIDTH) -> alt.LayerChart:
         source.mark_rect(color=ACCENT).encode(
             x=along("zero", scale), x2=alt.X2(field="narrow"), y=down("inner_top", height), y2=alt.Y2(field="inner_bottom")
         ),
-        once.mark_rule(color=RULE).encode(x=along("zero", scale), y=alt.value(0), y2=alt.value(height)),
+        once.mark_rule(color=RULE).encode(x=along("zero", scale), y=y_at(0), y2=y2_at(height)),
         _names(source, down("middle", height)),
         *_columns(source, (data.narrow, data.wide), down("middle", height), width),
     ]
@@ -105,8 +104,8 @@ def paired_bars(data: PairedBars, width: int = _WIDTH) -> alt.LayerChart:
         line = once.mark_rule(color=ALARM, strokeWidth=1.5, strokeDash=[4, 3])
         side: Literal["right", "left"] = "right" if data.limit > (low + high) / 2 else "left"
         word = once.mark_text(align=side, baseline="alphabetic", fontSize=10.5, fontWeight=600, color=ALARM)
-        layers.append(line.encode(x=along("limit", scale), y=alt.value(-3), y2=alt.value(height)))
-        layers.append(word.encode(x=along("limit", scale), y=alt.value(-7), text=words("limit_text")))
+        layers.append(line.encode(x=along("limit", scale), y=y_at(-3), y2=y2_at(height)))
+        layers.append(word.encode(x=along("limit", scale), y=y_at(-7), text=words("limit_text")))
     said = {"zero": 0.0} if data.limit is None else {"zero": 0.0, "limit": data.limit, "limit_text": f"{data.limit_name} {money(data.limit)}"}
     return drawing({"rows": rows, "once": [said]}, layers, width, height, {"left": _LEFT, "right": 2 * _COLUMN + 4, "top": _TOP, "bottom": 2})
 
@@ -131,7 +130,7 @@ def stacked_bars(data: StackedBars, width: int = _WIDTH - _COLUMN) -> alt.LayerC
         named_rows("parts")
         .mark_rect()
         .encode(x=along("from", scale), x2=alt.X2(field="to"), y=down("top", height), y2=alt.Y2(field="bottom"), color=colour),
-        named_rows("once").mark_rule(color=RULE).encode(x=alt.value(0), y=alt.value(0), y2=alt.value(height)),
+        named_rows("once").mark_rule(color=RULE).encode(x=x_at(0), y=y_at(0), y2=y2_at(height)),
         _names(source, down("middle", height)),
         *_columns(source, data.kinds, down("middle", height), width),
     ]

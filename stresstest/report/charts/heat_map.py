@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from stresstest.report.charts.style import INK, MUTED, PAPER, coloured, drawing, named_rows, words
+from stresstest.report.charts.style import INK, MUTED, PAPER, coloured, drawing, named_rows, words, x_at, y_at
 from stresstest.report.formats import MINUS, MISSING, width_in_ems
 from stresstest.report.view import HeatMap
 
@@ -80,8 +80,8 @@ def heat_map_chart(heat_map: HeatMap) -> alt.LayerChart:
         failed.mark_rect(filled=False, stroke=INK, strokeWidth=1.4).encode(x=x, y=y),
         calm.mark_text(baseline="middle", fontSize=10.5).encode(x=x, y=y, text=words("text"), color=ink_colour),
         failed.mark_text(baseline="middle", fontSize=10.5, fontWeight=600).encode(x=x, y=y, text=words("text"), color=ink_colour),
-        named_rows("accounts").mark_text(align="right", **names).encode(x=alt.value(-8), y=y, text=words("text")),
-        named_rows("scenarios").mark_text(align="left", angle=315, **names).encode(x=x, y=alt.value(-8), text=words("text")),
+        named_rows("accounts").mark_text(align="right", **names).encode(x=x_at(-8), y=y, text=words("text")),
+        named_rows("scenarios").mark_text(align="left", angle=315, **names).encode(x=x, y=y_at(-8), text=words("text")),
     ]
     return drawing(
         {"cells": cells, "accounts": accounts, "scenarios": scenarios},

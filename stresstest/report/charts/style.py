@@ -80,6 +80,27 @@ def down(field: str, height: int) -> alt.Y:
     return alt.Y(field=field, type="quantitative", axis=None, scale=alt.Scale(domain=[0, height], range=[0, height], nice=False, zero=False))
 
 
+def x_at(pixels: float) -> alt.XValue:
+    """A place that is the same for all rows, in pixels from the left."""
+    import altair as alt
+
+    return alt.XValue(pixels)  # type: ignore[no-untyped-call]  # altair leaves its channels' constructors without a return type
+
+
+def y_at(pixels: float) -> alt.YValue:
+    """A place that is the same for all rows, in pixels from the top."""
+    import altair as alt
+
+    return alt.YValue(pixels)  # type: ignore[no-untyped-call]  # as above
+
+
+def y2_at(pixels: float) -> alt.Y2Value:
+    """The other end of a line, in pixels from the top."""
+    import altair as alt
+
+    return alt.Y2Value(pixels)  # type: ignore[no-untyped-call]  # as above
+
+
 def words(field: str) -> alt.Text:
     """The text to set; channels are spelled out, as Altair takes milliseconds to read each short form."""
     import altair as alt

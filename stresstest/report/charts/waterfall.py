@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, ALARM, INK, LOSS, RULE, TEXT_SIZE, along, coloured, down, drawing, named_rows, words
+from stresstest.report.charts.style import (
+    ACCENT,
+    ACCENT_LIGHT,
+    ALARM,
+    INK,
+    LOSS,
+    RULE,
+    TEXT_SIZE,
+    along,
+    coloured,
+    down,
+    drawing,
+    named_rows,
+    words,
+    x_at,
+    y2_at,
+    y_at,
+)
 from stresstest.report.formats import money
 from stresstest.report.view import Step
 
@@ -48,13 +65,13 @@ def waterfall_chart(steps: tuple[Step, ...], width: int = _WIDTH) -> alt.LayerCh
     layers: list[Any] = [
         named_rows("joints").mark_rule(color=RULE).encode(x=along("to", scale), y=middle, y2=alt.Y2(field="next")),
         source.mark_rect().encode(x=along("from", scale), x2=alt.X2(field="to"), y=down("top", height), y2=alt.Y2(field="bottom"), color=colour),
-        named_rows("once").mark_rule(color=RULE).encode(x=along("zero", scale), y=alt.value(0), y2=alt.value(height)),
+        named_rows("once").mark_rule(color=RULE).encode(x=along("zero", scale), y=y_at(0), y2=y2_at(height)),
     ]
     for total, weight in ((True, 600), (False, 400)):
         chosen = source.transform_filter("datum.total" if total else "!datum.total")
         style: dict[str, Any] = {"align": "right", "baseline": "middle", "fontSize": TEXT_SIZE, "fontWeight": weight}
-        layers.append(chosen.mark_text(**style).encode(x=alt.value(-10), y=middle, text=words("name"), color=ink))
-        layers.append(chosen.mark_text(**style).encode(x=alt.value(width + _COLUMN), y=middle, text=words("text"), color=ink))
+        layers.append(chosen.mark_text(**style).encode(x=x_at(-10), y=middle, text=words("name"), color=ink))
+        layers.append(chosen.mark_text(**style).encode(x=x_at(width + _COLUMN), y=middle, text=words("text"), color=ink))
     data = {"rows": rows, "joints": rows[:-1], "once": [{"zero": 0.0}]}
     return drawing(data, layers, width, height, {"left": _LEFT, "right": _COLUMN + 4, "top": 2, "bottom": 2})
 
