@@ -65,7 +65,7 @@ def ask(process: subprocess.Popen[str], asked: Mapping[str, Any], timeout: float
     if code == 0:
         return answer
     if code in (ExitCode.CONFIGURATION, ExitCode.INPUT_REFUSED, ExitCode.ENVIRONMENT):
-        raise _refused(json.loads(said.rstrip().rpartition("\n")[2]))
+        raise refused(json.loads(said.rstrip().rpartition("\n")[2]))
     if code < 0:
         ended = f"its process was ended by {signal.Signals(-code).name}"
         raise not_written(document, ended, "The machine may be short of memory; ask for fewer formats.")
@@ -79,11 +79,16 @@ def not_written(document: str, what: str, hint: str) -> StressTestError:
 
 def refuse(error: StressTestError) -> NoReturn:
     """In a child: end with the refusal as the last line of stderr, so that the parent raises it."""
-    refused = {"reason": error.reason.name, "summary": error.summary, "hint": error.hint, "faults": [asdict(fault) for fault in error.faults]}
-    sys.stderr.write(f"\n{json.dumps(refused)}\n")
+    sys.stderr.write(f"\n{json.dumps(refusal(error))}\n")
     raise SystemExit(int(error.exit_code))
 
 
-def _refused(refused: Mapping[str, Any]) -> StressTestError:
-    faults = [Fault(**{**fault, "keys": tuple(fault["keys"])}) for fault in refused["faults"]]
-    return StressTestError(Reason[refused["reason"]], refused["summary"], faults, refused["hint"])
+def refusal(error: StressTestError) -> dict[str, Any]:
+    """A refusal as JSON holds it."""
+    return {"reason": error.reason.name, "summary": error.summary, "hint": error.hint, "faults": [asdict(fault) for fault in error.faults]}
+
+
+def refused(told: Mapping[str, Any]) -> StressTestError:
+    """The refusal that a child told."""
+    faults = [Fault(**{**fault, "keys": tuple(fault["keys"])}) for fault in told["faults"]]
+    return StressTestError(Reason[told["reason"]], told["summary"], faults, told["hint"])

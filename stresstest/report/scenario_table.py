@@ -9,7 +9,7 @@ from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell
 from stresstest.report.formats import plural_count, scale_for, shown, significant
 from stresstest.report.view import Cell, Column, Row, TableView
 
-PRINTED_SCENARIOS = 40
+PRINTED_SCENARIOS = 32
 LISTED_SCENARIOS = 400
 
 _MONEY = ("pnl", "initial_shortfall", "margin_shortfall", "uncollateralised_loss", "cover_2_stress_loss_over_margin", "cover_2_uncollateralised_loss")

@@ -31,7 +31,9 @@ _SEVERE: dict[tuple[str, str], float] = {
 """What counts as one severe move, so that shocks of different kinds can be put in one order: a third off a price stands beside a vol that
 doubles, 200 basis points, or half as much margin again. Where a pair is missing, a whole unit is. It orders words, and no figure."""
 
-_WHERE = ("asset_class", "tags", "risk_group", "kind", "option_type", "location")
+_WHERE = ("asset", "asset_class", "tags", "risk_group", "kind", "option_type")
+NAMED_WORDS = 2
+"""How many words of one filter are all named; of more the first is, and the others are counted."""
 _RATIOS = ("vol", "collateral", "haircut", "holding")
 
 
@@ -70,7 +72,7 @@ def _strength(shock: Mapping[str, Any]) -> float:
 
 
 def shock_text(shock: Mapping[str, Any]) -> str:
-    """One shock: what it moves, by how much.
+    """One shock: what it moves, by how much. What a filter leaves out is said only where nothing else says what is meant.
 
     >>> shock_text({"factor": "basis:*", "where": '{"kind": ["perpetual"]}', "shift": "absolute", "value": -0.05, "annualised": False})
     'perpetual basis −5\\xa0%'
@@ -82,12 +84,13 @@ def shock_text(shock: Mapping[str, Any]) -> str:
 
 def _subject(kind: str, name: str, where: Mapping[str, Any]) -> str:
     chosen = [] if name == "*" else [name]
-    chosen += [" or ".join(where[key]) for key in _WHERE if key in where and key != "location"]
-    chosen += ["not " + " or ".join(where["not_tags"])] if "not_tags" in where else []
+    chosen += [_either(where[key]) for key in _WHERE if key in where]
+    chosen += [f"all but {_either(where[key])}" for key in ("not_tags", "not_asset") if key in where and not chosen]
+    chosen += ["that may be negative"] if where.get("may_be_negative") else []
     chosen += [f"{_edge(where['tenor_days'])} days"] if "tenor_days" in where else []
     chosen += [f"ln(K/F) {_edge(where['log_moneyness'])}"] if "log_moneyness" in where else []
     subject = shown(" ".join(chosen)) if chosen else "all"
-    place = f" held at {shown(' or '.join(where['location']))}" if "location" in where else " held"
+    place = f" held at {shown(_either(where['location']))}" if "location" in where else " held"
     return {
         "spot": subject if chosen else "all prices",
         "vol": f"{subject} vol",
@@ -99,6 +102,10 @@ def _subject(kind: str, name: str, where: Mapping[str, Any]) -> str:
         "margin_rate": f"{subject} margin rate",
         "depth": f"{subject} depth",
     }[kind]
+
+
+def _either(words: Sequence[str]) -> str:
+    return " or ".join(words) if len(words) <= NAMED_WORDS else f"{words[0]} and {len(words) - 1} more"
 
 
 def _edge(ends: Sequence[float | None]) -> str:

@@ -1,0 +1,65 @@
+"""The shocks of a scenario in words: what moves, by how much, the largest first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stresstest.report.shocks import largest_shocks, shock_text
+
+SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
+
+
+def shock(factor: str, shift: str, value: float, annualised: bool = False, **where: Any) -> dict[str, Any]:
+    return {"factor": factor, "where": json.dumps(where) if where else None, "shift": shift, "value": value, "annualised": annualised}
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (shock("spot:BTC", "relative", -0.3717), f"BTC {MINUS}37.2{SPACE}%"),
+        (shock("spot:*", "relative", -0.3), f"all prices {MINUS}30{SPACE}%"),
+        (shock("spot:*", "relative", 0.15, asset_class=["crypto"]), f"crypto +15{SPACE}%"),
+        (shock("spot:WTI", "replace", -37.63), f"WTI to {MINUS}37.63"),
+        (shock("spot:WTI", "absolute", -5.0), f"WTI {MINUS}5"),
+        (shock("vol:*", "absolute", 0.2157, asset_class=["equity"]), f"equity vol +21.6{SPACE}points"),
+        (shock("vol:*", "relative", 0.8, asset_class=["crypto"], tenor_days=[0, 90]), f"crypto 0 to 90 days vol +80{SPACE}%"),
+        (shock("vol:*", "relative", 0.8, tenor_days=[None, 90]), f"up to 90 days vol +80{SPACE}%"),
+        (shock("rate:USD", "absolute", 0.0006), f"USD rate +6{SPACE}bp"),
+        (shock("rate:USD", "replace", 0.02), f"USD rate to 2{SPACE}%"),
+        (shock("basis:*", "absolute", -0.05, kind=["perpetual"]), f"perpetual basis {MINUS}5{SPACE}%"),
+        (shock("basis:*", "absolute", 0.1, annualised=True, kind=["future"]), f"future basis +10{SPACE}% a year"),
+        (shock("collateral:USDC", "relative", -0.12), f"USDC as collateral {MINUS}12{SPACE}%"),
+        (shock("haircut:*", "absolute", 0.15, asset_class=["crypto", "staked"]), f"crypto or staked haircut +15{SPACE}points"),
+        (shock("holding:*", "replace", 0.0, location=["bridge-x"]), f"all held at bridge-x to 0{SPACE}%"),
+        (shock("margin_rate:*", "scale", 1.5), "all margin rate \N{MULTIPLICATION SIGN}1.5"),
+        (shock("depth:*", "scale", 0.5), "all depth \N{MULTIPLICATION SIGN}0.5"),
+        (shock("spot:*", "relative", -0.1, not_tags=["major"]), f"all but major {MINUS}10{SPACE}%"),
+        (shock("spot:*", "relative", -0.1, asset=["A", "B", "C", "D", "E"]), f"A and 4 more {MINUS}10{SPACE}%"),
+        (
+            shock("spot:*", "absolute", -9.0, asset_class=["commodity"], may_be_negative=True, not_asset=["NG"]),
+            f"commodity that may be negative {MINUS}9",
+        ),
+        (shock("spot:*", "relative", -0.1, may_be_negative=False, asset_class=["commodity"]), f"commodity {MINUS}10{SPACE}%"),
+        (shock("spot:*", "relative", -0.1, tags=["a\u202eb"]), f"a\\u202eb {MINUS}10{SPACE}%"),
+    ],
+)
+def test_a_shock_in_words(given: dict[str, Any], text: str) -> None:
+    assert shock_text(given) == text
+
+
+def test_the_largest_come_first_whatever_their_kind_and_the_rest_is_counted() -> None:
+    shocks = [
+        shock("rate:USD", "absolute", 0.002),  # a tenth of 200 basis points
+        shock("spot:BTC", "relative", -0.45),  # one and a half times 30 %
+        shock("vol:BTC", "relative", 0.8),  # 0.8 times a doubling
+        shock("holding:*", "replace", 0.0, location=["x"]),  # everything there is lost: 1
+        shock("collateral:USDC", "relative", -0.03),
+    ]
+    assert largest_shocks(shocks, named=3) == f"BTC {MINUS}45{SPACE}% · all held at x to 0{SPACE}% · BTC vol +80{SPACE}% · 2 more"
+
+
+def test_equal_words_are_said_once() -> None:
+    assert largest_shocks([shock("spot:*", "relative", -0.1, tags=["a"]), shock("spot:*", "relative", -0.1, tags=["a"])]) == f"a {MINUS}10{SPACE}%"
