@@ -40,35 +40,43 @@ _RATIOS = ("vol", "collateral", "haircut", "holding")
 def shock_words(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
     """For each of these scenarios of a run its largest shocks in one line; scenarios without a shock are left out."""
     wanted = ["scenario_id", "factor", "where", "shift", "value", "annualised"]
-    frame = pl.read_parquet(folder / "inputs" / "scenarios.parquet", columns=wanted).filter(
-        pl.col("scenario_id").cast(pl.String).is_in(list(scenario_ids)) & pl.col("factor").is_not_null()
+    frame = pl.read_parquet(folder / "inputs" / "scenarios.parquet", columns=wanted).with_columns(
+        pl.col("scenario_id", "factor", "shift").cast(pl.String)
     )
-    shocks: dict[str, list[Mapping[str, Any]]] = {}
-    for row in frame.with_columns(pl.col("scenario_id", "factor", "shift").cast(pl.String)).iter_rows(named=True):
-        shocks.setdefault(row["scenario_id"], []).append(row)
-    return {scenario: largest_shocks(rows) for scenario, rows in shocks.items()}
+    shocks = frame.filter(pl.col("scenario_id").is_in(list(scenario_ids)) & pl.col("factor").is_not_null())
+    # A generated set may have hundreds of shocks a scenario: all but the largest are counted before any is put into words.
+    largest = shocks.sort(strength(), descending=True, maintain_order=True)
+    counts = dict(shocks.group_by("scenario_id").len().iter_rows())
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in largest.group_by("scenario_id", maintain_order=True).head(3 * NAMED_SHOCKS).iter_rows(named=True):
+        found.setdefault(row["scenario_id"], []).append(row)
+    return {scenario: largest_shocks(rows, counts[scenario]) for scenario, rows in found.items()}
 
 
-def largest_shocks(shocks: Sequence[Mapping[str, Any]], named: int = NAMED_SHOCKS) -> str:
-    """The largest shocks of one scenario, and how many more there are; equal ones in file order.
+def largest_shocks(shocks: Sequence[Mapping[str, Any]], of: int, named: int = NAMED_SHOCKS) -> str:
+    """The first shocks of a scenario that has `of`, and how many more there are; what reads the same is said once.
 
-    >>> largest_shocks([{"factor": "rate:USD", "where": None, "shift": "absolute", "value": 0.0006, "annualised": False},
-    ...                 {"factor": "spot:BTC", "where": None, "shift": "relative", "value": -0.3717, "annualised": False}])
-    'BTC −37.2\\xa0% · USD rate +6\\xa0bp'
+    >>> largest_shocks([{"factor": "spot:BTC", "where": None, "shift": "relative", "value": -0.3717, "annualised": False}], 9)
+    'BTC −37.2\\xa0% · 8 more'
     """
-    ordered = sorted(shocks, key=lambda shock: -_strength(shock))
-    words = list(dict.fromkeys(shock_text(shock) for shock in ordered))
-    rest = len(words) - named
-    return " · ".join([*words[:named], *([f"{rest} more"] if rest > 0 else [])])
+    words: dict[str, int] = {}
+    for shock in shocks:
+        text = shock_text(shock)
+        words[text] = words.get(text, 0) + 1
+    first = list(words)[:named]
+    rest = of - sum(words[text] for text in first)
+    return " · ".join([*first, *([f"{rest} more"] if rest > 0 else [])])
 
 
-def _strength(shock: Mapping[str, Any]) -> float:
+def strength() -> pl.Expr:
     """The size of a shock in severe moves of its kind; a level that a price is set to counts as one, since its base is not at hand."""
-    kind, shift, value = shock["factor"].partition(":")[0], shock["shift"], float(shock["value"])
-    if shift == "replace" and kind not in ("holding", "collateral"):
-        return 1.0
-    moved = abs(value) if shift in ("relative", "absolute") else abs(value - 1.0)
-    return moved / _SEVERE.get((kind, shift), 1.0)
+    kind, shift, value = pl.col("factor").str.extract("^([a-z_]+):", 1), pl.col("shift"), pl.col("value")
+    moved = pl.when(shift.is_in(["relative", "absolute"])).then(value.abs()).otherwise((value - 1.0).abs())
+    severe = pl.lit(1.0)
+    for (of_kind, of_shift), size in _SEVERE.items():
+        severe = pl.when((kind == of_kind) & (shift == of_shift)).then(size).otherwise(severe)
+    set_to = (shift == "replace") & ~kind.is_in(["holding", "collateral"])
+    return pl.when(set_to).then(1.0).otherwise(moved / severe)
 
 
 def shock_text(shock: Mapping[str, Any]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from stresstest.report.shocks import largest_shocks, shock_text
+from stresstest.report.shocks import largest_shocks, shock_text, shock_words
 
 SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 
@@ -50,16 +52,24 @@ def test_a_shock_in_words(given: dict[str, Any], text: str) -> None:
     assert shock_text(given) == text
 
 
-def test_the_largest_come_first_whatever_their_kind_and_the_rest_is_counted() -> None:
+def test_the_largest_come_first_whatever_their_kind_and_the_rest_is_counted(tmp_path: Path) -> None:
     shocks = [
         shock("rate:USD", "absolute", 0.002),  # a tenth of 200 basis points
         shock("spot:BTC", "relative", -0.45),  # one and a half times 30 %
+        shock("spot:WTI", "replace", -37.63),  # a level counts as one severe move
         shock("vol:BTC", "relative", 0.8),  # 0.8 times a doubling
-        shock("holding:*", "replace", 0.0, location=["x"]),  # everything there is lost: 1
+        shock("holding:*", "replace", 0.0, location=["x"]),  # everything there is lost: one, and after WTI in the file
         shock("collateral:USDC", "relative", -0.03),
+        shock("margin_rate:*", "scale", 1.6),  # 1.2 times half as much again
     ]
-    assert largest_shocks(shocks, named=3) == f"BTC {MINUS}45{SPACE}% · all held at x to 0{SPACE}% · BTC vol +80{SPACE}% · 2 more"
+    (tmp_path / "inputs").mkdir()
+    rows = [{"scenario_id": "s", **each} for each in shocks] + [{"scenario_id": "other", **shocks[0]}]
+    pl.DataFrame(rows).write_parquet(tmp_path / "inputs" / "scenarios.parquet")
+    assert shock_words(tmp_path, ["s", "none"]) == {
+        "s": f"BTC {MINUS}45{SPACE}% · all margin rate \N{MULTIPLICATION SIGN}1.6 · WTI to {MINUS}37.63 · all held at x to 0{SPACE}% "
+        f"· BTC vol +80{SPACE}% · 2 more"
+    }
 
 
 def test_equal_words_are_said_once() -> None:
-    assert largest_shocks([shock("spot:*", "relative", -0.1, tags=["a"]), shock("spot:*", "relative", -0.1, tags=["a"])]) == f"a {MINUS}10{SPACE}%"
+    assert largest_shocks([shock("spot:*", "relative", -0.1, tags=["a"])] * 2, of=2) == f"a {MINUS}10{SPACE}%"
