@@ -79,6 +79,13 @@ def test_the_import_is_light():
     assert {"polars", "duckdb", "numpy", "pyarrow", "pydantic", "numba", "altair"} & set(loaded) == set()
 
 
+def test_planning_waits_for_nothing_that_computes():
+    # Their import takes as long as reading a small book, and is done while that is read.
+    code = "import sys, stresstest; stresstest.plan; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"scipy", "numba", "altair"} & set(loaded) == set()
+
+
 def test_every_key_of_the_run_file_is_a_keyword():
     to_come = {name for name, field in RunFile.model_fields.items() if field.annotation is Any}
     assert set(Settings.__annotations__) == set(RunFile.model_fields) - to_come - {"version", "snapshot", "scenarios", "margin"}

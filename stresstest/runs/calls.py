@@ -9,19 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import polars as pl
 
 from stresstest.config import RunFile, keyword_overrides, load_run, settings_with
 from stresstest.documents import read_document as read_text_document
 from stresstest.runs import planning
-from stresstest.runs.checking import Checked
-from stresstest.runs.checking import validate as validate_settings
 from stresstest.runs.console import Console, Logged, utc_now
 from stresstest.runs.finished import FinishedRun
 from stresstest.runs.given import Given, TemporaryFolder
 from stresstest.runs.planning import Plan
+
+if TYPE_CHECKING:
+    from stresstest.runs.checking import Checked
 
 Tables = Mapping[str, pl.DataFrame]
 """A snapshot in memory: a `Snapshot`, or a dictionary of Polars frames by table name."""
@@ -161,6 +162,8 @@ def validate(
     Raises:
         StressTestError: every fault of settings, scenarios, margin file and snapshot.
     """
+    from stresstest.runs.checking import validate as validate_settings  # imports what values instruments: planning a run must not wait for it
+
     applied, given = _applied(what, snapshot, scenarios, margin, settings)
     with given.told():
         return validate_settings(applied, console or Logged(), ours=given.snapshot is not None)
