@@ -60,5 +60,5 @@ def read_document(model: type[Model], path: Path) -> Model:
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return ": ".join(part for part in (".".join(str(each) for each in first["loc"]), first["msg"]) if part)
     return str(error)

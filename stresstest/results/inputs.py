@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from stresstest.config import RunFile
+from stresstest.errors import Fault
 from stresstest.results.manifest import without_secrets
-from stresstest.results.store import link
+from stresstest.results.store import link, sha256_of
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.scenarios.shipped import file_of
 
@@ -53,6 +54,27 @@ def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: da
     content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": snapshot}
     content |= {"scenarios": _copies(settings.scenarios), "margin": _margin_copy(settings), "output": {"formats": content["output"]["formats"]}}
     (inputs / RUN).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def document_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of the copies in `inputs/` of a result folder, by their path in it; a snapshot has hashes of its own."""
+    inputs = folder / FOLDER
+    files = sorted(file for file in inputs.rglob("*") if file.is_file())
+    return {file.relative_to(inputs).as_posix(): sha256_of(file) for file in files if inputs / SNAPSHOT not in file.parents}
+
+
+def changed_documents(folder: Path, stated: Mapping[str, str]) -> list[Fault]:
+    """A fault for every copy in `inputs/` that is not as its run left it. `stated`: the hashes of the run's manifest."""
+    now = document_hashes(folder)
+    return [
+        Fault(
+            "is missing" if name not in now else "was changed after the run: its SHA-256 is not that of the manifest",
+            "Take the folder from a backup, or run the stress test again.",
+            file=str(folder / FOLDER / name),
+        )
+        for name, digest in sorted(stated.items())
+        if now.get(name) != digest
+    ]
 
 
 def _margin_copy(settings: RunFile) -> str:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity, recomputed_id
+from stresstest.results.inputs import changed_documents
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, sha256_of, table_sha256
@@ -21,7 +22,7 @@ _MEND = "Take the folder from a backup, or run the stress test again."
 
 
 def intact(folder: Path) -> tuple[Manifest, Identity]:
-    """The manifest and identity of a finished run whose tables and summary are byte for byte those that the run wrote.
+    """The manifest and identity of a finished run whose tables, summary and copies of inputs are byte for byte those that the run wrote.
 
     Reports are not looked at: they can be made again.
 
@@ -31,7 +32,7 @@ def intact(folder: Path) -> tuple[Manifest, Identity]:
     """
     manifest = read_document(Manifest, folder / MANIFEST)
     stated = read_document(Identity, folder / RESULT)
-    faults = [*_documents(folder, manifest, stated), *_tables(folder, stated)]
+    faults = [*_documents(folder, manifest, stated), *changed_documents(folder, manifest.documents), *_tables(folder, stated)]
     if faults:
         raise StressTestError(Reason.INPUT_DATA, "the result folder is not as its run left it", faults)
     return manifest, stated

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from pydantic import Field
+
 from stresstest.results.documents import Document
 from stresstest.results.store import files_of, rows_of, sha256_of, table_sha256
 from stresstest.snapshot.book import InputFile
@@ -69,7 +71,8 @@ class Rendering(Document):
 
 
 class Manifest(Document):
-    """How a result came to be. Times in UTC (ISO 8601), sizes in bytes. `rendered`: the reports are not those of the run itself."""
+    """How a result came to be. Times in UTC (ISO 8601), sizes in bytes. `documents`: SHA-256 of the copies in `inputs/`, by their path in it.
+    `rendered`: the reports are not those of the run itself."""
 
     schema_version: Literal[1] = 1
     result_id: str
@@ -85,6 +88,7 @@ class Manifest(Document):
     workers: int
     machine: Machine
     inputs: tuple[InputRecord, ...]
+    documents: dict[str, str] = Field(default_factory=dict)
     tables: dict[str, TableRecord]
     stages: tuple[Stage, ...]
     peak_memory: int

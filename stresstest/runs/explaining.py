@@ -15,7 +15,7 @@ from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.explain import Explanation, as_document, explain, holdings_of
 from stresstest.margin.rulebook import load_rulebook
 from stresstest.results.documents import read_document
-from stresstest.results.inputs import FOLDER, RUN
+from stresstest.results.inputs import FOLDER, RUN, changed_documents
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, read_table
@@ -57,10 +57,12 @@ def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str
         console: told of stages and differences.
 
     Raises:
-        StressTestError: usage, for an unknown account or scenario; input data, when the folder is no finished run, or the
-            snapshot is not the one of the run (the tables that changed are named).
+        StressTestError: usage, for an unknown account or scenario; input data, when the folder is no finished run, when its copies in
+            `inputs/` were changed, or when the snapshot is not the one of the run (the tables that changed are named).
     """
     manifest = read_document(Manifest, folder / MANIFEST)
+    if faults := changed_documents(folder, manifest.documents):
+        raise StressTestError(Reason.INPUT_DATA, "the result folder is not as its run left it", faults)
     settings = load_run(folder / FOLDER / RUN, None if snapshot is None else {"snapshot": snapshot})
     choice = "named"
     if scenario is None:

@@ -23,7 +23,7 @@ from stresstest.results import quality as checks
 from stresstest.results.documents import canonical, write_document
 from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import FOLDER as INPUTS
-from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, write_run
+from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, document_hashes, write_run
 from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, closest_to_default, summarise
 from stresstest.runs.console import Advance, Console, Silent, utc_now
@@ -169,6 +169,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             workers=workers(plan.settings),
             machine=records.machine(),
             inputs=records.input_records(_inputs(plan, valued.book)),
+            documents=document_hashes(result),
             tables=records.table_records(result, stated.tables),
             stages=(),
             peak_memory=0,

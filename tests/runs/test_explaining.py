@@ -9,6 +9,7 @@ from generated.books import BookSpec
 
 from stresstest.config import load_run
 from stresstest.errors import ExitCode, StressTestError
+from stresstest.results.integrity import intact
 from stresstest.results.store import read_table, write_table
 from stresstest.runs.console import Silent
 from stresstest.runs.explaining import explain_run
@@ -51,6 +52,19 @@ def test_a_figure_that_differs_is_warned_of(finished: Path, tmp_path: Path):
     account = read_table(finished, "detail")["account_id"][0]
     explain_run(tmp_path / "run", account, "base", console=console)
     assert [text.partition(":")[0] for text in console.warnings] == ["equity"]
+
+
+@pytest.mark.parametrize("name", ["scenarios.parquet", "margin.yaml"])
+def test_copies_that_changed_are_refused_rather_than_explained(finished: Path, tmp_path: Path, name: str):
+    folder = Path(shutil.copytree(finished, tmp_path / "run"))
+    copy = next(folder.glob(f"inputs/{name}"))
+    copy.write_bytes(copy.read_bytes() + b"\n# a word more\n")
+    account = read_table(folder, "detail")["account_id"][0]
+    for refused in (lambda: explain_run(folder, account, "base"), lambda: intact(folder)):
+        with pytest.raises(StressTestError, match="the result folder is not as its run left it") as caught:
+            refused()
+        assert [fault.file for fault in caught.value.faults] == [str(copy)]
+        assert caught.value.exit_code == ExitCode.INPUT_REFUSED
 
 
 @pytest.mark.parametrize(("account", "scenario", "words"), [("nobody", "base", "no account `nobody`"), (None, "nothing", "no scenario `nothing`")])
