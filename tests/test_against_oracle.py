@@ -15,8 +15,8 @@ from generated.books import make_book, write_book
 from generated.market import AS_OF
 from oracle.comparing import COMPARED, compare, read_tables
 from oracle.comparing_breakdown import compare_breakdown
-from oracle.reading import Row, snapshot_of
-from oracle.totals import OracleResult, run_folder, run_snapshot
+from oracle.reading import Row, read_question, snapshot_of
+from oracle.totals import OracleResult, run_question, run_snapshot
 
 from stresstest.config import load_run
 from stresstest.runs.pipeline import execute
@@ -26,14 +26,18 @@ SHARED = Path(__file__).parents[1] / "../shared/data"
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
+
 def differences(run_file: Path, out: Path, keep: str = "all") -> list[str]:
     """What a run of the pipeline and the reference disagree about."""
     outcome = execute(plan(load_run(run_file, {"keep": keep, "output.formats": ["json"]}), out))
     tables = read_tables(outcome.folder)
     assert set(tables) >= set(COMPARED) - {"pool_scenario"}
-    expected = run_folder(run_file.parent)
+    question = read_question(run_file.parent)
+    expected = run_question(question)
     worst = None if outcome.summary.worst is None else outcome.summary.worst.scenario_id
-    return [*compare(tables, expected, complete=keep == "all"), *compare_breakdown(outcome.folder, run_file.parent, worst, expected)]
+    return [*compare(tables, expected, complete=keep == "all"), *compare_breakdown(outcome.folder, question, worst, expected)]
 
 
 @pytest.mark.parametrize(

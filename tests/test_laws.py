@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from generated.books import BookSpec, make_book, write
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,8 @@ from stresstest.tables import MEASURES, RESULT_TABLES
 
 FIGURES = [column.name for column in MEASURES]
 SHORTFALLS = ["initial_shortfall", "margin_shortfall", "uncollateralised_loss"]
+
+pytestmark = pytest.mark.usefixtures("read_here")
 
 NOTHING: list[Row] = [
     {"factor": "spot:*", "where": {"asset_class": ["crypto", "cash", "equity", "fx", "commodity", "rates"]}, "relative": 0.0},

@@ -9,24 +9,22 @@ from pathlib import Path
 import polars as pl
 from oracle.breakdown import Held, collateral
 from oracle.comparing import agree
-from oracle.reading import Row, read_snapshot, read_yaml
+from oracle.reading import Question, Row
 from oracle.shocks import BASE
 from oracle.totals import BASES, MEASURES, STATUSES, OracleResult, is_breached
 
 
-def compare_breakdown(result: Path, folder: Path, worst: str | None, expected: OracleResult) -> list[str]:
+def compare_breakdown(result: Path, question: Question, worst: str | None, expected: OracleResult) -> list[str]:
     """All differences, one line each.
 
     Args:
         result: the folder of the run.
-        folder: the folder with its `run.yaml`.
+        question: what it was asked.
         worst: the worst headline scenario, as the run names it.
         expected: the reference run of the same book.
     """
-    run = read_yaml(folder / "run.yaml")
-    snapshot = read_snapshot(folder / run["snapshot"], run["as_of"], run["reporting_currency"])
-    margin = read_yaml(folder / run["margin"])
-    scenarios = {row["id"]: row for name in run["scenarios"] for row in read_yaml(folder / name).get("scenarios", [])}
+    snapshot, margin = question.snapshot, question.margin
+    scenarios = {row["id"]: row for row in question.scenarios}
     shown = ["base"] if worst is None else ["base", worst]
     segments = {name: row.get("segment") or "" for name, row in snapshot.accounts.items()}
     found = [] if worst is None else of_worst(worst, expected)

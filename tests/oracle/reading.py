@@ -45,6 +45,22 @@ def read_yaml(path: Path) -> Row:
     return dict(document)
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a folder with a `run.yaml` asks: a snapshot, a margin file, and scenarios as they stand in their files."""
+
+    snapshot: Snapshot
+    margin: Row
+    scenarios: list[Row]
+
+
+def read_question(folder: Path) -> Question:
+    """The question of a folder with a `run.yaml`."""
+    run = read_yaml(folder / "run.yaml")
+    scenarios = [row for name in run["scenarios"] for row in read_yaml(folder / name).get("scenarios", [])]
+    return Question(read_snapshot(folder / run["snapshot"], run["as_of"], run["reporting_currency"]), read_yaml(folder / run["margin"]), scenarios)
+
+
 def read_rows(folder: Path, table: str) -> list[Row]:
     """The rows of `NAME.parquet` or of the folder `NAME/`; empty when the table is absent."""
     for path in (folder / f"{table}.parquet", folder / table):

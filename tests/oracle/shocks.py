@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from oracle.reading import Row, Snapshot, as_utc
 
@@ -34,6 +35,11 @@ class State:
     haircut: dict[str, Affine]
     shocks: tuple[Row, ...]
     elapsed_years: float
+
+    @cached_property
+    def of_margin_rates(self) -> tuple[Row, ...]:
+        """The shocks of margin rates, which every position asks for."""
+        return tuple(shock for shock in self.shocks if shock["factor"].startswith("margin_rate:"))
 
 
 def years_to_expiry(snapshot: Snapshot, instrument: Row, state: State | None = None) -> float:
@@ -248,7 +254,7 @@ def holding_share(snapshot: Snapshot, state: State, asset: str, location: str | 
 
 def margin_rate(state: State, name: str | None, starred: bool) -> float:
     """Multiplier of the requirement of a margin schedule or model; `starred`: whether `margin_rate:*` means it."""
-    if name is None:
+    if name is None or not state.of_margin_rates:
         return 1.0
-    a, b = composed(state.shocks, "margin_rate", name, always, lambda _: starred)
+    a, b = composed(state.of_margin_rates, "margin_rate", name, always, lambda _: starred)
     return clamped(a + b, 0.0)

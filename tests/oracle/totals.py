@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from oracle.margin import Market, Pool, PoolFigures, build_pools, pool_figures
-from oracle.reading import Row, Snapshot, read_snapshot, read_yaml
+from oracle.reading import Question, Row, Snapshot, read_question
 from oracle.shocks import BASE, State, resolve
 from oracle.valuation import option_terms, value_instruments
 
@@ -63,14 +62,12 @@ class OracleResult:
 
 def run_folder(folder: Path) -> OracleResult:
     """The reference run of a folder with a `run.yaml`."""
-    run = read_yaml(folder / "run.yaml")
-    scenarios = [row for name in run["scenarios"] for row in read_yaml(folder / name).get("scenarios", [])]
-    return run_book(folder / run["snapshot"], read_yaml(folder / run["margin"]), scenarios, run["as_of"], run["reporting_currency"])
+    return run_question(read_question(folder))
 
 
-def run_book(folder: Path, margin: Row, scenarios: list[Row], as_of: datetime | str, reporting: str) -> OracleResult:
-    """The reference run of a snapshot folder."""
-    return run_snapshot(read_snapshot(folder, as_of, reporting), margin, scenarios)
+def run_question(question: Question) -> OracleResult:
+    """The reference run of what a folder asks."""
+    return run_snapshot(question.snapshot, question.margin, question.scenarios)
 
 
 def run_snapshot(snapshot: Snapshot, margin: Row, scenarios: list[Row]) -> OracleResult:

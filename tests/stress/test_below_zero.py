@@ -11,6 +11,8 @@ from oracle.comparing import compare, read_tables
 from oracle.totals import run_folder
 from stress.small_book import run
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 SCENARIOS = [
     {"id": "wti_zero", "family": "historical", "shocks": [{"factor": "spot:WTI", "replace": 0.0}]},
     {"id": "wti_below", "family": "historical", "shocks": [{"factor": "spot:WTI", "replace": -37.63}, {"factor": "spot:BTC", "relative": -0.3}]},

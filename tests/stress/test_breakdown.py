@@ -21,6 +21,8 @@ from stresstest.runs.planning import plan
 from stresstest.stress import account_lines, account_pages
 from stresstest.tables import MEASURES, REPORT_TABLES, STATUSES
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 FIGURES = [column.name for column in MEASURES]
 HALF = [scenario("half", {"BTC": -0.5})]
 BTC = {"assets": [coin("BTC"), coin("USD", price=1.0, asset_class="cash")], "instruments": [perpetual("P", "BTC")]}

@@ -21,6 +21,8 @@ from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.tables import MEASURES
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 FIGURES = [column.name for column in MEASURES]
 BTC = {"assets": [coin("BTC"), coin("USD", price=1.0, asset_class="cash")], "instruments": [perpetual("P", "BTC")]}
 HALF = [scenario("half", {"BTC": -0.5})]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 from generated.books import make_book, write
 from stress.small_book import run
+
+pytestmark = pytest.mark.usefixtures("read_here")
 
 
 def test_the_worst_scenario_has_the_largest_shortfall(tmp_path: Path) -> None:
