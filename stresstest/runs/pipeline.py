@@ -201,9 +201,9 @@ def _inputs(plan: Plan, book: Book) -> tuple[InputFile, ...]:
 
 
 def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
-    # The snapshot is read by a process of its own: this one imports what computes meanwhile, which takes as long as a small book.
+    # The snapshot is read by a process of its own: this one gets what computes ready meanwhile, which takes as long as a small book.
     with clock.stage("snapshot"), ThreadPoolExecutor(1) as meanwhile:
-        meanwhile.submit(_import_engine)
+        meanwhile.submit(_ready_engine)
         book = stage(plan.settings, plan.rulebook, work, ours=plan.given_snapshot is not None)
     from stresstest.stress.limits import check_limits
     from stresstest.valuation.value import value_instruments
@@ -216,10 +216,15 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
     return _Valued(book, resolved, notices, units)
 
 
-def _import_engine() -> None:
+def _ready_engine() -> None:
     import stresstest.stress.breakdown
     import stresstest.stress.static
     import stresstest.valuation.value  # noqa: F401
+    from stresstest.stress.warm_up import warm_up
+
+    # Kernels that must be compiled first are compiled when they are needed: a snapshot that is refused does not wait for them.
+    if kernels_to_compile() is None:
+        warm_up()
 
 
 def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None]:
