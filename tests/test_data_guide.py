@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.in_process import exit_code
 
 from stresstest.results.store import read_table
 
@@ -22,21 +22,11 @@ COMMANDS = [line[2:] for block in CONSOLE.findall(PAGE) for line in block.splitl
 
 
 def run(command: str) -> None:
-    """In this process where it is ours: its imports, the better part of a short command, are paid once."""
-    from stresstest.cli.main import main
-
     words = shlex.split(command)
-    if words[0] != "stresstest":
+    if words[0] == "stresstest":
+        assert exit_code(words[1:]) == 0, command
+    else:
         subprocess.run([sys.executable if words[0] == "python" else words[0], *words[1:]], check=True, capture_output=True)
-        return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main(words[1:])
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    assert ended.value.code == 0, command
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ A seed is a whole book (hypothesis draws and shrinks the integer). Books are nas
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,7 +17,6 @@ from generated.holdings import make_accounts, make_holdings
 from generated.market import AS_OF, HELD, make_assets, make_instruments
 from generated.rules import ASSET_SCHEDULES, OPTION_SCHEDULES, SCHEDULES, make_margin
 from generated.shocks import make_scenarios
-from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
     from oracle.reading import Row
@@ -149,8 +149,5 @@ def write_table(random: Random, folder: Path, name: str, rows: list[Row]) -> Non
 
 
 def write_yaml(path: Path, document: Row) -> None:
-    """A document in block style."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(document, file)
+    """A document as JSON, which is YAML too and written at once; the files of pages and samples are in block style."""
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -5,6 +5,7 @@ Nothing here comes from the package under test: the column names and defaults we
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,8 +42,9 @@ class Snapshot:
 
 def read_yaml(path: Path) -> Row:
     """A YAML 1.2 document as plain dictionaries and lists."""
-    document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    return dict(document)
+    text = path.read_text(encoding="utf-8")
+    # JSON is YAML too, and read in a fraction of the time.
+    return dict(json.loads(text) if text.startswith("{\n") else YAML(typ="safe", pure=True).load(text))
 
 
 @dataclass(frozen=True)
