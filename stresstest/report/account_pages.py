@@ -13,7 +13,7 @@ from stresstest.report.charts.waterfall import STEP_EMS
 from stresstest.report.formats import chart_label, count, money, named, plural_count, scale_for, shortened, shown
 from stresstest.report.view import AccountPage, Column, Figure, Row, Step, TableView
 
-PRINTED_HOLDINGS = 8
+PRINTED_HOLDINGS = 7
 LISTED_HOLDINGS = 60
 
 _STEP_WORDS = {

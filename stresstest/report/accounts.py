@@ -12,7 +12,7 @@ from stresstest.report.formats import HALF_A_CENT, plural_count, scale_for, shor
 from stresstest.report.view import Column, Definition, Row, TableView
 from stresstest.results.summary import worst_first
 
-PRINTED_ACCOUNTS = 22
+PRINTED_ACCOUNTS = 20
 LISTED_ACCOUNTS = 200
 
 DEFINITIONS = (

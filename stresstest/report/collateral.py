@@ -11,7 +11,7 @@ from stresstest.report.formats import chart_label, money, percent, plural_count,
 from stresstest.report.view import Cell, CollateralPage, Column, Pair, PairedBars, Row, TableView
 from stresstest.results.summary import Summary
 
-PRINTED_LINES = 20
+PRINTED_LINES = 18
 LISTED_LINES = 300
 CHARTED = 10
 

@@ -14,7 +14,7 @@ from stresstest.results.summary import Cover, Summary
 from stresstest.stress.headline import BASES, Basis
 
 LISTED_LOSSES = 5
-PRINTED_OWNERS = 20
+PRINTED_OWNERS = 15
 LISTED_OWNERS = 200
 
 BASIS_WORDS: dict[Basis, str] = {"stress_loss_over_margin": "stress loss over margin", "uncollateralised_loss": "uncollateralised loss"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gc
 import json
+import os
 import re
 import subprocess
 import sys
@@ -108,6 +109,7 @@ def _child() -> None:
         attachments.append(weasyprint.Attachment(string=text, name=name, created=dated, modified=dated, relationship="Data"))
     document = weasyprint.HTML(string=asked["html"], url_fetcher=fetcher, media_type="print")
     document.write_pdf(asked["target"], attachments=attachments, stylesheets=[faces], font_config=fonts)
+    os._exit(0)  # taking the tree of boxes apart takes time, and the end of the process does it
 
 
 if __name__ == "__main__":

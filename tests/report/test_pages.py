@@ -221,7 +221,7 @@ def test_account_pages_follow_the_ranking_and_hold_the_largest_lines(tmp_path: P
     for each in page.steps:
         level = each.amount if each.total else level + each.amount
         assert not each.total or level == pytest.approx(each.amount)
-    assert sum(row.printed for row in page.holdings.rows) <= 8
+    assert sum(row.printed for row in page.holdings.rows) <= 7
     assert account_pages(None, None, pl.DataFrame(), {}, "USD") == ()
 
 

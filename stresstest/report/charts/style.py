@@ -115,6 +115,13 @@ def coloured(field: str) -> alt.Color:
     return alt.Color(field=field, type="nominal", scale=None, legend=None)
 
 
+def warm_up() -> None:
+    """Start the engine of the drawing library, so that the first chart does not wait for it."""
+    import vl_convert
+
+    vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}})
+
+
 def svg(chart: alt.LayerChart, label: str) -> str:
     """The chart as SVG markup to stand inside HTML, with real text; `label` tells it to who cannot see it."""
     import vl_convert
