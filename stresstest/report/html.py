@@ -36,6 +36,7 @@ TEMPLATES = ("report.html.j2", "parts.html.j2", "methodology.html.j2", "report.c
 
 
 _HASH = re.compile("[0-9a-f]{64}")
+_CHART = re.compile("<!--chart ([a-z0-9_-]+)-->")
 
 
 @dataclass(frozen=True)
@@ -148,16 +149,6 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         yield f"account-{page.rank}", waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step"
 
 
-def _drawn(facts: ReportFacts) -> Mapping[str, Markup | None]:
-    """The charts as SVG, by name; None where there is none. One is drawn while the next is composed."""
-    with ThreadPoolExecutor(1) as drawing:
-        drawn = {name: drawing.submit(svg, chart, label) for name, chart, label in _composed(facts)}
-    found: dict[str, Markup | None] = dict.fromkeys(CHARTS)
-    # Safe: every name went through Vega as text, which it escapes.
-    found.update({name: Markup(each.result()) for name, each in drawn.items()})  # noqa: S704
-    return found
-
-
 def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
     """The report as HTML; the same facts give the same text.
 
@@ -183,9 +174,11 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
         assert environment.loader is not None
         return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  (style and script are ours or the user's own, never data)
 
-    charts = _drawn(facts)
-    with _faults_of_the_user(templates):
-        return environment.get_template("report.html.j2").render(
+    # Charts are drawn in a thread while the next is composed and the template is filled in; they take their places at the end.
+    with ThreadPoolExecutor(1) as drawing, _faults_of_the_user(templates):
+        drawn = {name: drawing.submit(svg, chart, label) for name, chart, label in _composed(facts)}
+        charts = dict.fromkeys(CHARTS) | {name: Markup(f"<!--chart {name}-->") for name in drawn}  # noqa: S704  (our own names)
+        text = environment.get_template("report.html.j2").render(
             facts=facts,
             sections=sections(facts, charts),
             charts=charts,
@@ -194,6 +187,8 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
             script=source("report.js"),
             palette={"first": ACCENT, "second": ACCENT_LIGHT, "loss": LOSS, "steps": HEAT_STEPS, "stack": STACK_COLOURS},
         )
+        # Data is escaped, so it holds no such place; every name in a chart went through Vega as text, which it escapes too.
+        return _CHART.sub(lambda found: drawn[found[1]].result(), text)
 
 
 @contextmanager
