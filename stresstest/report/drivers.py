@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stresstest.report.answer import Names
-from stresstest.report.formats import HALF_A_CENT, count, money, percent, plural_count, shortened, shown
+from stresstest.report.formats import HALF_A_CENT, money, percent, plural_count, shortened, shown
 from stresstest.report.view import Fact
 from stresstest.results.summary import Summary
 
@@ -68,4 +68,4 @@ def _segments(segments: pl.DataFrame | None, scenario_id: str, shortfall: float)
         f"{shortened(shown(row['segment'] or 'no segment'), 24)} {percent(row['margin_shortfall'] / shortfall)}" for row in rows[:NAMED_SEGMENTS]
     ]
     rest = len(rows) - len(named)
-    return ", ".join(named) + (f"; {count(rest)} more" if rest > 0 else "") + " of the shortfall" if named else ""
+    return ", ".join(named) + " of the shortfall" + (f"; the rest in {plural_count(rest, 'other')}" if rest > 0 else "") if named else ""
