@@ -79,7 +79,8 @@ def _sentence(headline: int, defaulting: int, breaching: int) -> str:
         return f"An owner defaults in {_of(defaulting, headline)}."
     if breaching:
         return f"No owner defaults; accounts fall below their maintenance margin in {_of(breaching, headline)}."
-    return f"No account falls below its maintenance margin in any of {_plural(headline, 'headline scenario')} that was not below it at base."
+    where = "the one headline scenario" if headline == 1 else f"any of {_plural(headline, 'headline scenario')}"
+    return f"No account falls below its maintenance margin in {where} that was not below it at base."
 
 
 def _named(scenario: Mapping[str, Any]) -> str:

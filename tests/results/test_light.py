@@ -76,7 +76,7 @@ def test_with_headline_scenarios_a_default_at_base_is_left_to_them():
 @pytest.mark.parametrize(
     ("scenarios", "sentence"),
     [
-        ([QUIET], "No account falls below its maintenance margin in any of 1 headline scenario that was not below it at base."),
+        ([QUIET], "No account falls below its maintenance margin in the one headline scenario that was not below it at base."),
         ([QUIET, BREACH], "No owner defaults; accounts fall below their maintenance margin in 1 of 2 headline scenarios."),
         ([DEFAULT, BREACH], "An owner defaults in 1 of 2 headline scenarios."),
     ],
