@@ -229,6 +229,7 @@ def _ready_engine() -> None:
 
 def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None]:
     """Number of blocks taken over from an interrupted run, the result, and the second look if there is one; large tables are moved into `result`."""
+    from stresstest.stress.blocks import finished_blocks
     from stresstest.stress.breakdown import break_down
     from stresstest.stress.static import static_stress
 
@@ -238,7 +239,7 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
     digest = records.sha256_text(canonical(data))
     folder, parts = work / f"blocks-{digest[:12]}", work / f"parts-{digest[:12]}"
     folder.mkdir(exist_ok=True)
-    reused = len(list(folder.glob("block-*.npz")))
+    reused = finished_blocks(folder, valued.book.blocks)
     if reused:
         clock.console.note(f"takes up an interrupted run: blocks finished {reused:,} of {valued.book.blocks:,}")
     wait = kernels_to_compile()

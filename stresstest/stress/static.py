@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
-from stresstest.stress.blocks import BlockResult, Sink, Task, holdings_of_block, run_block
+from stresstest.stress.blocks import BlockResult, Sink, Task, blocks_a_group, holdings_of_block, run_group
 from stresstest.stress.evaluation import dense_rows
 from stresstest.stress.holders import Holders, holders_of
 from stresstest.stress.limits import limits_of
@@ -76,7 +77,8 @@ def static_stress(
     task = Task(book, compiled, holders, limits_of(rulebook, book.dimensions), names_of(book.dimensions, resolved.ids), keep, folder, sink)
     merger = Merger(compiled.lanes.used, compiled.lanes.width, holders.slots)
     results: list[BlockResult] = []
-    for number, result in enumerate(executor.map(partial(run_block, task), range(book.blocks))):
+    groups = range(-(-book.blocks // blocks_a_group(book.blocks)))
+    for number, result in enumerate(chain.from_iterable(executor.map(partial(run_group, task), groups))):
         first_owner, last_owner, first_account = (int(value) for value in result.reach.ends)
         after = first_account + len(result.reach.excess)
         merger.add(result.totals, result.edges, first_owner, last_owner, after < len(holders.owner) and holders.owner[after] == last_owner)

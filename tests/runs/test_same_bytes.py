@@ -25,6 +25,7 @@ from stresstest.results.store import read_table, table_sha256
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.snapshot.book import BLOCK_POOLS
+from stresstest.stress import blocks
 from stresstest.tables import RESULT_TABLES
 
 SEED, ACCOUNTS = 1, 3_500
@@ -97,6 +98,32 @@ def test_rows_in_another_order_and_in_other_files(book: BookSpec, finished: Path
     assert stated.result_id != before.result_id
 
 
+# ------------------------------------------------------------------ a large book is evaluated in groups of blocks
+
+
+def test_blocks_in_groups_give_the_same_tables(book: BookSpec, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "GROUPS", 1)
+    assert blocks.blocks_a_group(2) == 2
+    folder = run(book.run_file, tmp_path / "out", threads=2)
+    # Tables that are written by block are cut into other files; what is in them is the same.
+    by_block = {"account_scenario", "account_summary", "pool_scenario"}
+    assert hashes(folder, *by_block) == hashes(finished, *by_block)
+    for name in by_block:
+        assert_frame_equal(read_table(folder, name), read_table(finished, name), check_exact=True)
+
+
+@pytest.mark.parametrize(("book_blocks", "size"), [(1, 1), (25, 1), (127, 1), (128, 2), (245, 3), (10_000, 4)])
+def test_groups_follow_from_the_size_of_the_book_alone(book_blocks: int, size: int) -> None:
+    assert blocks.blocks_a_group(book_blocks) == size
+
+
+def test_finished_blocks_are_counted_not_groups(tmp_path: Path) -> None:
+    # 130 blocks in groups of two; the last one of 129 stands alone.
+    for number in (0, 7, 64):
+        (tmp_path / f"blocks-{number:06d}.npz").touch()
+    assert blocks.finished_blocks(tmp_path, 129) == 2 + 2 + 1
+
+
 # ------------------------------------------------------------------ killed and resumed
 
 STUCK = """
@@ -107,14 +134,14 @@ from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.stress import static
 
-whole = static.run_block
+whole = static.run_group
 
 def stuck(task, number):
     if number:
         time.sleep(600)
     return whole(task, number)
 
-static.run_block = stuck
+static.run_group = stuck
 execute(plan(load_run(sys.argv[1], {"threads": 1}), Path(sys.argv[2])))
 """
 """A run that never gets beyond its first block."""
@@ -125,7 +152,7 @@ def test_a_run_killed_between_blocks_is_taken_up(book: BookSpec, finished: Path,
     with subprocess.Popen([sys.executable, "-c", STUCK, str(book.run_file), str(out)], stdout=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 240
-            while not list(tmp_path.glob(".out.work-*/blocks-*/block-000000.npz")):
+            while not list(tmp_path.glob(".out.work-*/blocks-*/blocks-000000.npz")):
                 assert process.poll() is None, "it ended by itself"
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
