@@ -27,6 +27,8 @@ from stresstest.results.store import files_of
 from stresstest.runs.calls import Settings
 from stresstest.tables import RESULT_TABLES
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
 NAMES = {

@@ -17,6 +17,8 @@ from stresstest.cli.schema import PRINTED as DESCRIBED
 
 Call = Callable[..., Any]
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 # The words of the command, with `{run}` the run file, `{book}` its folder and `{out}` a finished run.
 OUTPUTS: dict[str, list[str]] = {
     "output-run": ["run {run} --out out --json", "run {run} --out out --json --fail-on red", "run {out}/inputs/run.json --out other --json"],

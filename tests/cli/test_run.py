@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_owners_are_told_by_name_and_id(stresstest, run_file: Path, tmp_path: Pa
     assert summary["owner_names"] == {"a000003": "Third & Co"}
     html = (tmp_path / "out" / "report.html").read_text()
     assert "Third &amp; Co + a000002" in html
-    assert 'Third &amp; Co<bdi class="below">a000003</bdi>' in html
+    assert re.search(r"Third &amp; Co(<[^>]*>)*a000003<", html)
 
 
 def test_quiet_says_nothing(stresstest, run_file: Path):
@@ -276,10 +277,10 @@ def test_a_breach_is_more_urgent_than_a_pdf_that_cannot_be_made(stresstest, run_
     monkeypatch.setattr(pdf, "render_pdf", no_pango)
     flags = ["--out", "out", "--force", "--formats", "pdf"]
     assert stresstest("run", run_file, *flags).returncode == ExitCode.ENVIRONMENT
-    both = stresstest("run", run_file, *flags, "--fail-on", "red")
+    both = stresstest("run", run_file, *flags, "--fail-on", "red", "--json")
     assert both.returncode == ExitCode.LIMIT_BREACHED
     assert "Pango is missing" in both.stderr
-    assert json.loads(stresstest("run", run_file, *flags, "--fail-on", "red", "--json").stdout)["exit_code"] == ExitCode.LIMIT_BREACHED
+    assert json.loads(both.stdout)["exit_code"] == ExitCode.LIMIT_BREACHED
 
 
 def test_the_answer_names_its_columns(stresstest, run_file: Path):

@@ -9,6 +9,8 @@ import pytest
 
 from stresstest.errors import ExitCode
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 SHADOWED = """version: 1
 scenarios:
   - id: fall

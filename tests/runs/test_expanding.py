@@ -12,6 +12,8 @@ from stresstest.config import load_run
 from stresstest.errors import Reason, StressTestError
 from stresstest.runs.expanding import expand
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 def test_the_plain_book_moves_one_factor(run_file: Path, tmp_path: Path):
     done = expand(load_run(run_file), tmp_path / "new" / "factors.csv")

@@ -17,6 +17,8 @@ from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DETAIL, MEASURES
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 class Listening(Silent):
     def __init__(self) -> None:

@@ -9,6 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stresstest.snapshot.book import Book
+from stresstest.snapshot.request import StageRequest
+from stresstest.snapshot.stage import open_book
+from stresstest.snapshot.staging import stage
+
 AS_OF = datetime(2026, 1, 14, 8, tzinfo=UTC)
 LATER = datetime(2026, 3, 27, 8, tzinfo=UTC)
 Rows = list[dict[str, Any]]
@@ -80,3 +85,8 @@ def write_tables(folder: Path, tables: Tables, **options: Any) -> Path:
     for name, rows in tables.items():
         pq.write_table(as_table(rows), folder / f"{name}.parquet", **options)
     return folder
+
+
+def book_of(request: StageRequest) -> Book:
+    """The staged book, read in this process: the start of a reading process takes longer than a small book."""
+    return open_book(stage(request, lambda _stage, _detail: None))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from snapshot.books import small_book, write_tables
+from snapshot.books import book_of, small_book, write_tables
 
 from stresstest.errors import StressTestError
-from stresstest.snapshot.stage import load_block, stage_snapshot
+from stresstest.snapshot.stage import load_block
 from stresstest.snapshot.staging import stage
 
 POSITION = ("account_id", "instrument_id", "quantity", "entry_price", "margin_mode", "isolated_margin", "leverage", "accrued_funding")
@@ -22,7 +22,7 @@ def quiet(_stage: str, _detail: str) -> None:
 def test_a_bad_row_drops_its_account_whole(tmp_path, request_for):
     tables = small_book()
     tables["positions"][1]["quantity"] = math.nan
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), **ALL))
+    book = book_of(request_for(write_tables(tmp_path / "s", tables), **ALL))
     d = book.dimensions
     assert book.excluded.rows() == [("A1", "O1", "positions.quantity: not a finite number")]
     assert d.accounts["account_id"].to_list() == ["A2", "B1"]
@@ -44,7 +44,7 @@ def test_a_bad_row_drops_its_account_whole(tmp_path, request_for):
 def test_a_bad_asset_takes_its_instruments_and_everyone_who_holds_them(tmp_path, request_for):
     tables = small_book()
     tables["assets"][1]["price"] = -1.0  # ETH: A1 holds it as collateral and under ETH-INV, A2 holds ETH-SPOT
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), **ALL))
+    book = book_of(request_for(write_tables(tmp_path / "s", tables), **ALL))
     assert book.dimensions.accounts["account_id"].to_list() == ["B1"]
     assert book.dimensions.assets["asset"].to_list() == ["BTC", "USD", "USDC", "WTI"]
     assert book.dimensions.instruments["instrument_id"].to_list() == ["BTC-CALL", "BTC-PERP", "WTI-FUT"]
@@ -56,7 +56,7 @@ def test_several_causes_and_unknown_accounts(tmp_path, request_for):
     tables = small_book()
     tables["positions"].append({"account_id": "X", "instrument_id": "BTC-PERP", "quantity": 1.0})
     tables["instruments"][3]["margin_schedule"] = None  # WTI-FUT, held by B1
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), **ALL))
+    book = book_of(request_for(write_tables(tmp_path / "s", tables), **ALL))
     assert [row[:2] for row in book.excluded.rows()] == [("B1", "O2"), ("X", "X")]
     assert book.dimensions.owners["owner_id"].to_list() == ["O1"]
 
@@ -65,7 +65,7 @@ def test_a_netting_group_across_owners_drops_all_its_accounts(tmp_path, request_
     tables = small_book()
     for row, group in zip(tables["accounts"], ["G", None, "G"], strict=True):
         row["netting_group"] = group
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), **ALL))
+    book = book_of(request_for(write_tables(tmp_path / "s", tables), **ALL))
     assert [row[0] for row in book.excluded.rows()] == ["A1", "B1"]
 
 
@@ -128,7 +128,7 @@ def test_two_rows_of_one_instrument_tell_no_notional(tmp_path, request_for):
 def test_bad_rows_that_nobody_holds_are_told(tmp_path, request_for):
     tables = small_book()
     tables["instruments"].append(tables["instruments"][3] | {"instrument_id": "BAD", "mark_price": math.nan})
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), on_missing="exclude"))
+    book = book_of(request_for(write_tables(tmp_path / "s", tables), on_missing="exclude"))
     assert book.excluded.rows() == []
     notes = {(row["check"], row["subject"]): row for row in book.quality.rows(named=True)}
     assert notes["rows of instruments", "instruments"]["message"] == "6 rows read: 5 used, 1 excluded."
@@ -143,7 +143,7 @@ def test_every_cause_of_one_rule_is_told(tmp_path, request_for):
     tables["assets"] += [{"asset": name, "price": 1.0} for name in ("GOLD", "TIN")]
     tables["collateral"].append({"account_id": "B1", "asset": "TIN", "quantity": 1.0})
     tables["instruments"][4]["underlying"] = "GOLD"
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), **ALL))
+    book = book_of(request_for(write_tables(tmp_path / "s", tables), **ALL))
     (message,) = [row["message"] for row in book.quality.rows(named=True) if row["check"] == "excluded for"]
     assert "held as collateral, without" in message
     assert "underlying of a held spot instrument" in message
@@ -189,6 +189,6 @@ def test_excluding_gives_the_bytes_of_a_book_without_them(tmp_path, request_for)
 
 
 def test_nothing_wrong_excludes_nothing(tmp_path, request_for):
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", small_book()), on_missing="exclude"))
+    book = book_of(request_for(write_tables(tmp_path / "s", small_book()), on_missing="exclude"))
     assert book.excluded.rows() == []
     assert "excluded accounts" not in book.quality["check"].to_list()

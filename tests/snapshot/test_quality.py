@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from snapshot.books import AS_OF, small_book, write_tables
+from snapshot.books import AS_OF, book_of, small_book, write_tables
 
 from stresstest import tables as contract
-from stresstest.snapshot.stage import stage_snapshot
 
 
 def notes(tmp_path, request_for, tables, **changes):
-    book = stage_snapshot(request_for(write_tables(tmp_path / "s", tables), **changes))
+    book = book_of(request_for(write_tables(tmp_path / "s", tables), **changes))
     assert book.quality.columns == list(contract.DATA_QUALITY.names)
     assert book.quality.select("check", "subject").is_unique().all()
     return {row["check"]: row for row in book.quality.rows(named=True)}
