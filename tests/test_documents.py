@@ -26,6 +26,7 @@ from stresstest.documents import (
     problem,
     read_document,
     scalar,
+    suggest,
 )
 from stresstest.errors import Reason, StressTestError
 from stresstest.margin.rulebook import load_rulebook
@@ -253,3 +254,11 @@ def test_a_file_that_leaves_open_what_it_is_has_its_own_faults(tmp_path: Path) -
     with pytest.raises(StressTestError) as caught:
         load_run(tmp_path / "file.yaml")
     assert [fault.what for fault in caught.value.faults] == ["`snapshot` is missing"]
+
+
+def test_a_hint_lists_what_there_is_and_of_very_many_the_first():
+    assert suggest("spt", ["spot", "vol"], "Types") == "Did you mean `spot`?"
+    assert suggest("nope", ["spot", "vol"], "Types") == "Types: spot, vol."
+    assert suggest("nope", [], "Types") == ""
+    many = [f"s{number:03d}" for number in range(100)]
+    assert suggest("nope", many, "Scenarios") == f"Scenarios: {', '.join(many[:24])} and 76 more."

@@ -112,12 +112,17 @@ def _mend(kind: str, given: Any) -> str:
     return ""
 
 
+LISTED = 24
+"""Names in a hint: every key of a file, and not a wall of scenario ids."""
+
+
 def suggest(word: str, choices: list[str], heading: str) -> str:
-    """The hint for a word that is none of the choices: the one it resembles, else all of them."""
+    """The hint for a word that is none of the choices: the one it resembles, else all of them, or the first of very many."""
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
     if close:
         return f"Did you mean `{close[0]}`?"
-    return f"{heading}: {', '.join(choices)}." if choices else ""
+    more = f" and {len(choices) - LISTED:,} more" if len(choices) > LISTED else ""
+    return f"{heading}: {', '.join(choices[:LISTED])}{more}." if choices else ""
 
 
 def _place(data: Any, details: ErrorDetails) -> Place:
