@@ -256,7 +256,7 @@ def test_a_file_that_leaves_open_what_it_is_has_its_own_faults(tmp_path: Path) -
     assert [fault.what for fault in caught.value.faults] == ["`snapshot` is missing"]
 
 
-def test_a_hint_lists_what_there_is_and_of_very_many_the_first():
+def test_a_hint_lists_what_there_is_and_of_very_many_the_first() -> None:
     assert suggest("spt", ["spot", "vol"], "Types") == "Did you mean `spot`?"
     assert suggest("nope", ["spot", "vol"], "Types") == "Types: spot, vol."
     assert suggest("nope", [], "Types") == ""
