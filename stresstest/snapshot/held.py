@@ -54,15 +54,9 @@ def _expired(session: Session) -> list[Finding]:
 
 
 def _not_in_this_version(session: Session) -> list[Finding]:
-    findings: list[Finding] = []
-    for column, condition, rule, what in (
-        ("exercise", "exercise = 'american'", "exercise of this version", "American exercise is not in this version"),
-        ("payoff", "payoff = 'quanto'", "not a quanto option", "quanto options are not in this version"),
-    ):
-        options = f"SELECT instrument_id FROM held_instruments WHERE kind = 'option' AND {condition}"
-        hint = "Leave positions in these instruments out for now."
-        findings += _fault(session, "instruments", column, rule, what, hint, options, "instrument_id", options)
-    return findings
+    options = "SELECT instrument_id FROM held_instruments WHERE kind = 'option' AND payoff = 'quanto'"
+    what, hint = "quanto options are not in this version", "Leave positions in these instruments out for now."
+    return _fault(session, "instruments", "payoff", "not a quanto option", what, hint, options, "instrument_id", options)
 
 
 def _collateral_schedules(session: Session) -> list[Finding]:

@@ -21,3 +21,13 @@ def forward_at() -> pl.Expr:
     carried = pl.col("base_forward") * (pl.col("ratio") / pl.col("base_ratio")) * growth.exp()
     moved = pl.col("base_forward") + (pl.col("ratio") - pl.col("base_ratio"))
     return pl.when(pl.col("additive")).then(moved).otherwise(carried) * (1.0 + pl.col("basis"))
+
+
+def carry_at(*, normal: bool) -> pl.Expr:
+    """b*T = ln(F/S) of the forward at a state over its underlying S, for options that may be exercised into S.
+
+    Written without F and S where they move in proportion, (c + dr)*T + ln(1 + basis), so that states in which only prices differ have
+    the same carry to the last bit. Not defined, and not read, where a price is not above zero or vols are `normal`.
+    """
+    proportional = (pl.col("carry") + pl.col("rate") - pl.col("base_rate")) * pl.col("years") + pl.col("basis").log1p()
+    return pl.lit(0.0) if normal else pl.when("additive").then((pl.col("forward") / pl.col("ratio")).log()).otherwise(proportional)

@@ -7,6 +7,7 @@ from resolved scenarios.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -80,20 +81,20 @@ def value_states(frame: pl.DataFrame) -> pl.DataFrame:
     """
     numbered = frame.with_row_index("row")
     option, normal = pl.col("option"), pl.col("normal").fill_null(False)
-    parts = (
-        value_others(numbered.filter(~option)),
-        value_options(numbered.filter(option & ~normal), normal=False),
-        value_options(numbered.filter(option & normal), normal=True),
-    )
+    parts = [value_others(numbered.filter(~option))]
+    for kind, american in product((False, True), repeat=2):
+        of_kind = numbered.filter(option & (normal == kind) & (pl.col("american").fill_null(False) == american))
+        if of_kind.height:
+            parts.append(value_options(of_kind, normal=kind, american=american))
     values = pl.concat([part.select("row", *VALUES) for part in parts]).sort("row")
     return frame.hstack(values.drop("row"))
 
 
-def value_options(frame: pl.DataFrame, *, normal: bool) -> pl.DataFrame:
-    """Adds `VALUES` to rows that are all options, all with lognormal or all with `normal` vols."""
+def value_options(frame: pl.DataFrame, *, normal: bool, american: bool) -> pl.DataFrame:
+    """Adds `VALUES` to rows that are all options, all with lognormal or all with `normal` vols, all `american` or all European."""
     ratio = pl.when("inverse").then("underlying_price").otherwise(pl.col("underlying_value") / pl.col("quote_value"))
     frame = frame.with_columns(ratio=ratio)
-    for columns in option_steps(normal=normal):
+    for columns in option_steps(normal=normal, american=american):
         frame = frame.with_columns(columns)
     size, money = pl.col("contract_size"), pl.col("money_value")
     return frame.with_columns(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import polars as pl
 
 from stresstest.scenarios.option_terms import base_forwards, base_ratios, strike_currencies, years_to_expiry
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.valuation.black import intrinsic, time_value
-from stresstest.valuation.implied import EXPIRED, FOUND, NOISE, imply_vols
-from stresstest.valuation.marks import MAX_VOL, price_scale
+from stresstest.valuation.implied import EXPIRED, FOUND, NO_TIME_VALUE, NOISE, ImpliedVols, imply_vols
+from stresstest.valuation.implied_american import imply_american_vols
+from stresstest.valuation.marks import MAX_VOL, american_model, european_price, price_scale
 
 COMMON = (
     "instrument",
@@ -31,6 +33,7 @@ OF_OPTIONS = (
     "sign",
     "strike",
     "normal",
+    "american",
     "discounting",
     "base_years",
     "base_rate",
@@ -48,10 +51,10 @@ def instrument_terms(dimensions: Dimensions, resolved: Resolved) -> pl.DataFrame
     Every instrument: `instrument` code i32; `option`, `inverse`, `additive` (the underlying may be negative) bool; `underlying_code`,
     `quote_code`, `rate_code` (whose rate carries and discounts), `money_code` (asset whose X turns price into value) i32;
     `contract_size`, `cost_sign`, `mark_price`, `base_ratio` = R(0) f64.
-    Options, null elsewhere: `sign` w, `strike`, `normal` bool, `discounting` (1 discounted, 0 margined or inverse), `base_years`,
+    Options, null elsewhere: `sign` w, `strike`, `normal` bool, `american` bool, `discounting` (1 discounted, 0 margined or inverse), `base_years`,
     `base_rate`, `base_forward`, `carry`, `base_vol` (implied; no root: the given vol, or zero), `offset` (quote units), `outcome` of implying.
 
-    An American or quanto option is treated as a European one of linear payoff: the snapshot refuses those that are held, so nothing uses the figures.
+    A quanto option is treated as one of linear payoff: the snapshot refuses those that are held, so nothing uses the figures.
     """
     instruments = dimensions.instruments
     underlying, quote, settle = (instruments[f"{role}_code"].to_numpy() for role in ("underlying", "quote", "settle"))
@@ -82,34 +85,51 @@ def _option_terms(dimensions: Dimensions, resolved: Resolved, terms: pl.DataFram
         dimensions.assets["asset"].gather(rate_code).alias("strike_currency"),
         pl.when(pl.col("option_type") == "call").then(1.0).otherwise(-1.0).alias("sign"),
         (pl.col("vol_type") == "normal").alias("normal"),
+        (pl.col("exercise") == "american").alias("american"),
         pl.when((pl.col("premium_style") == "margined") | pl.col("inverse")).then(0.0).otherwise(1.0).alias("discounting"),
         pl.Series("base_rate", resolved.rate[rate_code, 0], dtype=pl.Float64),
     )
     forwards = base_forwards(options, terms.filter(pl.col("kind") == "future"))
-    of_each_kind = [_with_vols(forwards.filter(pl.col("normal") == normal), normal=normal).select(OF_OPTIONS) for normal in (False, True)]
+    of_each_kind = [
+        _with_vols(forwards.filter((pl.col("normal") == normal) & (pl.col("american") == american)), normal=normal, american=american).select(
+            OF_OPTIONS
+        )
+        for normal, american in product((False, True), repeat=2)
+    ]
     return pl.concat(of_each_kind)
 
 
-def _with_vols(options: pl.DataFrame, *, normal: bool) -> pl.DataFrame:
+def _with_vols(options: pl.DataFrame, *, normal: bool, american: bool) -> pl.DataFrame:
     """Adds `base_vol`, `offset` and `outcome`: the implied vol, else the given one with the constant offset mark - model(given vol)."""
-    forward, strike, years = (pl.col(name) for name in ("base_forward", "strike", "base_years"))
-    options = options.with_columns(scale=price_scale(forward, pl.col("base_rate"), years))
-    implied = imply_vols(
-        price=(options["mark_price"] / options["scale"]).to_numpy(),
-        forward=options["base_forward"].to_numpy(),
-        strike=options["strike"].to_numpy(),
-        sign=options["sign"].to_numpy(),
-        years=options["base_years"].to_numpy(),
-        normal=normal,
-        max_vol=MAX_VOL,
+    # The base state, as the formulas of a state read it.
+    options = options.with_columns(forward="base_forward", years="base_years", rate="base_rate", ratio="base_ratio", basis=pl.lit(0.0)).with_columns(
+        scale=price_scale(pl.col("forward"), pl.col("rate"), pl.col("years"))
     )
+    implied = imply_american_vols(options, normal=normal, max_vol=MAX_VOL) if american else _imply_european_vols(options, normal=normal)
     given = pl.col("implied_vol").fill_null(0.0).clip(0.0, None if normal else MAX_VOL)
     options = options.with_columns(
         pl.Series("outcome", implied.outcome, dtype=pl.String), pl.Series("base_vol", implied.vol, dtype=pl.Float64)
     ).with_columns(base_vol=pl.when(pl.col("outcome") == FOUND).then("base_vol").otherwise(given))
-    model = intrinsic(forward, strike, pl.col("sign")) + time_value(forward, strike, pl.col("base_vol") * years.sqrt(), normal=normal)
-    offset = pl.col("mark_price") - pl.col("scale") * model
+    options = options.with_columns(deviation=pl.col("base_vol") * pl.col("years").sqrt())
+    model = american_model(normal=normal).struct.field("value") if american else european_price(normal=normal)
+    offset = pl.col("mark_price") - model
     # Rounding of the mark is no offset: left in, it would push prices over their bounds by a last digit and be counted.
-    rounding = NOISE * pl.col("scale") * pl.max_horizontal(forward.abs(), strike.abs())
-    applies = ~pl.col("outcome").is_in([FOUND, EXPIRED]) & (offset.abs() > rounding)
-    return options.with_columns(offset=pl.when(applies).then(offset).otherwise(0.0))
+    rounding = NOISE * pl.col("scale") * pl.max_horizontal(pl.col("forward").abs(), pl.col("strike").abs())
+    options = options.with_columns(offset=pl.when(offset.abs() > rounding).then(offset).otherwise(0.0))
+    if american:
+        # Deep in the money any vol up to some level gives what exercise gives: if the given one does, it is implied by the mark.
+        explained = (pl.col("outcome") == NO_TIME_VALUE) & (pl.col("offset") == 0.0) & (given > 0.0)
+        options = options.with_columns(outcome=pl.when(explained).then(pl.lit(FOUND)).otherwise("outcome"))
+    return options.with_columns(offset=pl.when(pl.col("outcome").is_in([FOUND, EXPIRED])).then(0.0).otherwise("offset"))
+
+
+def _imply_european_vols(options: pl.DataFrame, *, normal: bool) -> ImpliedVols:
+    return imply_vols(
+        price=(options["mark_price"] / options["scale"]).to_numpy(),
+        forward=options["forward"].to_numpy(),
+        strike=options["strike"].to_numpy(),
+        sign=options["sign"].to_numpy(),
+        years=options["years"].to_numpy(),
+        normal=normal,
+        max_vol=MAX_VOL,
+    )

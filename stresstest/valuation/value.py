@@ -58,10 +58,10 @@ def _treatment(outcome: str | None) -> str:
 def _value_options(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Floats]) -> tuple[int, int]:
     """Fills the rows of options; returns how many vols and prices were clamped."""
     clamped_vols = clamped_prices = 0
-    for (normal,), options in terms.filter("option").group_by("normal", maintain_order=True):
+    for (normal, american), options in terms.filter("option").group_by("normal", "american", maintain_order=True):
         for rows in _chunks(options.height, CELLS // resolved.scenarios):
             codes = options["instrument"][rows].to_numpy()
-            frame = value_options(block(options[rows], resolved), normal=bool(normal))
+            frame = value_options(block(options[rows], resolved), normal=bool(normal), american=bool(american))
             for name, table in tables.items():
                 table[codes] = frame[name].to_numpy().reshape(len(codes), resolved.scenarios)
             clamped_vols += int(frame["vol_clamped"].sum())

@@ -121,7 +121,6 @@ CASES: dict[str, tuple[Change, tuple[Any, ...]]] = {
     "option without strike": (put("instruments", 2, strike=None), ("instruments", "strike", "option has strike", 1, ("BTC-CALL",))),
     "option without expiry": (put("instruments", 2, expiry=None), ("instruments", "expiry", "option has expiry", 1, ("BTC-CALL",))),
     "option without type": (put("instruments", 2, option_type=None), ("instruments", "option_type", "option has type", 1, ("BTC-CALL",))),
-    "American option": (put("instruments", 2, exercise="american"), ("instruments", "exercise", "exercise of this version", 1, ("BTC-CALL",))),
     "lognormal option with a negative strike": (put("instruments", 2, strike=-1.0), ("instruments", "strike", "strike above zero", 1, ("BTC-CALL",))),
     "option mark below zero": (put("instruments", 2, mark_price=-1.0), ("instruments", "mark_price", "option mark not negative", 1, ("BTC-CALL",))),
     "vol below zero": (put("instruments", 2, implied_vol=-0.1), ("instruments", "implied_vol", "vol not negative", 1, ("BTC-CALL",))),
@@ -276,7 +275,7 @@ def test_what_is_not_held_asks_for_nothing(tmp_path, request_for):
     tables = small_book()
     tables["instruments"].append({"instrument_id": "OLD", "kind": "future", "underlying": "WTI", "quote": "WTI", "mark_price": -1.0, "expiry": AS_OF})
     option = tables["instruments"][2]
-    tables["instruments"] += [option | {"instrument_id": "AM", "exercise": "american"}, option | {"instrument_id": "QU", "payoff": "quanto"}]
+    tables["instruments"].append(option | {"instrument_id": "QU", "payoff": "quanto"})
     stage(request_for(write_tables(tmp_path / "s", tables)), lambda _stage, _detail: None)
 
 

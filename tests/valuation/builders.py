@@ -120,6 +120,9 @@ OPTION = {"kind": "option", "underlying": "BTC", "strike": 50_000.0, "option_typ
 """A European call on BTC at the money, half a year to expiry; the tests add what they are about."""
 
 
+AMERICAN_PUT = {"option_type": "put", "exercise": "american"}
+
+
 def position_value(unit: UnitValues, row: int, state: int, quantity: float, cost: float) -> float:
     """Value of a netted position of `quantity` contracts and `cost` in one state, reporting currency."""
     return float(quantity * unit.value_slope[row, state] + cost * unit.cost_slope[row, state])
@@ -187,13 +190,17 @@ def mixed_book() -> Dimensions:
             {**OPTION, "instrument_id": "08", "mark_price": 8_765.4},
             oil,
             {**OPTION, "instrument_id": "10", "strike": 20_000.0, "mark_price": 29_000.0},
+            {**OPTION, **AMERICAN_PUT, "instrument_id": "11", "mark_price": 7_400.0},
+            {**OPTION, **AMERICAN_PUT, "instrument_id": "12", "strike": 80_000.0, "mark_price": 30_000.0},
+            {**coin, "instrument_id": "13", "exercise": "american"},
+            {**oil, "instrument_id": "14", "exercise": "american", "premium_style": "paid", "mark_price": 1.6},
         ],
     )
 
 
 SHOCKS = (
     {"spot": {"BTC": 31_000.0, "ETH": 900.0, "WTI": -37.63, "USDC": 0.93, "EUR": 0.9}, "vol": {"*": (1.8, 0.01)}, "rate": {"USD": 0.01, "EUR": 0.03}},
-    {"basis": {f"{i:02d}": -0.01 * i for i in range(1, 11)}},
+    {"basis": {f"{i:02d}": -0.01 * i for i in range(1, 15)}},
     {"elapsed_years": 0.25},
     {"spot": {"BTC": 99_999.0}, "vol": {"*": (0.0, 0.0)}},
 )

@@ -15,7 +15,7 @@ def test_both_drivers_agree_to_the_bit_in_any_order() -> None:
     resolved = states(dimensions, *SHOCKS)
     unit = value_instruments(dimensions, resolved)
     terms = instrument_terms(dimensions, resolved)
-    order = np.random.default_rng(1).permutation(10 * 5)
+    order = np.random.default_rng(1).permutation(dimensions.instruments.height * 5)
     instrument, scenario = order // 5, order % 5
     frame = value_states(pairs(terms, resolved, instrument, scenario))
     for name in VALUES[:5]:

@@ -29,12 +29,12 @@ def test_marks_without_a_root_keep_the_given_vol_and_a_constant_offset(mark: flo
     assert unit.clamped_prices == int(not 10_000.0 <= free <= 60_000.0)
 
 
-@pytest.mark.parametrize("unsupported", [{"exercise": "american"}, {"payoff": "quanto"}])
-def test_an_option_of_another_version_does_not_touch_the_others(unsupported: dict[str, str]) -> None:
-    """The snapshot refuses them where they are held; here they are only listed."""
+@pytest.mark.parametrize("other", [{"exercise": "american"}, {"payoff": "quanto"}])
+def test_an_option_of_another_kind_does_not_touch_the_others(other: dict[str, str]) -> None:
+    """Quanto options are refused where they are held; here they are only listed."""
     option = {**OPTION, "instrument_id": "EU", "mark_price": 8_000.0}
     alone = book(CRYPTO, [option])
-    both = book(CRYPTO, [option, {**option, "instrument_id": "XX", **unsupported}])
+    both = book(CRYPTO, [option, {**option, "instrument_id": "XX", **other}])
     shock = {"spot": {"BTC": 45_000.0}}
     assert value_instruments(both, states(both, shock)).mark[0].tolist() == value_instruments(alone, states(alone, shock)).mark[0].tolist()
 
