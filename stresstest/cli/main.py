@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -63,7 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
     signal.signal(signal.SIGALRM, _interrupt)
-    sys.exit(_exit_code(words, debug))
+    code = _exit_code(words, debug)
+    if arguments is None:
+        _leave(code)
+    sys.exit(code)
+
+
+def _leave(code: int) -> None:
+    """End this process at once: taking the values of ten million positions apart, one by one, takes a third of a second.
+
+    Clean-ups are run and output is written first; returns, for the ordinary way out, if it cannot be (the reader went away, the disk is full).
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - what the ordinary way out does, without what comes after it
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        return
+    os._exit(code)
 
 
 _AGAIN_AFTER = 0.02
