@@ -52,7 +52,9 @@ def detail(summary: Summary, names: Names, others: int) -> str:
 
 def absent(summary: Summary) -> str:
     """Why there is no page about the worst headline scenario."""
-    return "Nothing to report: no headline scenario was run." if summary.worst is None else "Not computed by this run."
+    if summary.worst is None:
+        return "Nothing to report: no headline scenario was run."
+    return "Not computed: a run of a large book makes what stands here only where html or pdf is asked for."
 
 
 def _cover_clause(summary: Summary) -> str:

@@ -75,7 +75,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("owners", "Cover-N and owners", "Owners", True),
         ("segments", "Segments", "Segments", True),
         ("collateral", "Collateral and wrong-way risk", "Collateral", True),
-        ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages)),
+        ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
         ("methodology", "Methodology", "Methodology", True),
         ("quality", "Data quality and reconciliation", "Data quality", True),
         ("audit", "Audit", "Audit", True),

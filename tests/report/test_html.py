@@ -12,6 +12,7 @@ from generated.finished_runs import AUDIT, HOSTILE, generated_run
 from stresstest.report.facts import facts
 from stresstest.report.html import heads, render_html
 from stresstest.report.view import Column, ReportFacts
+from stresstest.tables import REPORT_TABLES
 
 VOID = {"meta", "col", "br", "wbr", "link", "img", "input"}
 
@@ -52,6 +53,16 @@ def test_it_loads_nothing(venue_html: str) -> None:
     assert set(re.findall(r"url\(([a-z]*:[a-z/0-9]*)", venue_html)) == {"data:font/woff2"}
     assert "http" not in venue_html
     assert "@import" not in venue_html
+
+
+def test_pages_whose_tables_a_run_has_not_made_say_so(tmp_path: Path) -> None:
+    folder = generated_run(tmp_path / "run", accounts=30)
+    for table in REPORT_TABLES:
+        (folder / f"{table.name}.parquet").unlink()
+    text = render_html(facts(folder, AUDIT))
+    assert text.count("Not computed: a run of a large book makes what stands here only where html or pdf is asked for.") == 4
+    ids = [attributes["id"] for _, attributes in Page(text).tags if "id" in attributes]
+    assert {"owners", "segments", "collateral", "account-pages"} <= set(ids)
 
 
 def test_it_has_every_section_with_as_of_and_units(venue_html: str) -> None:
