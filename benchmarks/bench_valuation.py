@@ -3,10 +3,12 @@
     python -m benchmarks.bench_valuation
 
 All in one run, as seconds per million (option, scenario) and ratios; QuantLib, one call an option and state, runs on one scenario of the set.
+American options: where every scenario moves the vol, each has a boundary of its own; where it moves prices alone, an option has one for all.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -27,8 +29,8 @@ AS_OF = datetime(2026, 11, 20, 8, tzinfo=UTC)
 UNDERLYINGS = 60
 
 
-def make(options: int, others: int, scenarios: int, seed: int = 1) -> tuple[Dimensions, Resolved]:
-    """A book of perpetuals and options on 60 underlyings, and scenarios that move every price and every vol."""
+def make(options: int, others: int, scenarios: int, seed: int = 1, *, exercise: str = "european", vols: bool = True) -> tuple[Dimensions, Resolved]:
+    """A book of perpetuals and options on 60 underlyings, and scenarios that move every price and (`vols`) every vol."""
     random = np.random.default_rng(seed)
     price = np.concatenate([np.exp(random.uniform(0.0, 10.0, UNDERLYINGS)), [1.0]])
     assets = pl.DataFrame(
@@ -59,7 +61,7 @@ def make(options: int, others: int, scenarios: int, seed: int = 1) -> tuple[Dime
             "expiry": [AS_OF + timedelta(days=int(d)) for d in days],
             "strike": strike,
             "option_type": np.where(call, "call", "put"),
-            "exercise": ["european"] * count,
+            "exercise": [exercise] * count,
             "implied_vol": np.full(count, np.nan),
             "vol_type": ["lognormal"] * count,
             "forward": np.full(count, np.nan),
@@ -72,7 +74,9 @@ def make(options: int, others: int, scenarios: int, seed: int = 1) -> tuple[Dime
     value = price[:, None] * np.exp(random.normal(0.0, 0.2, (UNDERLYINGS + 1, scenarios)))
     value[:, 0], value[-1] = price, 1.0
     ones = np.ones_like(value)
-    scale = np.broadcast_to(np.concatenate([[1.0], random.uniform(0.7, 2.0, scenarios - 1)]), (options, scenarios)).copy()
+    scale = np.broadcast_to(
+        np.concatenate([[1.0], random.uniform(0.7, 2.0, scenarios - 1) if vols else np.ones(scenarios - 1)]), (options, scenarios)
+    ).copy()
     empty = pl.DataFrame()
     dimensions = Dimensions(AS_OF, "USD", assets, instruments, empty, empty, empty, empty)
     return dimensions, Resolved(
@@ -122,6 +126,30 @@ def with_quantlib(resolved: Resolved, terms: pl.DataFrame, scenario: int) -> lis
     ]
 
 
+def american_with_quantlib(resolved: Resolved, terms: pl.DataFrame, scenario: int) -> list[float]:
+    """Values of all American options in one scenario, a call each, with QuantLib's engine of the same method at its usual accuracy."""
+    today, counter = QuantLib.Date(1, 1, 2026), QuantLib.Actual365Fixed()
+    QuantLib.Settings.instance().evaluationDate = today
+    spot, rate, dividend, vol = (QuantLib.SimpleQuote(1.0) for _ in range(4))
+    interest, yields = (QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, QuantLib.QuoteHandle(q), counter)) for q in (rate, dividend))
+    flat = QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), QuantLib.QuoteHandle(vol), counter)
+    process = QuantLib.BlackScholesMertonProcess(QuantLib.QuoteHandle(spot), yields, interest, QuantLib.BlackVolTermStructureHandle(flat))
+    engine = QuantLib.QdFpAmericanEngine(process, QuantLib.QdFpAmericanEngine.accurateScheme())
+    exercise = QuantLib.AmericanExercise(today, today + 365)  # a year: rates and vols are scaled to the option's time
+    prices = []
+    for number, row in enumerate(terms.iter_rows(named=True)):
+        spot.setValue(resolved.value[row["underlying_code"], scenario])
+        rate.setValue(row["base_rate"] * row["base_years"])
+        dividend.setValue((row["base_rate"] - row["carry"]) * row["base_years"])
+        vol.setValue(row["base_vol"] * resolved.vol_scale[number, scenario] * row["base_years"] ** 0.5)
+        option = QuantLib.VanillaOption(
+            QuantLib.PlainVanillaPayoff(QuantLib.Option.Call if row["sign"] > 0 else QuantLib.Option.Put, row["strike"]), exercise
+        )
+        option.setPricingEngine(engine)
+        prices.append(option.NPV())
+    return prices
+
+
 def best_of(repeats: int, work: Callable[[], Any]) -> tuple[float, Any]:
     """Shortest wall time in seconds, and the last result."""
     seconds = []
@@ -154,7 +182,26 @@ def report() -> str:
         (f"QuantLib loop, 1/{scenarios:,} of it", by_quantlib / (options / 1e6)),
     ):
         lines.append(f"{name:<30} {each:8.3f} s a million option states, {each / mine:6.2f} x")
-    return "\n".join(lines)
+    return "\n".join([*lines, *american()])
+
+
+def american(options: int = 1_000, scenarios: int = 100) -> list[str]:
+    """American options on futures a second, beside QuantLib."""
+    lines, by_quantlib = [], 0.0
+    for what, vols in (("vols move too", True), ("prices alone move", False)):
+        dimensions, resolved = make(options, 0, scenarios, exercise="american", vols=vols)
+        # On futures, where calls are exercised early too: the forward is the price.
+        price = dimensions.assets["price"].gather(dimensions.instruments["underlying_code"])
+        dimensions = dataclasses.replace(dimensions, instruments=dimensions.instruments.with_columns(forward=price))
+        seconds, ours = best_of(2, lambda d=dimensions, r=resolved: value_instruments(d, r))  # type: ignore[misc]  # defaults bind the loop variables
+        if not by_quantlib:
+            terms = instrument_terms(dimensions, resolved)
+            by_quantlib, expected = best_of(2, lambda t=terms, r=resolved: american_with_quantlib(r, t, 7))  # type: ignore[misc]
+            usual = np.array([treatment == "implied" for treatment in ours.treatment])
+            assert np.allclose(ours.mark[usual, 7], np.array(expected)[usual], rtol=1e-4, atol=1e-4)
+        rate, theirs = options * scenarios / seconds, options / by_quantlib
+        lines.append(f"American options, {what + ':':<18} {rate:9,.0f} a second (QuantLib {theirs:,.0f}), {rate / theirs:5.1f} x")
+    return lines
 
 
 if __name__ == "__main__":
