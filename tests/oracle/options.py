@@ -10,12 +10,13 @@ LARGEST_VOL = 10.0
 
 @dataclass(frozen=True)
 class Option:
-    """The terms of an option that do not change with the state: w = +1 call, -1 put."""
+    """The terms of an option that do not change with the state: w = +1 call, -1 put. Functions here look at its European value alone."""
 
     w: float
     strike: float
     inverse: bool
     normal: bool
+    american: bool = False
 
 
 def normal_cdf(x: float) -> float:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oracle.options import LARGEST_VOL, Option, bounds, implied_vol, price
+from oracle.american import limits, value, vol_of_mark
+from oracle.options import LARGEST_VOL, Option
 from oracle.shocks import State, clamped, years_to_expiry
 
 if TYPE_CHECKING:
@@ -73,24 +74,25 @@ def option_terms(snapshot: Snapshot, base: State) -> dict[str, OptionTerms]:
     for name, instrument in snapshot.instruments.items():
         if instrument["kind"] != "option":
             continue
-        if instrument["exercise"] != "european":
-            raise ValueError(f"{name}: American exercise is not in this version")
         option = Option(
             w=1.0 if instrument["option_type"] == "call" else -1.0,
             strike=instrument["strike"],
             inverse=instrument["payoff"] == "inverse",
             normal=instrument["vol_type"] == "normal",
+            american=instrument["exercise"] == "american",
         )
         forward, carry = base_forward(snapshot, instrument, base)
         years = years_to_expiry(snapshot, instrument)
         discount = discount_factor(snapshot, instrument, base)
-        vol = implied_vol(option, instrument["mark_price"], forward, years, discount)
+        ratio = price_ratio(snapshot, instrument, base)
+        given = instrument.get("implied_vol") or 0.0
+        vol = vol_of_mark(option, instrument["mark_price"], ratio, forward, years, discount, given)
         offset = None
         if vol is None:
-            vol = instrument.get("implied_vol") or 0.0
-            offset = instrument["mark_price"] - price(option, forward, vol, years, discount)
+            vol = given
+            offset = instrument["mark_price"] - value(option, ratio, forward, vol, years, discount)
         additive = snapshot.assets[instrument["underlying"]]["may_be_negative"]
-        terms[name] = OptionTerms(option, carry, forward, price_ratio(snapshot, instrument, base), additive, vol, offset)
+        terms[name] = OptionTerms(option, carry, forward, ratio, additive, vol, offset)
     return terms
 
 
@@ -119,17 +121,18 @@ def option_mark(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: 
     forward = forward_price(snapshot, instrument, terms, state)
     discount = discount_factor(snapshot, instrument, state)
     if years == 0.0:
-        return price(terms.option, forward, 0.0, 0.0, 1.0)
+        return value(terms.option, forward, forward, 0.0, 0.0, 1.0)
     a, b = state.vol[instrument["instrument_id"]]
     # The range of stressed vols is that of annualised decimals; normal vols are in price units and have no upper end.
     vol = terms.vol if (a, b) == (1.0, 0.0) else clamped(a * terms.vol + b, 0.0, math.inf if terms.option.normal else LARGEST_VOL)
-    model = price(terms.option, forward, vol, years, discount)
+    spot = price_ratio(snapshot, instrument, state)
+    model = value(terms.option, spot, forward, vol, years, discount)
     if terms.offset is None:
         return model
     if has_not_moved(snapshot, instrument, terms, state, forward, vol):
         # Base is exact, also where the venue's mark lies outside the bounds.
         return float(instrument["mark_price"])
-    return clamped(model + terms.offset, *bounds(terms.option, forward, discount))
+    return clamped(model + terms.offset, *limits(terms.option, spot, forward, discount))
 
 
 def has_not_moved(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: State, forward: float, vol: float) -> bool:
