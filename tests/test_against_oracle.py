@@ -61,7 +61,7 @@ def test_generated_books(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_american_options(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Generated books, every option of which is American. The reference has them on a tree: figures agree as closely as that is exact (European prices do not)."""
+    """Generated books, every option of which is American. The reference has them on a tree, which sets how closely figures agree."""
     monkeypatch.setattr("oracle.comparing.RELATIVE", 2e-4)
     monkeypatch.setattr("oracle.comparing.NOISE", 5e-5)
     book = make_book(tmp_path / "book", seed)
