@@ -79,6 +79,7 @@ class Position(Document):
     base_vol: float | None
     stressed_vol: float | None
     treatment: str | None
+    exercise: str | None
     base_value: float
     stressed_value: float
     value_change: float

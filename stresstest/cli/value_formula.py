@@ -35,10 +35,11 @@ def formula(row: Row, reporting: str) -> str:
 
 
 def option_inputs(row: Row) -> str:
-    """Forward and vol, before and after, and how the vol was found where not from the mark."""
+    """Forward and vol, before and after, how the vol was found where not from the mark, and whether exercise is possible before expiry."""
     found = "" if row["treatment"] == "implied" else f" ({row['treatment']})"
     vols = f"{percent(row['base_vol'])} > {percent(row['stressed_vol'])}"
-    return f"forward {number(row['base_forward'])} > {number(row['stressed_forward'])}, vol {vols}{found}"
+    early = ", American exercise" if row["exercise"] == "american" else ""
+    return f"forward {number(row['base_forward'])} > {number(row['stressed_forward'])}, vol {vols}{found}{early}"
 
 
 def _exact(amount: float) -> str:

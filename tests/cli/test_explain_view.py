@@ -233,7 +233,7 @@ def test_what_is_added_unhaircut_is_shown_in_its_parts() -> None:
 
 
 def test_forward_and_vol_of_an_option() -> None:
-    book = Case(ASSETS, {"PAID": {**OPTION, "margin_schedule": None}}, MARGIN).hold("PAID", 1.0)
+    book = Case(ASSETS, {"PAID": {**OPTION, "exercise": "american", "margin_schedule": None}}, MARGIN).hold("PAID", 1.0)
     resolved, marks = book.factors({"crash": {}})
     resolved = replace(resolved, option_codes=np.zeros(1, np.int32), vol_scale=np.array([[1.0, 1.5]]), vol_shift=np.array([[0.0, 0.1]]))
     table = np.array([[101.0, 61.5]])
@@ -245,4 +245,4 @@ def test_forward_and_vol_of_an_option() -> None:
     console = Console(width=120, file=StringIO(), color_system=None)
     console.print(explain_view(document))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "forward 101 > 61.5, vol 60% > 100% (constant offset)" in text
+    assert "forward 101 > 61.5, vol 60% > 100% (constant offset), American exercise" in text

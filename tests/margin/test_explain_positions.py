@@ -100,7 +100,7 @@ def test_everything_that_the_value_is_made_of() -> None:
     made_of = {
         "style": "linear", "quote": "ETH", "settle": "ETH", "contract_size": 2.0, "cost": 27.0, "mean_entry": 9.0, "funding": 0.5,
         "base_quote_value": 10.0, "stressed_quote_value": 8.0, "base_settle_value": 10.0, "stressed_settle_value": 8.0,
-        "base_vol": None, "stressed_vol": None, "base_forward": None, "stressed_forward": None, "treatment": None,
+        "base_vol": None, "stressed_vol": None, "base_forward": None, "stressed_forward": None, "treatment": None, "exercise": None,
     }  # fmt: skip
     assert {name: found[name] for name in made_of} == made_of
     assert found["stressed_value"] == 3.0 * 2.0 * (11.0 - 9.0) * 8.0 + 0.5 * 8.0

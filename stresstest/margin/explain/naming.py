@@ -78,6 +78,7 @@ class Names:
             "price_move",
             *_base_and_stressed("quote_value", "settle_value", "forward", "vol"),
             "treatment",
+            "exercise",
             "base_value",
             "stressed_value",
             "value_change",

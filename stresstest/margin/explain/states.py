@@ -105,17 +105,17 @@ def instrument_states(dimensions: Dimensions, assets: pl.DataFrame, mark: Floats
 
 
 def option_states(dimensions: Dimensions, resolved: Resolved, units: UnitValues | None, scenarios: list[int]) -> pl.DataFrame:
-    """Per option and scenario the `forward` and the `vol` it was valued at, and its `treatment`; no rows without `units`.
+    """Per option and scenario the `forward` and the `vol` it was valued at, its `treatment` and `exercise`; no rows without `units`.
 
     The vol is clamp(scale * base vol + shift, 0, 10), of normal vols at zero alone.
     """
     if units is None:
-        schema = {"instrument": pl.Int32, "scenario": pl.Int32, "forward": pl.Float64, "vol": pl.Float64, "treatment": pl.String}
-        return pl.DataFrame(schema=schema)
+        figures = {"instrument": pl.Int32, "scenario": pl.Int32, "forward": pl.Float64, "vol": pl.Float64}
+        return pl.DataFrame(schema={**figures, "treatment": pl.String, "exercise": pl.String})
     codes = resolved.option_codes
     highest = np.where((dimensions.instruments["vol_type"] == "normal").to_numpy()[codes], np.inf, MAX_VOL)
     vol = np.clip(resolved.vol_scale * units.base_vol[codes, None] + resolved.vol_shift, 0.0, highest[:, None])
     frame = long_form(units.forward[codes], scenarios, "option", "forward").with_columns(long_form(vol, scenarios, "option", "vol")["vol"])
     of_options = pl.DataFrame({"instrument": codes, "treatment": pl.Series([units.treatment[code] for code in codes], dtype=pl.String)})
-    of_options = of_options.with_columns(option=pl.int_range(pl.len(), dtype=pl.Int32))
+    of_options = of_options.with_columns(dimensions.instruments["exercise"].gather(codes), option=pl.int_range(pl.len(), dtype=pl.Int32))
     return frame.join(of_options, on="option", how="left", maintain_order="left").drop("option")
