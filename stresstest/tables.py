@@ -198,7 +198,12 @@ INSTRUMENTS = Table(
         Column("exercise", "string", "exercise style", default="european", choices=("european", "american")),
         Column("implied_vol", "float", "annualised vol; null = implied from the mark", "decimal; normal: price units"),
         Column("vol_type", "string", "vol convention", default="lognormal", choices=("lognormal", "normal")),
-        Column("forward", "float", "forward price for the expiry", "quote currency; inverse: price currency of the underlying"),
+        Column(
+            "forward",
+            "float",
+            "forward price for the expiry; of an option on a future, that future's price",
+            "quote currency; inverse: price currency of the underlying",
+        ),
         Column("premium_style", "string", "premium paid up front or margined", default="paid", choices=("paid", "margined")),
         Column("risk_group", "string", "group inside which risk nets; null = underlying"),
         Column("margin_schedule", "string", "schedule of the margin file", refers_to="margin file.margin_schedules"),
