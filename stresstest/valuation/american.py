@@ -73,13 +73,12 @@ def american_price(european: pl.Expr, exercise: pl.Expr, spot: pl.Expr, rate: pl
 
 
 def _price(frame: pl.DataFrame, *, normal: bool) -> pl.Series:
-    # Rows whose forward is not above zero, or that are far out of any range, have no put form: they are European or exercised at once.
+    # A row whose prices are not above zero, or that is far out of any range, has no put form: it is European or exercised at once, without a bound.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         form = (_normal_form if normal else _lognormal_form)(frame)
-        bound = np.full(frame.height, np.inf) if normal else form.unit * np.maximum(1.0, np.exp(-form.rate))
+        bound = form.unit * np.maximum(1.0, np.exp(-form.rate))
         value = american_values(frame["european"].to_numpy(), frame["exercise"].to_numpy(), form)
-    usable = np.isfinite(bound) | normal
-    bound = np.where(usable, bound, np.inf)
+    bound = np.full(frame.height, np.inf) if normal else np.where(np.isfinite(bound) & (form.moneyness > 0.0), bound, np.inf)
     return pl.DataFrame({"value": np.minimum(value, bound), "bound": bound}).to_struct("price")
 
 
@@ -90,7 +89,7 @@ def _lognormal_form(frame: pl.DataFrame) -> PutForm:
     dividend = rate - carry
     unit = np.where(call, spot, strike)
     return PutForm(
-        moneyness=np.where(call, strike / spot, spot / strike),
+        moneyness=np.where(frame["forward"].to_numpy() > 0.0, np.where(call, strike / spot, spot / strike), np.nan),
         rate=np.where(call, dividend, rate),
         dividend=np.where(call, rate, dividend),
         deviation=frame["deviation"].to_numpy(),
