@@ -10,6 +10,8 @@ from stresstest.cli.schema import PRINTED
 from stresstest.errors import ExitCode
 from stresstest.tables import EXPORT_TABLES, INPUT_TABLES, RESULT_TABLES
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 DOCUMENTS = ("run", "scenarios", "margin", "summary", "result", "manifest")
 
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from stresstest.cli.log import LogFile
 from stresstest.errors import ExitCode, StressTestError
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 KEYS = {"time", "level", "process", "command", "stage", "message", "figures"}
 
 
