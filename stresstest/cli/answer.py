@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stresstest.cli.output import printable, text_table
+from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
 from stresstest.report.formats import HALF_A_CENT
 from stresstest.results.store import read_table
@@ -63,7 +63,7 @@ def _worst_scenario(summary: Summary) -> list[str]:
     worst = summary.worst
     assert worst is not None
     cover = summary.cover["stress_loss_over_margin"].cover_2
-    owners = [f"{summary.owner_names[owner]} ({owner})" if owner in summary.owner_names else owner for owner in cover.owners]
+    owners = [_owner(summary, owner) for owner in cover.owners]
     at_least = "at least " if cover.lower_bound else ""
     return [
         f"Worst scenario   {worst.name}: margin shortfall {worst.margin_shortfall:,.0f}, uncollateralised loss {worst.uncollateralised_loss:,.0f}",
@@ -71,9 +71,21 @@ def _worst_scenario(summary: Summary) -> list[str]:
     ]
 
 
+def _owner(summary: Summary, owner: str) -> str:
+    name = summary.owner_names.get(owner)
+    return shortened(owner) if name is None else f"{shortened(name)} ({shortened(owner)})"
+
+
 def _worst_accounts(summary: Summary) -> list[str]:
     rows = [
-        (a.account_id, a.status, a.scenario_id, f"{a.margin_balance:,.0f}", f"{a.maintenance_margin:,.0f}", f"{a.margin_shortfall:,.0f}")
+        (
+            shortened(a.account_id),
+            a.status,
+            shortened(a.scenario_id),
+            f"{a.margin_balance:,.0f}",
+            f"{a.maintenance_margin:,.0f}",
+            f"{a.margin_shortfall:,.0f}",
+        )
         for a in summary.worst_accounts[:SHOWN_ACCOUNTS]
     ]
     header = ("Worst accounts", "status", "in scenario", "margin balance", "maintenance margin", "margin shortfall")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stresstest.cli.output import printable, text_table
+from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
 from stresstest.runs.lint_report import FindingLint, LintReport, ScenarioLint
 
@@ -27,10 +27,10 @@ def lint_text(report: LintReport) -> str:
 
 
 def verdict(report: LintReport) -> str:
-    """How many warnings and notes there are."""
+    """How many warnings and infos there are."""
     warnings, infos = report.warnings, report.infos
     parts = [counted(warnings, "warning")] if warnings else []
-    parts += [counted(infos, "note")] if infos else []
+    parts += [counted(infos, "info")] if infos else []
     return ", ".join(parts) or "nothing found"
 
 
@@ -64,9 +64,9 @@ def _row(each: ScenarioLint) -> tuple[str, ...]:
     left = each.unshocked
     assert left is not None
     clamped = sum((each.clamped or {}).values())
-    largest = ", ".join(f"{part.name} {part.share:.1%}" for part in left.largest_underlyings[:SHOWN_PARTS])
+    largest = ", ".join(f"{shortened(part.name)} {part.share:.1%}" for part in left.largest_underlyings[:SHOWN_PARTS])
     return (
-        each.id,
+        shortened(each.id),
         f"{each.shocks:,}",
         f"{left.share:.1%}",
         _amount(left.notional),
@@ -88,7 +88,7 @@ def _findings(findings: tuple[FindingLint, ...]) -> Iterator[str]:
         more = f"; and in {others:,} more scenario{'' if others == 1 else 's'}" if others else ""
         filtered = f" {{{', '.join(f'{key}: {_filter(value)}' for key, value in first.where.items())}}}" if first.where else ""
         words = message if factor is None else f"{factor}{filtered} {message.removeprefix(factor).lstrip()}"
-        yield f"  {'warning' if severity == 'warning' else 'note':7}  {place}: {words}{more}"
+        yield f"  {severity:7}  {place}: {words}{more}"
     if len(groups) > SHOWN_FINDINGS:
         yield f"  and {len(groups) - SHOWN_FINDINGS:,} more; --json has all"
 

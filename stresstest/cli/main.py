@@ -6,19 +6,23 @@ Commands import what they need when they run, so that `--help` answers at once.
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import CodeType, FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from stresstest.cli import demo, doctor, explain, init, report, run, scenarios, schema, validate
+from stresstest.cli.completion import with_whole_words
 from stresstest.cli.faults import error_document, print_error
+from stresstest.cli.misuse import usage_text
 from stresstest.cli.output import print_document, printable, without_secrets_in
-from stresstest.errors import ExitCode, Reason, StressTestError
+from stresstest.errors import ExitCode, Fault, Reason, StressTestError
 
 app = typer.Typer(
     name="stresstest",
@@ -56,6 +60,7 @@ def _stresstest(version: Annotated[bool, typer.Option("--version", help="Print t
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with an exit code of `ExitCode`."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.update(with_whole_words(os.environ))
     # Looked up here and not in the command: an error may come before a command has parsed its flags.
     debug = "--debug" in words or os.environ.get("STRESSTEST_DEBUG", "") not in ("", "0")
     # A terminated run ends as an interrupted one: it leaves its work folder and resumes. A signal that the caller has us ignore
@@ -70,17 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     """End this process at once: taking the values of ten million positions apart, one by one, takes a third of a second.
 
-    Clean-ups are run and output is written first; returns, for the ordinary way out, if it cannot be (the reader went away, the disk is full).
+    Clean-ups are run and output is written first. What cannot be written (the reader went away, the disk is full) has been told by now.
     """
     atexit._run_exitfuncs()  # noqa: SLF001 - what the ordinary way out does, without what comes after it
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        return
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError):
+            stream.flush()
     os._exit(code)
 
 
@@ -111,6 +114,8 @@ def _must_finish(code: CodeType) -> bool:
 def _exit_code(words: Sequence[str], debug: bool) -> int:
     try:
         code = int(app(list(words), standalone_mode=False) or 0)
+        with suppress(BrokenPipeError):  # the reader went away
+            print(end="", flush=True)  # here, where a disk that is full can still be told
         # Typer turns an interrupted command into this code and says nothing.
         return _refused(_INTERRUPTED, words) if code == ExitCode.INTERRUPTED else code
     except StressTestError as error:
@@ -126,14 +131,30 @@ def _exit_code(words: Sequence[str], debug: bool) -> int:
         # `head` does): that is no error.
         return int(ended.code or 0) if "_STRESSTEST_COMPLETE" in os.environ else ExitCode.DONE
     except Exception as error:
-        # The outermost edge of the program: whatever comes here is a bug, and leaves by exit 1 without a traceback.
+        # The outermost edge of the program: whatever comes here, a bug or a disk that is full, leaves without a traceback.
         if debug:
             raise
-        print(f"internal error: {type(error).__name__}: {printable(without_secrets_in(str(error)))}", file=sys.stderr)
-        print(_A_BUG, file=sys.stderr)
-        if "--json" in words:
-            _print_ending("internal error", ExitCode.INTERNAL, f"{type(error).__name__}: {error}", _A_BUG)
-        return ExitCode.INTERNAL
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            return _refused(_disk_fails(error), words)
+        return _failed(error, words)
+
+
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""Errors of writing that no program can do anything about."""
+
+
+def _disk_fails(error: OSError) -> StressTestError:
+    place = "standard output, or a temporary file" if error.filename is None else str(error.filename)
+    fault = Fault(error.strerror or str(error), "Free space there, or write to another place.", file=place)
+    return StressTestError(Reason.ENVIRONMENT, "the output cannot be written", [fault])
+
+
+def _failed(error: Exception, words: Sequence[str]) -> int:
+    print(f"internal error: {type(error).__name__}: {printable(without_secrets_in(str(error)))}", file=sys.stderr)
+    print(_A_BUG, file=sys.stderr)
+    if "--json" in words:
+        _print_ending("internal error", ExitCode.INTERNAL, f"{type(error).__name__}: {error}", _A_BUG)
+    return ExitCode.INTERNAL
 
 
 _INTERRUPTED = StressTestError(Reason.INTERRUPTED, "nothing half-written was left; the same command takes up where it stopped")
@@ -142,7 +163,9 @@ _INTERRUPTED = StressTestError(Reason.INTERRUPTED, "nothing half-written was lef
 def _refused(error: StressTestError, words: Sequence[str]) -> int:
     print_error(error)
     if "--json" in words:
-        print_document("error", error_document(error))
+        with suppress(OSError):  # where stdout is what cannot be written
+            print_document("error", error_document(error))
+            sys.stdout.flush()
     return error.exit_code
 
 
@@ -151,7 +174,7 @@ _A_BUG = "This is a bug in stresstest: please report it, with what the same comm
 
 def _misused(error: typer.TyperException, words: Sequence[str]) -> int:
     """What is wrong with the words, and where help is; a group without a command prints its help instead."""
-    text = error.format_message()
+    text = usage_text(error)
     if text.startswith("Usage:"):
         lines = text.splitlines()
     else:

@@ -46,7 +46,23 @@ def command_line() -> tuple[str, ...]:
 def print_document(kind: str, content: dict[str, Any]) -> None:
     """One versioned JSON document on stdout; a `schema_version` of the content's own wins."""
     text = json.dumps({"schema_version": 1, "kind": kind, **content}, indent=2, ensure_ascii=False, allow_nan=False, default=str)
-    sys.stdout.write(_C1.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n")
+    print(_C1.sub(lambda found: f"\\u{ord(found.group()):04x}", text))
+
+
+LONGEST_NAME = 40
+"""Characters of an id or name in a table for people: of any book's own, and of no line that a terminal would fold because of it."""
+
+
+def shortened(text: str, longest: int = LONGEST_NAME) -> str:
+    """A name with its middle left out where it is longer than a table for people has room for; documents and files have all of it.
+
+    >>> shortened("account-0000000000000001", 11), shortened("a1")
+    ('accou…00001', 'a1')
+    """
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 2
+    return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:

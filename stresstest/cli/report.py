@@ -23,6 +23,7 @@ def report(
     formats: Annotated[str, typer.Option("--formats", help="Reports to make: html, pdf, with commas between.")] = "html,pdf",
     out: Annotated[Path | None, typer.Option("--out", help="Write the reports into this folder and leave the run as it is.")] = None,
     templates: Annotated[Path | None, typer.Option("--templates", help="Folder of templates that take the place of shipped ones.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", min=1.0, help="Seconds that the reports may take; default: 120.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -37,7 +38,7 @@ def report(
     from stresstest.runs.reporting import report_again
 
     with narration("report", quiet, verbose, log_file) as narrator:
-        made = report_again(folder, _formats(formats), out, templates, narrator, command=command_line())
+        made = report_again(folder, _formats(formats), out, templates, narrator, command=command_line(), timeout=timeout)
         code = made.lacking.exit_code if made.lacking else ExitCode.DONE
         narrator.figures = {"result_id": made.result_id, "reports": [str(file) for file in made.reports]}
         if as_json:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import stresstest
+from stresstest.cli.completion import complete_scenario_file
 from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
 from stresstest.errors import ExitCode
 
@@ -29,7 +30,10 @@ def run(
     run_file: Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")],
     out: Annotated[Path | None, typer.Option("--out", envvar="STRESSTEST_OUT", help="Write the result folder as this folder itself.")] = None,
     snapshot: Snapshot = None,
-    scenarios: Annotated[list[Path] | None, typer.Option("--scenarios", help="Scenario file; may be given several times.")] = None,
+    scenarios: Annotated[
+        list[Path] | None,
+        typer.Option("--scenarios", autocompletion=complete_scenario_file, help="Scenario file, or library:NAME; may be given several times."),
+    ] = None,
     margin: Annotated[Path | None, typer.Option("--margin", help="Margin file.")] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Moment of the snapshot, for example 2026-11-19T16:00:00Z.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Title of the report.")] = None,
@@ -41,10 +45,10 @@ def run(
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", envvar="STRESSTEST_FAIL_ON", help="Exit 5 (before 4) when the light is at least this.")
     ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", help="Threads or worker processes; default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads or worker processes; default: all cores.")] = None,
     max_memory: Annotated[str | None, typer.Option("--max-memory", help="Memory for reading the snapshot, for example 4GB.")] = None,
     executor: Annotated[str | None, typer.Option("--executor", help="threads or processes.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of what is drawn at random (nothing in this version).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of what is drawn at random (nothing in this version).")] = None,
     sets: Sets = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing result folder.")] = False,

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stresstest.cli.completion import complete_scenario_file
+
 if TYPE_CHECKING:
     from stresstest.config import RunFile
 
 Given = Annotated[
     list[str],
     typer.Argument(
+        autocompletion=complete_scenario_file,
         help="A run file (or the folder of a finished run), and then, if its own are not meant, scenario files; or scenario files alone.",
         metavar="RUN.yaml|FILE...",
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stresstest.cli.completion import complete_scenario
+from stresstest.cli.completion import complete_scenario, complete_scenario_file
 from stresstest.cli.options import Debug, Json
 from stresstest.cli.scenario_expand import expand
 from stresstest.cli.scenario_lint import lint
@@ -15,22 +15,30 @@ from stresstest.cli.scenario_lint import lint
 if TYPE_CHECKING:
     from stresstest.scenarios.scenario_set import Scenario, ScenarioSet
 
-Files = Annotated[list[Path], typer.Argument(help="Scenario files, or library:NAME.", metavar="FILE...")]
+Files = Annotated[list[Path], typer.Argument(autocompletion=complete_scenario_file, help="Scenario files, or library:NAME.", metavar="FILE...")]
 Wanted = Annotated[list[str], typer.Option("--id", autocompletion=complete_scenario, help="Scenario; may be given several times.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(
-        help="Look at scenario files.",
+        help="Look at scenario files, and at what they do to a book.",
         no_args_is_help=True,
         rich_markup_mode=None,
         epilog="Example: stresstest scenarios list sample_data/scenarios.yaml",
     )
-    group.command("list", epilog="Example: stresstest scenarios list sample_data/scenarios.yaml")(list_)
-    group.command("show", epilog="Example: stresstest scenarios show sample_data/scenarios.yaml --id coin_rally")(show)
-    group.command("lint", epilog="Example: stresstest scenarios lint sample_data/run.yaml")(lint)
-    group.command("expand", epilog="Example: stresstest scenarios expand sample_data/run.yaml --out factors.parquet")(expand)
+    group.command("list", epilog="Example: stresstest scenarios list sample_data/scenarios.yaml", short_help="List scenarios, one line each.")(list_)
+    group.command(
+        "show", epilog="Example: stresstest scenarios show sample_data/scenarios.yaml --id coin_rally", short_help="Show the shocks of scenarios."
+    )(show)
+    group.command(
+        "lint", epilog="Example: stresstest scenarios lint sample_data/run.yaml", short_help="Find what is left unshocked, and shocks without effect."
+    )(lint)
+    group.command(
+        "expand",
+        epilog="Example: stresstest scenarios expand sample_data/run.yaml --out factors.parquet",
+        short_help="Write what every factor is worth in every scenario.",
+    )(expand)
     app.add_typer(group, name="scenarios")
 
 

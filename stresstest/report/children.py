@@ -60,7 +60,9 @@ def ask(process: subprocess.Popen[str], asked: Mapping[str, Any], timeout: float
         answer, said = process.communicate(json.dumps(asked), timeout=timeout)
     except subprocess.TimeoutExpired as expired:
         process.kill()
-        raise not_written(document, f"it was not finished in {timeout:g} seconds", "Raise the time limit, or ask for fewer formats.") from expired
+        raise not_written(
+            document, f"it was not finished in {timeout:g} seconds", "Give it longer: `stresstest report RUN --timeout SECONDS`."
+        ) from expired
     code = process.returncode
     if code == 0:
         return answer

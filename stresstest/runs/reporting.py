@@ -34,7 +34,7 @@ class Rendered:
 
 
 def write_reports(
-    folder: Path, manifest: Manifest, formats: Sequence[str], out: Path | None = None, templates: Path | None = None
+    folder: Path, manifest: Manifest, formats: Sequence[str], out: Path | None = None, templates: Path | None = None, timeout: float | None = None
 ) -> StressTestError | None:
     """Write `report.html` and `report.pdf`, as far as `formats` asks for them, from the tables and documents of a result folder.
 
@@ -46,13 +46,16 @@ def write_reports(
         formats: at least one of `REPORTS`; others are left alone.
         out: where to write; default: the folder itself.
         templates: files that take the place of shipped templates of the same name.
+        timeout: seconds that both may take together; None: `TIME_LIMIT`.
 
     Raises:
         StressTestError: input data, when a table or document is missing or damaged; configuration, when a template of the user is wrong.
     """
+    from stresstest.report.pdf import TIME_LIMIT
     from stresstest.report.render import render
 
-    return render(folder, formats, out=out, audit=manifest.model_dump(mode="json"), templates=templates).lacking
+    limit = TIME_LIMIT if timeout is None else timeout
+    return render(folder, formats, out=out, audit=manifest.model_dump(mode="json"), templates=templates, timeout=limit).lacking
 
 
 def report_again(
@@ -64,6 +67,7 @@ def report_again(
     *,
     command: Sequence[str] = (),
     now: Callable[[], datetime] = utc_now,
+    timeout: float | None = None,
 ) -> Rendered:
     """Make the reports of a finished run again, from its folder alone.
 
@@ -79,6 +83,7 @@ def report_again(
         console: told of the stages.
         command: kept in the manifest.
         now: the clock.
+        timeout: seconds that the reports may take; None: 120, long enough for any book on a machine that is not overloaded.
 
     Raises:
         StressTestError: input data, when the folder is no finished run or was changed since (see `results.integrity`); usage, when `out` is
@@ -97,7 +102,7 @@ def report_again(
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
             with console.stage("report"):
-                lacking = write_reports(folder, manifest, formats, work, templates)
+                lacking = write_reports(folder, manifest, formats, work, templates, timeout)
             rendering = Rendering(finished=now().isoformat(), command=tuple(command), version=stresstest.__version__, code=code_sha256())
             made = _publish(work, target, manifest.model_copy(update={"rendered": rendering}) if target == folder else None)
         except OSError as error:

@@ -61,9 +61,9 @@ def test_findings_are_grouped_warnings_first(stresstest, run_file: Path, shadowe
     assert rest == [
         "  warning  elsewhere (set.yaml:11): the scenario is the base: nothing moves",
         "  warning  elsewhere, shock 1 (set.yaml:11): spot:ETH matches nothing: there is no asset `ETH`",
-        "  note     elsewhere (set.yaml:11): a historical scenario without `source`: nobody can check its numbers",
+        "  info     elsewhere (set.yaml:11): a historical scenario without `source`: nobody can check its numbers",
         "",
-        "4 warnings, 1 note",
+        "4 warnings, 1 info",
     ]
 
 
@@ -86,7 +86,7 @@ def test_fail_on_makes_findings_an_exit_code(stresstest, run_file: Path, shadowe
     done = stresstest("scenarios", "lint", run_file, shadowed.name, *flags)
     assert done.returncode == code
     if len(flags) == 3:
-        assert done.stderr == "exit 5 (--fail-on warning): 4 warnings, 1 note\n"
+        assert done.stderr == "exit 5 (--fail-on warning): 4 warnings, 1 info\n"
 
 
 def test_fail_on_is_about_findings_that_bad(stresstest, run_file: Path, tmp_path: Path):
