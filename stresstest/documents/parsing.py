@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import types
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
@@ -70,7 +71,7 @@ def _problem(model: type[BaseModel], data: Any, details: ErrorDetails) -> Proble
         return Problem(place, f"`{last}` is missing", f"Add `{last}`.")
     if kind == "literal_error":
         choices = re.findall(r"'((?:[^'\\]|\\.)*)'", str(context["expected"]))
-        return Problem(place, f"must be one of {', '.join(choices)}, not {shown(given)}", suggest(str(given), choices, "Choices"))
+        return Problem(place, f"must be one of {', '.join(choices)}, not {shown(given)}", resembling(str(given), choices))
     wording = _WORDING.get(kind)
     if wording is None:
         return Problem(place, f"{details['msg'][:1].lower()}{details['msg'][1:]}, given {shown(given)}")
@@ -118,11 +119,17 @@ LISTED = 24
 
 def suggest(word: str, choices: list[str], heading: str) -> str:
     """The hint for a word that is none of the choices: the one it resembles, else all of them, or the first of very many."""
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean `{close[0]}`?"
+    meant = resembling(word, choices)
+    if meant:
+        return meant
     more = f" and {len(choices) - LISTED:,} more" if len(choices) > LISTED else ""
     return f"{heading}: {', '.join(choices[:LISTED])}{more}." if choices else ""
+
+
+def resembling(word: str, choices: Sequence[str]) -> str:
+    """The hint for a word that is none of the choices, where those are named already: the one it resembles, if there is one."""
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"Did you mean `{close[0]}`?" if close else ""
 
 
 def _place(data: Any, details: ErrorDetails) -> Place:

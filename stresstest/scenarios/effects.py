@@ -97,7 +97,7 @@ class _OfKind:
         return [Reach(self.universe.elements(self.rows.selectors[number])) for number in self.numbers]
 
     @cached_property
-    def unmatched(self) -> dict[int, tuple[FindingKind, str]]:
+    def unmatched(self) -> dict[int, tuple[FindingKind, str, str]]:
         """What is wrong with each selector, by place in `reaches`, that has no elements."""
         empty = [place for place, reach in enumerate(self.reaches) if not len(reach.elements)]
         return {place: unmatched(self.universe, self.rows.selectors[self.numbers[place]]) for place in empty}
@@ -125,7 +125,9 @@ class _OfKind:
             if left_out[row]:
                 yield self._finding(row, "no effect", "left out: this is the reporting currency here, whose price is 1 by definition", "warning")
             elif not matched[row]:
-                yield self._finding(row, *self.unmatched[int(self.shifts.selector[row])])
+                kind, message, hint = self.unmatched[int(self.shifts.selector[row])]
+                elsewhere = self.scenarios.scenarios[int(self.shifts.scenario[row])].any_book
+                yield self._finding(row, kind, message if elsewhere or not hint else f"{message}. {hint}")
             elif not won[row]:
                 yield self._finding(row, "shadowed", self._shadow(row))
             elif not live[row]:

@@ -16,7 +16,7 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from stresstest.documents import examine, suggest
+from stresstest.documents import examine, resembling, suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.scenarios.factors import SHIFTS, split_factor
 from stresstest.scenarios.model import HEADLINE_FAMILIES, Family, Grade, Shock, Term, Where, check_factor, check_id
@@ -234,7 +234,7 @@ def _verdict(check: Callable[[str], str], value: str) -> tuple[str, str] | None:
 
 
 def _choice(value: str, choices: tuple[str, ...]) -> tuple[str, str] | None:
-    return None if value in choices else (f"'{value}' is not one of {', '.join(choices)}", suggest(value, list(choices), "Choices"))
+    return None if value in choices else (f"'{value}' is not one of {', '.join(choices)}", resembling(value, choices))
 
 
 def _json_fault(model: type[BaseModel], text: str) -> tuple[str, str] | None:

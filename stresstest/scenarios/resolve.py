@@ -246,7 +246,8 @@ class _Resolution:
             scenario = scenario[~elsewhere]
         if not len(scenario):
             return
-        kind, message = unmatched(self.universe, selector)
+        kind, message, hint = unmatched(self.universe, selector)
+        message = f"{message}. {hint}" if hint else message
         self.notices.append(Notice(kind, self.scenarios.ids[int(scenario[0])], selector.factor, message, len(scenario)))
 
     def _notice_elsewhere(self) -> None:
