@@ -29,15 +29,15 @@ ONE_THREAD_EACH = ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS",
 class ProcessExecutor:
     """`workers` spawned processes; functions, items and results must be picklable.
 
-    A function may carry large tables (as a `functools.partial`): it is pickled once a `map` and loaded once a worker.
+    A function may carry large tables (as a `functools.partial`): it is pickled once a `map`, into a file below `folder`, and loaded once a worker.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, folder: Path | None = None) -> None:
         if workers < 1:
             raise ValueError("an executor needs at least one worker")
         self._workers = workers
         self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-        self._folder = tempfile.TemporaryDirectory(prefix="stresstest-functions-")
+        self._folder = tempfile.TemporaryDirectory(prefix="stresstest-functions-", dir=folder)
         self._functions = 0
 
     @property

@@ -7,6 +7,7 @@ import glob
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ def locked(target: Path) -> Iterator[None]:
         lock = FileLock(target.parent / f".{target.name}.lock", timeout=0)
         lock.acquire()
     except Timeout as error:
+        _must_take_files(target.parent)
         fault = Fault("another run is writing it", "Wait for it to end, or give --out another folder.", file=str(target))
         raise StressTestError(Reason.LOCKED, "the result folder is in use", [fault]) from error
     except OSError as error:
@@ -80,6 +82,17 @@ def locked(target: Path) -> Iterator[None]:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
         _remove_empty(made)
+
+
+def _must_take_files(folder: Path) -> None:
+    """Refuse a folder in which no file can be made: there, a lock that cannot be made looks like one that another process holds."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        what = f"no file can be made in this folder: {error.strerror or error}"
+        fault = Fault(what, "Give --out a folder on a disk that can be written.", file=str(folder))
+        raise StressTestError(Reason.ENVIRONMENT, "the results cannot be written", [fault]) from error
 
 
 @contextmanager

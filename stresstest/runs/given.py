@@ -18,6 +18,7 @@ import polars as pl
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.snapshot.frames import Snapshot
+from stresstest.snapshot.sources import TABLE_IS_THERE
 
 SNAPSHOT = "snapshot"
 _NAME = re.compile(r"\b(margin|scenarios-[0-9]+)\.json")
@@ -93,7 +94,9 @@ def _without_file(fault: Fault, root: str) -> Fault:
     if fault.file is None or not fault.file.startswith(root):
         return fault
     name = fault.file.removeprefix(root).removeprefix(f"{SNAPSHOT}/")
-    return dataclasses.replace(fault, file=f"{Path(name).stem} (given as values)", line=None)
+    # A table that was not given has no file to write, but a frame to add.
+    hint = f'Give its frame too: {{..., "{fault.table}": frame}}.' if fault.rule == TABLE_IS_THERE else fault.hint
+    return dataclasses.replace(fault, hint=hint, file=f"{Path(name).stem} (given as values)", line=None)
 
 
 def _plain(value: object) -> object:

@@ -246,7 +246,7 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
     if wait is not None:
         clock.console.announce(wait)
     breakdown = None
-    with make_executor(plan.settings.executor, workers(plan.settings)) as executor:
+    with make_executor(plan.settings.executor, workers(plan.settings), work) as executor:
         with clock.stage("stress", valued.book.blocks) as advance:
             stressed = static_stress(
                 valued.book,
@@ -327,6 +327,8 @@ def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accou
         snapshot_label=Path(plan.settings.snapshot).name,
         as_of=dimensions.as_of.isoformat(),
         reporting_currency=dimensions.reporting_currency,
+        scenario_set=plan.scenarios.name,
+        margin_rules=plan.rulebook.name or "",
     )
     summary = summarise(
         stated.result_id,

@@ -16,6 +16,9 @@ from stresstest.snapshot.parquet_file import DamagedFileError, FileFacts, inspec
 from stresstest.snapshot.request import DEFAULTS_FILE, SnapshotDefaults, read_snapshot_defaults
 from stresstest.tables import INPUT_TABLES, Table
 
+TABLE_IS_THERE = "required table"
+"""Rule of the fault of a table that is needed and not there."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -93,7 +96,8 @@ def locate(snapshot: str, fetched: Path) -> tuple[dict[str, Source], SnapshotDef
             else:
                 faults.append(Fault("the folder holds no Parquet files", "Their names end with .parquet.", file=shown, table=table.name))
         elif not table.optional:
-            faults.append(Fault("the table is missing", f"Write {table.name}.parquet or a folder {table.name}/.", file=shown, table=table.name))
+            hint = f"Write {table.name}.parquet or a folder {table.name}/."
+            faults.append(Fault("the table is missing", hint, file=shown, table=table.name, rule=TABLE_IS_THERE))
     return sources, defaults, faults
 
 
