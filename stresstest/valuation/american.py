@@ -76,8 +76,10 @@ def _price(frame: pl.DataFrame, *, normal: bool) -> pl.Series:
     # A row whose prices are not above zero, or that is far out of any range, has no put form: it is European or exercised at once, without a bound.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         form = (_normal_form if normal else _lognormal_form)(frame)
-        bound = form.unit * np.maximum(1.0, np.exp(-form.rate))
-        value = american_values(frame["european"].to_numpy(), frame["exercise"].to_numpy(), form)
+        european = frame["european"].to_numpy()
+        # In theory the European price is not above it: here it may be, by a last digit.
+        bound = np.maximum(form.unit * np.maximum(1.0, np.exp(-form.rate)), european)
+        value = american_values(european, frame["exercise"].to_numpy(), form)
     bound = np.full(frame.height, np.inf) if normal else np.where(np.isfinite(bound) & (form.moneyness > 0.0), bound, np.inf)
     return pl.DataFrame({"value": np.minimum(value, bound), "bound": bound}).to_struct("price")
 
