@@ -232,6 +232,15 @@ def test_faults_name_what_was_given_as_values(run_file: Path, snapshot: stresste
         assert "stresstest-" not in f"{error.summary}{[fault.text() for fault in error.faults]}"
 
 
+def test_a_table_that_was_not_given_as_a_frame_is_asked_for_as_one(run_file: Path, snapshot: stresstest.Snapshot):
+    frames = {name: frame for name, frame in snapshot.items() if name != "instruments"}
+    given = stresstest.Snapshot(frames, snapshot.as_of, snapshot.reporting_currency)
+    with pytest.raises(StressTestError) as caught:
+        stresstest.validate(run_file, snapshot=given)
+    told = 'instruments (given as values), instruments: the table is missing. Give its frame too: {..., "instruments": frame}.'
+    assert [fault.text() for fault in caught.value.faults] == [told]
+
+
 def test_what_is_not_given_is_missing():
     with pytest.raises(StressTestError) as caught:
         stresstest.run(snapshot="book", output={"formts": ["html"]})

@@ -35,8 +35,8 @@ def with_whole_words(environment: Mapping[str, str]) -> dict[str, str]:
             whole[-1] += word
         else:
             whole.append(word)
-    kept, colon, end = whole[-1].rpartition(":") if whole else ("", "", "")
-    return {"COMP_WORDS": "\n".join([*whole[:-1], end]), "COMP_CWORD": str(len(whole) - 1), _KEPT: kept + colon}
+    end = "" if words[-1] == ":" else words[-1]
+    return {"COMP_WORDS": "\n".join([*whole[:-1], end]), "COMP_CWORD": str(len(whole) - 1), _KEPT: whole[-1].removesuffix(end)}
 
 
 def complete_scenario_file(incomplete: str) -> list[str]:

@@ -38,3 +38,18 @@ def test_one_account_and_one_scenario_are_told_as_one(finished: Path, tmp_path: 
     summary = read_document(Summary, finished / "summary.json")
     one = summary.model_copy(update={"scenarios": 2, "counts": summary.counts.model_copy(update={"accounts": 1, "positions": 1_000})})
     assert "1 account, 1,000 positions, 1 scenario\n" in answer_text(one, tmp_path)
+
+
+def test_the_table_of_accounts_stays_narrow_whatever_their_names(finished: Path, tmp_path: Path) -> None:
+    told(finished, tmp_path, [])
+    summary = read_document(Summary, finished / "summary.json")
+    name = "first" + "x" * 190 + "final"
+    worst = summary.worst_accounts[0].model_copy(update={"account_id": name})
+    cover = summary.cover["stress_loss_over_margin"]
+    named = cover.model_copy(update={"cover_2": cover.cover_2.model_copy(update={"owners": (name,)})})
+    changed = {"worst_accounts": (worst, *summary.worst_accounts[1:]), "cover": {**summary.cover, "stress_loss_over_margin": named}}
+    text = answer_text(summary.model_copy(update=changed), tmp_path)
+    assert text.count("firstxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxfinal") == 2
+    assert name not in text
+    table = text[text.index("Worst accounts") :].splitlines()[:4]
+    assert max(map(len, table)) < 120

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from stresstest.cli import completion
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample_data"
@@ -53,6 +56,37 @@ def test_bash_makes_three_words_of_a_library(tmp_path: Path):
     assert whole
 
 
+@pytest.mark.parametrize(("words", "offered"), [
+    ("stresstest run run.yaml --scenarios lib", ["library:crisis", "library:standard"]),
+    ("stresstest run run.yaml --scenarios library : s", ["standard"]),  # bash keeps `library:` and adds to it
+    ("stresstest run run.yaml --scenarios library :", ["crisis", "standard"]),
+    ("stresstest scenarios show lib", ["library:crisis", "library:standard", "libor.yaml"]),
+    ("stresstest scenarios show library : crisis library : st", ["standard"]),
+    ("stresstest scenarios show ", ["library:crisis", "library:standard", "libor.yaml", "own/", "run.yaml"]),
+    ("stresstest scenarios list lib", ["library:crisis", "library:standard", "libor.yaml"]),
+    ("stresstest scenarios lint run.yaml library:c", ["library:crisis"]),
+    ("stresstest scenarios expand run.yaml lib", ["library:crisis", "library:standard", "libor.yaml"]),
+    ("stresstest scenarios show ow", []),  # left to the shell
+])  # fmt: skip
+def test_libraries_are_offered_where_a_scenario_file_may_be_named(tmp_path: Path, words: str, offered: list[str]):
+    (tmp_path / "own").mkdir()
+    for name in ("libor.yaml", "run.yaml", ".hidden.yaml"):
+        (tmp_path / name).touch()
+    if "run run" in words:
+        (tmp_path / "libor.yaml").unlink()
+    assert complete(words, tmp_path) == offered
+
+
+def test_zsh_takes_a_library_as_one_word():
+    zsh = ask({"_STRESSTEST_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "stresstest run run.yaml --scenarios library:c"})
+    assert "crisis" in zsh.stdout
+    assert "standard" not in zsh.stdout
+
+
+def test_the_examples_are_true():
+    assert doctest.testmod(completion).failed == 0
+
+
 def test_files_behind_a_run_file_are_meant_instead_of_its_own(tmp_path: Path):
     (tmp_path / "own.yaml").write_text("scenarios: [{id: mine}]")
     assert complete(f"stresstest scenarios expand {SAMPLE / 'run.yaml'} own.yaml --id ", tmp_path) == ["base", "mine"]
@@ -90,7 +124,8 @@ except SystemExit:
     pass
 print(",".join(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)
 """
-    for words in (f"stresstest scenarios show {SAMPLE / 'scenarios.yaml'} --id l", f"stresstest explain {finished} --scenario c"):
+    ids, of_a_run = f"stresstest scenarios show {SAMPLE / 'scenarios.yaml'} --id l", f"stresstest explain {finished} --scenario c"
+    for words in (ids, of_a_run, "stresstest run run.yaml --scenarios lib"):
         asked = {"_STRESSTEST_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
         done = subprocess.run([sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True, check=True)
         assert done.stderr.strip() == ""

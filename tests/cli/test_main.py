@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -53,6 +54,13 @@ print(*[(command, found) for command in {COMMANDS!r} if (found := imported_by(co
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "\n\n"
+
+
+@pytest.mark.parametrize("group", [[], ["scenarios"]])
+def test_the_help_of_a_group_says_of_every_command_one_short_whole_sentence(stresstest, group: list[str]):
+    listed = stresstest(*group, "--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(listed) == len({command.split()[len(group)] for command in COMMANDS if command.split()[: len(group)] == group})
+    assert all(line.endswith(".") and not line.endswith("..") and len(line) < 80 for line in listed)
 
 
 def test_the_version_is_the_packages(stresstest):
@@ -143,6 +151,34 @@ def test_a_terminated_run_leaves_no_result_and_the_next_one_finishes(run_file: P
     assert not (tmp_path / "out").exists()
     assert stresstest("run", run_file, "--out", "out").returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("words", ["schema exit-codes", "schema summary --json"])  # the first is written at the very end
+def test_a_full_disk_is_told_as_such(words: str):
+    command = f"{sys.executable} -c 'from stresstest.cli.main import main; main()' {words} > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.ENVIRONMENT
+    assert done.stderr == (
+        "environment: the output cannot be written\n"
+        "  - standard output, or a temporary file: No space left on device. Free space there, or write to another place.\n"
+    )
+
+
+def test_an_error_of_the_disk_names_the_file_and_any_other_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    for number, code, text in (
+        (errno.ENOSPC, ExitCode.ENVIRONMENT, "/data/part: No space left on device"),
+        (errno.EINVAL, ExitCode.INTERNAL, "internal error: OSError: [Errno 22]"),
+    ):
+
+        def broken(*words: object, number: int = number, **options: object) -> None:
+            raise OSError(number, os.strerror(number), "/data/part")
+
+        monkeypatch.setattr(entry, "app", broken)
+        with pytest.raises(SystemExit) as ended:
+            entry.main(["run", "x.yaml"])
+        assert ended.value.code == code
+        assert text in capsys.readouterr().err
 
 
 def test_a_reader_that_goes_away_is_no_error():

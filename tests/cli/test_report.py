@@ -9,6 +9,7 @@ import pytest
 
 from stresstest.config import load_run
 from stresstest.errors import ExitCode
+from stresstest.report import render
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 
@@ -74,6 +75,19 @@ def test_another_folder_gets_reports_alone_and_the_run_is_only_read(stresstest, 
         assert done.stdout == f"{tmp_path / 'for' / 'review' / 'report.html'}\n"
     assert [path.name for path in (tmp_path / "for").rglob("*")] == ["review", "report.html"]
     assert {file: sha256(file) for file in folder.rglob("*") if file.is_file()} == kept
+
+
+@pytest.mark.parametrize(("flags", "limit"), [([], 120.0), (["--timeout", "300"], 300.0)])
+def test_the_time_limit_is_a_flag(stresstest, folder: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], limit: float):
+    limits = []
+
+    def rendered(*_: object, timeout: float, **__: object) -> render.Rendered:
+        limits.append(timeout)
+        return render.Rendered((), None)
+
+    monkeypatch.setattr(render, "render", rendered)
+    assert stresstest("report", folder, "--out", "elsewhere", *flags).returncode == 0
+    assert limits == [limit]
 
 
 def test_a_folder_that_is_no_run_is_refused(stresstest, tmp_path: Path):

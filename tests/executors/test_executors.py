@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,13 @@ def test_a_dead_worker_is_an_error_of_the_environment():
         list(executor.map(die, [0]))
     assert caught.value.exit_code == ExitCode.ENVIRONMENT
     assert "--threads" in caught.value.hint
+
+
+def test_functions_of_processes_lie_in_the_folder_that_was_given(tmp_path: Path):
+    with make_executor("processes", 1, tmp_path) as executor:
+        assert list(executor.map(square, [3])) == [9]
+        assert [folder.name.startswith("stresstest-functions-") for folder in tmp_path.iterdir()] == [True]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_at_least_one_worker():

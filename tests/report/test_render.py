@@ -56,6 +56,7 @@ def test_time_is_limited_for_the_html_too_and_what_is_lacking_is_told(run: Path,
     assert done.written == ()
     assert done.lacking is not None
     assert "not finished in 0.01 seconds" in done.lacking.faults[0].what
+    assert done.lacking.faults[0].hint == "Give it longer: `stresstest report RUN --timeout SECONDS`."
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.runs import folders
@@ -79,6 +82,30 @@ def test_a_second_run_of_the_same_target_is_refused(tmp_path: Path):
     ):
         pass
     assert caught.value.exit_code == ExitCode.LOCKED
+
+
+def test_a_folder_that_takes_no_files_is_not_taken_for_one_that_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def lock_cannot_be_made(lock: FileLock) -> None:
+        raise Timeout(str(lock.lock_file))
+
+    def no_file(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(FileLock, "acquire", lock_cannot_be_made)
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_file)
+    with pytest.raises(StressTestError) as caught, folders.locked(tmp_path / "out"):
+        pass
+    assert caught.value.exit_code == ExitCode.ENVIRONMENT
+    assert [fault.text() for fault in caught.value.faults] == [
+        f"{tmp_path}: no file can be made in this folder: No such file or directory. Give --out a folder on a disk that can be written."
+    ]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, where nobody can make a file")
+def test_nobody_can_make_a_lock_in_proc():
+    with pytest.raises(StressTestError) as caught, folders.locked(Path("/proc/out")):
+        pass
+    assert caught.value.exit_code == ExitCode.ENVIRONMENT
 
 
 def test_an_interrupted_run_leaves_its_work_for_the_same_plan_only(tmp_path: Path):

@@ -15,15 +15,16 @@ from runs.plain_book import write_plain_book
 
 from stresstest.config import load_run
 from stresstest.errors import ExitCode, Reason, StressTestError
+from stresstest.executors import Executor, Kind, make_executor
 from stresstest.report import pdf
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity, recomputed_id
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, read_table, sha256_of, table_sha256
 from stresstest.results.summary import Summary
-from stresstest.runs import repeated
+from stresstest.runs import pipeline, repeated
 from stresstest.runs.console import Advance, Silent
-from stresstest.runs.folders import locked_work_folder
+from stresstest.runs.folders import locked_work_folder, work_path
 from stresstest.runs.pipeline import Outcome, execute
 from stresstest.runs.planning import plan
 from stresstest.tables import RESULT_TABLES
@@ -54,6 +55,20 @@ def test_a_run_leaves_the_result_folder_and_nothing_else(finished: Path):
     assert [path.name for path in finished.parent.iterdir()] == ["out"]
     expected = {"summary.json", "result.json", "manifest.json", "inputs", *(f"{table.name}.parquet" for table in RESULT_TABLES)}
     assert {path.name for path in finished.iterdir()} == expected
+
+
+def test_what_worker_processes_are_handed_lies_in_the_work_folder(book: BookSpec, out: Path, monkeypatch: pytest.MonkeyPatch):
+    """A run that is killed leaves its work folder, which the next one removes, and nothing in the place for temporary files."""
+    folders = []
+
+    def made(kind: Kind, workers: int, folder: Path | None = None) -> Executor:
+        folders.append(folder)
+        return make_executor(kind, workers, folder)
+
+    monkeypatch.setattr(pipeline, "make_executor", made)
+    plain = plan(load_run(book.run_file), out)
+    execute(plain)
+    assert folders == [work_path(out, plain.hash)]
 
 
 def test_every_table_has_its_columns(finished: Path):

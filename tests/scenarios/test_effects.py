@@ -35,9 +35,9 @@ HAIRCUTS = Base(
 VOLS = Base.of(np.array([0.6, 0.0]))  # of BTC-C and ETH-C
 
 
-def found(tmp_path: Path, *scenarios: str, of: Dimensions = BOOK) -> list[Finding]:
+def found(tmp_path: Path, *scenarios: str, of: Dimensions = BOOK, head: str = "version: 1") -> list[Finding]:
     text = "".join(f"  - {{id: s{number}, shocks: [{shocks}]}}\n" for number, shocks in enumerate(scenarios, start=1))
-    (tmp_path / "set.yaml").write_text(f"version: 1\nscenarios:\n{text}")
+    (tmp_path / "set.yaml").write_text(f"{head}\nscenarios:\n{text}")
     return list(shock_findings(load_scenarios([tmp_path / "set.yaml"]), of, NAMES, {"haircut": HAIRCUTS, "vol": VOLS}))
 
 
@@ -114,3 +114,12 @@ def test_matching_nothing_says_what_was_meant(tmp_path: Path):
 def test_a_book_without_options_or_instruments(tmp_path: Path):
     findings = found(tmp_path, "{factor: 'vol:*', relative: 0.1}, {factor: 'spot:*', relative: 0.1}", of=book({"BTC": {}}))
     assert told(findings) == [("no match", 1, 0)]
+
+
+@pytest.mark.parametrize(("head", "message"), [
+    ("version: 1", "spot:BTCC matches nothing: there is no asset `BTCC`. Did you mean `BTC`?"),
+    ("version: 1\nany_book: true", "spot:BTCC matches nothing: there is no asset `BTCC`"),
+])  # fmt: skip
+def test_a_name_is_guessed_at_but_not_for_scenarios_that_are_written_for_any_book(tmp_path: Path, head: str, message: str):
+    findings = found(tmp_path, "{factor: 'spot:BTCC', relative: -0.1}, {factor: 'spot:ETH', relative: -0.1}", head=head)
+    assert [each.message for each in findings] == [message]
