@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
@@ -10,11 +11,16 @@ import polars as pl
 from stresstest.report.answer import Names, Record
 from stresstest.report.cells import amount_cell, plain_cell, price_cell, status_cell, text_cell
 from stresstest.report.charts.waterfall import STEP_EMS
-from stresstest.report.formats import chart_label, count, money, named, plural_count, scale_for, shortened, shown
+from stresstest.report.formats import HALF_A_CENT, chart_label, count, money, named, plural_count, scale_for, shortened, shown
 from stresstest.report.view import AccountPage, Column, Figure, Row, Step, TableView
 
 PRINTED_HOLDINGS = 7
+"""Lines on paper, where two accounts share a page; the name of an isolated pool takes a second one."""
+PRINTED_ALONE = 24
+"""The same for an account that is the only one."""
 LISTED_HOLDINGS = 60
+NAMED_POOLS = 3
+CROSS = "cross"
 
 _STEP_WORDS = {
     "equity at base": "Equity at base",
@@ -36,20 +42,35 @@ _KIND_WORDS = {"position": "position", "deposit": "deposit", "borrow": "borrow",
 
 
 def account_pages(
-    steps: pl.DataFrame | None, holdings: pl.DataFrame | None, ranked: pl.DataFrame, names: Names, currency: str
+    steps: pl.DataFrame | None, holdings: pl.DataFrame | None, pools: pl.DataFrame | None, ranked: pl.DataFrame, names: Names, currency: str
 ) -> tuple[AccountPage, ...]:
     """A page for every account that the run explains, in the order of the table of worst accounts.
 
-    `ranked` is what `worst_accounts` gave; `steps` and `holdings` are the tables account_steps and account_holdings, of runs that have them.
+    `ranked` is what `worst_accounts` gave; `steps` and `holdings` are the tables account_steps and account_holdings, of runs that have them;
+    `pools` are rows of pool_scenario: `account_id, pool_id, scenario_id, margin_shortfall`, where accounts have isolated pools.
     """
     if steps is None or holdings is None or steps.is_empty():
         return ()
     steps_of, lines_of = _by_account(steps, "step"), _by_account(holdings, "place")
     found = ranked.filter(pl.col("account_id").is_in(list(steps_of))).to_dicts()
-    return tuple(
-        _page(place, account, steps_of[account["account_id"]], lines_of.get(account["account_id"], []), names, currency)
-        for place, account in enumerate(found, 1)
-    )
+    short_of = {} if pools is None else _short_pools(pools, found)
+    room = PRINTED_HOLDINGS if len(found) > 1 else PRINTED_ALONE
+    pages = []
+    for place, account in enumerate(found, 1):
+        key = account["account_id"]
+        table = _holdings(place, lines_of.get(key, []), short_of.get(key, {}), room, currency)
+        pages.append(_page(place, account, steps_of[key], table, names, currency))
+    return tuple(pages)
+
+
+def _short_pools(pools: pl.DataFrame, accounts: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """By account the pools that are short in its own worst scenario, with their shortfalls, the largest first."""
+    wanted = pl.DataFrame([{name: account[name] for name in ("account_id", "scenario_id")} for account in accounts])
+    short = pools.filter(pl.col("margin_shortfall") >= HALF_A_CENT).join(wanted, on=["account_id", "scenario_id"], how="semi")
+    found: dict[str, dict[str, float]] = {}
+    for row in short.sort("margin_shortfall", "pool_id", descending=[True, False]).to_dicts():
+        found.setdefault(row["account_id"], {})[row["pool_id"]] = row["margin_shortfall"]
+    return found
 
 
 def _by_account(frame: pl.DataFrame, order: str) -> dict[str, list[dict[str, Any]]]:
@@ -59,7 +80,7 @@ def _by_account(frame: pl.DataFrame, order: str) -> dict[str, list[dict[str, Any
     return found
 
 
-def _page(place: int, account: Record, steps: Sequence[Record], lines: Sequence[Record], names: Names, currency: str) -> AccountPage:
+def _page(place: int, account: Record, steps: Sequence[Record], holdings: TableView, names: Names, currency: str) -> AccountPage:
     title = shortened(named(account["name"], account["account_id"]), 70)
     about = [f"account {shortened(shown(account['account_id']), 40)}"] if title != shown(account["account_id"]) else []
     about += [f"owner {shortened(shown(account['owner_id']), 40)}"]
@@ -86,7 +107,7 @@ def _page(place: int, account: Record, steps: Sequence[Record], lines: Sequence[
             figure("Loss over margin", "stress_loss_over_margin"),
         ),
         tuple(waterfall_step(step, last=step is steps[-1]) for step in steps),
-        _holdings(place, lines, currency),
+        holdings,
     )
 
 
@@ -103,8 +124,22 @@ def waterfall_step(step: Mapping[str, Any], last: bool) -> Step:
     return Step(chart_label(words, words, STEP_EMS), float(step["amount"]), bool(step["total"]))
 
 
-def _holdings(place: int, lines: Sequence[Record], currency: str) -> TableView:
-    listed = lines[:LISTED_HOLDINGS]
+def _by_weight(lines: Sequence[Record], short: Mapping[str, float]) -> list[Record]:
+    """Lines of pools that are short before others, then by what they gain or lose, deposits like positions, then by their size."""
+
+    def weight(row: Record) -> tuple[bool, bool, float, float, int]:
+        size = max(abs(row["base_value"] or 0.0), row["maintenance_margin"] or 0.0)
+        rest = row["item"] is None  # many small lines in one
+        return bool(short) and row["pool_id"] not in short, rest, -abs(row["value_change"] or 0.0), -size, row["place"]
+
+    return sorted(lines, key=weight)
+
+
+def _holdings(place: int, lines: Sequence[Record], short: Mapping[str, float], room: int, currency: str) -> TableView:
+    listed = _by_weight(lines, short)[:LISTED_HOLDINGS]
+    several = any(row["pool_id"] != CROSS for row in lines)
+    taken = list(accumulate(1 if row["pool_id"] == CROSS else 2 for row in listed))
+    printed = sum(lines_so_far <= room for lines_so_far in taken)
     scale = scale_for([float(row[name]) for row in listed for name in ("base_value", "stressed_value", "value_change") if row[name] is not None])
     unit = scale.unit(currency)
     columns = (
@@ -121,7 +156,7 @@ def _holdings(place: int, lines: Sequence[Record], currency: str) -> TableView:
         Row(
             (
                 text_cell(f"{plural_count(row['lines'], 'other line')}" if row["item"] is None else row["item"], 26),
-                text_cell(_what(row), 40),
+                text_cell(_what(row, several), 72),
                 plain_cell(row["quantity"], 6),
                 price_cell(row["base_price"]),
                 price_cell(row["stressed_price"]),
@@ -129,18 +164,32 @@ def _holdings(place: int, lines: Sequence[Record], currency: str) -> TableView:
                 amount_cell(row["value_change"], scale),
                 amount_cell(row["maintenance_margin"], scale),
             ),
-            printed=number < PRINTED_HOLDINGS,
+            printed=number < printed,
         )
         for number, row in enumerate(listed)
     )
-    on_paper = f"On paper the first {count(PRINTED_HOLDINGS)} of {plural_count(len(lines), 'line')}"
+    on_paper = f"On paper the first {count(printed)} of {plural_count(len(lines), 'line')} by change of value"
     listed_of = f"{count(len(listed))} are listed on screen, all are in the table account_holdings of the run"
-    notes = [f"{on_paper}{'; ' + listed_of if len(lines) > len(listed) else ''}."] if len(lines) > PRINTED_HOLDINGS else []
+    notes = [_short_words(short, currency)] if several and short else []
+    notes += [f"{on_paper}{'; ' + listed_of if len(lines) > len(listed) else ''}."] if len(lines) > printed else []
     return TableView(f"holdings-{place}", "Holdings", columns, rows, "The account holds nothing.", tuple(notes))
 
 
-def _what(row: Record) -> str:
+def _what(row: Record, several: bool) -> str:
+    """Kind and location of a line and, in an account that has several, its margin pool."""
     words = _KIND_WORDS[row["kind"]]
     if row["location"]:
-        words += f", {row['location']}"
-    return words if row["pool_id"] == "cross" else f"{words}, isolated"
+        words += f", {shortened(shown(row['location']), 30)}"
+    if not several:
+        return words
+    pool = "several pools" if row["pool_id"] is None else "cross" if row["pool_id"] == CROSS else f"pool {shortened(row['pool_id'], 30)}"
+    return f"{words}, {pool}"
+
+
+def _short_words(short: Mapping[str, float], currency: str) -> str:
+    """Which pools are short, by how much; their lines come first."""
+    named_pools = [
+        f"{'cross' if pool == CROSS else shortened(shown(pool), 30)} {money(amount)}" for pool, amount in list(short.items())[:NAMED_POOLS]
+    ]
+    more = f" and {len(short) - NAMED_POOLS} more" if len(short) > NAMED_POOLS else ""
+    return f"Short, {currency}: {'pool' if len(short) == 1 else 'pools'} {', '.join(named_pools)}{more}; lines of these come first."

@@ -30,8 +30,11 @@ def short_accounts(scenario: Record) -> int:
     return int(scenario["accounts_liquidation"]) + int(scenario["accounts_default"])
 
 
-def detail(summary: Summary, names: Names, others: int) -> str:
-    """What follows the sentence of the light: the worst headline scenario, and Cover-2 of the run against the resources."""
+def detail(summary: Summary, headline: Sequence[Record], names: Names, others: int) -> str:
+    """What follows the sentence of the light: the worst headline scenario, and Cover-2 of the run against the resources.
+
+    `headline` are its rows of `scenario_summary`: where none has a shortfall, the one with the smallest P&L is named.
+    """
     checked = plural_count(summary.counts.accounts, "account")
     if summary.worst is None:
         short = summary.base.accounts["liquidation"] + summary.base.accounts["default"]
@@ -39,15 +42,23 @@ def detail(summary: Summary, names: Names, others: int) -> str:
         found = f"{count(short)} of {checked} below maintenance margin at base" if short else f"Nothing to report at base, {checked} checked"
         return f"{found}{listed}."
     worst, currency = summary.worst, summary.run.reporting_currency
-    name = _called(names, worst.scenario_id, 80)
     parts = []
     if worst.margin_shortfall >= HALF_A_CENT:
         across = plural_count(worst.accounts["liquidation"] + worst.accounts["default"], "account")
-        parts.append(f"Worst: {name}: margin shortfall {currency} {money(worst.margin_shortfall)} across {across}")
+        parts.append(f"Worst: {_called(names, worst.scenario_id, 80)}: margin shortfall {currency} {money(worst.margin_shortfall)} across {across}")
     else:
-        parts.append(f"Nothing to report, {checked} checked; largest loss: {name}, {currency} {money(worst.pnl)} over all accounts")
+        parts.append(f"Nothing to report, {checked} checked; {_smallest_pnl(headline, names, currency)} over all accounts")
     parts.append(_cover_clause(summary))
     return "; ".join(parts) + "."
+
+
+def _smallest_pnl(headline: Sequence[Record], names: Names, currency: str) -> str:
+    """The scenario that costs all accounts together most; where none costs anything, the one that gives them least."""
+    least = min(headline, key=lambda row: float(row["pnl"]))
+    name, pnl = _called(names, least["scenario_id"], 80), float(least["pnl"])
+    if pnl <= -HALF_A_CENT:
+        return f"largest loss: {name}, {currency} {money(-pnl)}"
+    return f"no loss, the smallest P&L: {name}, {currency} {'+' if pnl >= HALF_A_CENT else ''}{money(pnl)}"
 
 
 def absent(summary: Summary) -> str:

@@ -55,19 +55,13 @@ def _label(row: Record) -> str:
     return "Base" if row["scenario_id"] == BASE else chart_label(row["name"], row["scenario_id"], NAME_EMS)
 
 
-def charts(base: Record, headline: Sequence[Record], covered: str | None, resources: float | None, heat: tuple[HeatMap | None, str]) -> Charts:
-    """The charts of a run: the most severe headline scenarios with base on top.
-
-    `covered` is the scenario that sets Cover-2: it is always among those of the cover chart.
-    """
+def charts(base: Record, headline: Sequence[Record], resources: float | None, heat: tuple[HeatMap | None, str]) -> Charts:
+    """The charts of a run: the most severe headline scenarios with base on top; for Cover those with the largest Cover-2, by it."""
     chosen = [base, *headline[:CHARTED_SCENARIOS]] if headline else []
-    covering = list(headline[:COVER_SCENARIOS])
-    elsewhere = covered is not None and covered not in [row["scenario_id"] for row in covering]
-    if elsewhere:
-        covering[-1:] = [row for row in headline if row["scenario_id"] == covered]
+    covering = sorted(headline, key=lambda row: -float(row[f"cover_2_{SIZING_BASIS}"]))[:COVER_SCENARIOS]
     return Charts(
-        _scope(len(headline), len(chosen) - 1),
-        _scope(len(headline), len(covering) - elsewhere) + (" and the largest Cover-2" if elsewhere else ""),
+        _scope(len(headline), len(chosen) - 1, "most severe"),
+        _scope(len(headline), len(covering), "largest") + " by Cover-2",
         cover(covering, resources),
         requirement(chosen),
         shortfall(chosen),
@@ -77,8 +71,8 @@ def charts(base: Record, headline: Sequence[Record], covered: str | None, resour
     )
 
 
-def _scope(total: int, shown: int) -> str:
-    return plural_count(shown, "headline scenario") if total <= shown else f"{shown} most severe of {total} headline scenarios"
+def _scope(total: int, shown: int, which: str) -> str:
+    return plural_count(shown, "headline scenario") if total <= shown else f"{shown} {which} of {total} headline scenarios"
 
 
 # ---------------------------------------------------------------- heat map

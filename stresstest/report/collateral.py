@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import polars as pl
 
 from stresstest.report.answer import BASE, Names
 from stresstest.report.cells import amount_cell, count_cell, left_out, percent_cell, text_cell
 from stresstest.report.charts.bars import NAME_EMS
-from stresstest.report.formats import chart_label, money, percent, plural_count, scale_for, shortened, shown
+from stresstest.report.formats import HALF_A_CENT, chart_label, money, percent, plural_count, scale_for, shortened, shown
 from stresstest.report.view import Cell, CollateralPage, Column, Pair, PairedBars, Row, TableView
 from stresstest.results.summary import Summary
 
-PRINTED_LINES = 18
+PRINTED_LINES = 14
 LISTED_LINES = 300
-CHARTED = 10
+CHARTED = 8
 
 WRONG_WAY_SHARE = 0.5
 """A line is flagged when at least this part of its loss falls on accounts whose positions lose in the same scenario."""
@@ -60,21 +62,36 @@ def wrong_way(row: dict[str, float], total: float) -> bool:
 
 def _summary(lines: pl.DataFrame, scenario: str, currency: str) -> str:
     base, stressed, counted = (_sum(lines, column) for column in ("value_base", "value", "value_after_haircut"))
-    flagged = [row for row in lines.to_dicts() if wrong_way(row, base)]
     if base <= 0:
         return "Nothing to report: no collateral is posted."
     text = (
         f"Deposits of {currency} {money(base)} at base are worth {money(stressed)} in {scenario} "
         f"({_change(stressed / base - 1.0)}) and count for {money(counted)} after haircuts ({percent(counted / base)} of their value at base)."
     )
-    if not flagged:
-        return f"{text} No asset falls mainly where its holders' positions fall too."
-    assets = list(dict.fromkeys(shown(row["asset"]) for row in flagged))
-    falling = sum(row["wrong_way_loss"] for row in flagged)
-    return (
-        f"{text} Wrong-way: {', '.join(shortened(asset, 24) for asset in assets[:6])}{' and others' if len(assets) > 6 else ''} "
-        f"lose {money(falling)} in accounts whose positions lose there too."
+    return f"{text} {_wrong_way_words(lines, base, currency)}"
+
+
+def _wrong_way_words(lines: pl.DataFrame, base: float, currency: str) -> str:
+    """How much of all that collateral loses is lost the wrong way, then how much of the assets with a flagged line: at all their locations."""
+    records = lines.to_dicts()
+    lost, wrong = _lost(records)
+    if lost < HALF_A_CENT:
+        return "No collateral loses value there."
+    text = (
+        f"Of the {currency} {money(lost)} that collateral loses, {money(wrong)} ({percent(wrong / lost)}) falls on accounts whose positions lose too"
     )
+    flagged = list(dict.fromkeys(row["asset"] for row in records if wrong_way(row, base)))
+    if not flagged:
+        return f"{text}; no line is flagged as wrong-way."
+    lost, wrong = _lost([row for row in records if row["asset"] in flagged])
+    assets = f"{', '.join(shortened(shown(asset), 24) for asset in flagged[:6])}{f' and {len(flagged) - 6} more' if len(flagged) > 6 else ''}"
+    return f"{text}. Flagged as wrong-way: {assets}, with {money(wrong)} of {money(lost)} lost at all locations together."
+
+
+def _lost(records: Sequence[Mapping[str, float]]) -> tuple[float, float]:
+    """What the lines that lose value lose, and the part of it in accounts whose positions lose too."""
+    losing = [row for row in records if row["loss"] > 0]
+    return sum(row["loss"] for row in losing), sum(row["wrong_way_loss"] for row in losing)
 
 
 def _change(ratio: float) -> str:

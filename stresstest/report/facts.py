@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from stresstest.report import answer, chart_data
-from stresstest.report.account_pages import account_pages
+from stresstest.report.account_pages import CROSS, account_pages
 from stresstest.report.accounts import DEFINITIONS, account_table, worst_accounts
 from stresstest.report.audit import audit_view
 from stresstest.report.collateral import collateral_page
@@ -18,14 +18,19 @@ from stresstest.report.drivers import drivers
 from stresstest.report.formats import count, money, named, percent, plural_count, shortened, shown, significant
 from stresstest.report.owners import leading_owners, owners_page
 from stresstest.report.quality import quality_page, unshocked_shares
-from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table
+from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table, source_table
 from stresstest.report.segments import segments_page
-from stresstest.report.shocks import shock_words
+from stresstest.report.shocks import scenario_sources, shock_words
 from stresstest.report.view import Fact, Light, ReportFacts
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import files_of, read_table
 from stresstest.results.summary import Summary
+
+TITLE = 80
+"""Characters of the title that fit above the contents on the cover."""
+REASON_NAME = 64
+"""Characters of a scenario's name that fit into a reason of the light."""
 
 
 def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
@@ -48,15 +53,17 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
     others = by_severity([row for row in stressed if not row["headline"]])
     names = {row["scenario_id"]: named(row["name"], row["scenario_id"]) for row in scenarios}
     ranked = worst_accounts(read_table(folder, "account_summary"), bool(headline))
-    in_scope = "any of " + (plural_count(len(headline), "headline scenario") if headline else plural_count(len(others), "scenario"))
-    covered = summary.cover[answer.SIZING_BASIS].cover_2.scenario_id
+    in_scope = _any_of(len(headline), "headline scenario") if headline else _any_of(len(others), "scenario")
     resources = summary.resources.total if summary.resources else None
     detail, losses, segments = (_optional(folder, name) for name in ("detail", "owner_scenario", "segment_summary"))
-    checks = read_table(folder, "data_quality")
-    shocks = _shocks(folder, [row["scenario_id"] for row in (*headline, *others)][:LISTED_SCENARIOS])
-    title = shortened(shown(summary.run.name or summary.run.snapshot_label or "Stress test"), 120)
+    checks, holdings = read_table(folder, "data_quality"), _optional(folder, "account_holdings")
+    ordered = [*headline, *others][:LISTED_SCENARIOS]
+    listed = [row["scenario_id"] for row in ordered]
+    shocks, sources = _shocks(folder, listed), _sources(folder, listed)
+    title = shown(summary.run.name or summary.run.snapshot_label or "Stress test")
     return ReportFacts(
-        title=title,
+        title=shortened(title, TITLE),
+        full_title=title,
         as_of=moment(summary.run.as_of),
         created=summary.run.as_of,
         currency=currency,
@@ -66,20 +73,21 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         light=Light(
             summary.status.light,
             shown(summary.status.sentence),
-            shown(answer.detail(summary, names, len(others))),
+            shown(answer.detail(summary, headline, names, len(others))),
             summary.status.rule,
-            tuple(shown(reason[:1].upper() + reason[1:]) for reason in summary.status.reasons),
+            _reasons(summary.status.reasons, scenarios),
         ),
         figures=answer.figures(summary, base, headline, names),
         drivers=drivers(summary, shocks, detail, segments, leading_owners(losses, summary)),
-        charts=chart_data.charts(base, headline, covered, resources, chart_data.heat_map(detail, ranked, base, headline or others)),
-        scenarios=scenario_table(base, headline, others, shocks, unshocked_shares(checks), currency),
+        charts=chart_data.charts(base, headline, resources, chart_data.heat_map(detail, ranked, base, headline or others)),
+        scenarios=scenario_table(base, headline, others, shocks, sources, unshocked_shares(checks), currency),
+        sources=source_table(ordered, sources),
         accounts=account_table(ranked, bool(headline), names, summary.counts.accounts, in_scope if stressed else "a stress", currency),
         definitions=DEFINITIONS,
         owners=owners_page(losses, _optional(folder, "owner_summary"), summary, names),
         collateral=collateral_page(_optional(folder, "collateral_summary"), summary, names),
         segments=segments_page(segments, summary, names),
-        account_pages=account_pages(_optional(folder, "account_steps"), _optional(folder, "account_holdings"), ranked, names, currency),
+        account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), ranked, names, currency),
         absent=answer.absent(summary),
         quality=quality_page(checks, summary),
         methods=_methods(identity.specification, currency),
@@ -87,8 +95,32 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
     )
 
 
+def _reasons(reasons: Sequence[str], scenarios: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The reasons of the light, each a sentence that fits: of very long names of scenarios the ends."""
+    found = []
+    for reason in reasons:
+        text = reason[:1].upper() + reason[1:]
+        for row in scenarios:
+            if len(row["name"] or "") > REASON_NAME and text.endswith(row["name"]):
+                text = text.removesuffix(row["name"]) + shortened(row["name"], REASON_NAME)
+        found.append(shown(text))
+    return tuple(found)
+
+
+def _any_of(number: int, noun: str) -> str:
+    return f"the one {noun}" if number == 1 else f"any of {plural_count(number, noun)}"
+
+
 def _optional(folder: Path, name: str) -> pl.DataFrame | None:
     return read_table(folder, name) if files_of(folder, name) else None
+
+
+def _pools(folder: Path, holdings: pl.DataFrame | None) -> pl.DataFrame | None:
+    """The shortfalls of single pools, where an account that has a page has several; the table may be large."""
+    isolated = holdings is not None and not holdings.filter(pl.col("pool_id") != CROSS).is_empty()
+    if not isolated or not files_of(folder, "pool_scenario"):
+        return None
+    return read_table(folder, "pool_scenario", ["account_id", "pool_id", "scenario_id", "margin_shortfall"])
 
 
 def _shocks(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
@@ -96,6 +128,10 @@ def _shocks(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
     if not (folder / "inputs" / "scenarios.parquet").is_file():
         return {}
     return dict.fromkeys(scenario_ids, "no shock") | shock_words(folder, scenario_ids)
+
+
+def _sources(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
+    return scenario_sources(folder, scenario_ids) if (folder / "inputs" / "scenarios.parquet").is_file() else {}
 
 
 def moment(value: str) -> str:
@@ -121,6 +157,8 @@ def _cover(summary: Summary, identity: Identity, headline: int, others: int) -> 
         Fact("Book", book),
         Fact("Gross notional", f"{currency} {money(counts.gross_notional)}"),
         Fact("Scenarios", stressed),
+        *([Fact("Scenario set", shortened(shown(summary.run.scenario_set), 90))] if summary.run.scenario_set.strip() else []),
+        *([Fact("Margin rules", shortened(shown(summary.run.margin_rules), 90))] if summary.run.margin_rules.strip() else []),
         Fact("Resources", resources),
         Fact("Amounts in", currency),
         Fact("Run", shown(summary.result_id[:12])),

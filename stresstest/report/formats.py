@@ -153,6 +153,19 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[:head]}{ELLIPSIS}{text[len(text) - tail :]}"
 
 
+def beginning(text: str, limit: int) -> str:
+    """Prose of at most `limit` characters: its end gives way, between words where it can.
+
+    >>> beginning("daily closes of March", 16)
+    'daily closes of…'
+    """
+    if len(text) <= limit:
+        return text
+    cut = text[:limit]
+    words = cut.rpartition(" ")[0]
+    return f"{(words if len(words) > limit // 2 else cut[:-1]).rstrip(' ,;')}{ELLIPSIS}"
+
+
 def named(name: str | None, key: str) -> str:
     """The display name as it may be shown, or the key where there is none to see."""
     return shown(name if name and name.strip() else key)

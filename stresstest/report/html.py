@@ -76,8 +76,9 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("segments", "Segments", "Segments", True),
         ("collateral", "Collateral and wrong-way risk", "Collateral", True),
         ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
-        ("methodology", "Methodology", "Methodology", True),
         ("quality", "Data quality and reconciliation", "Data quality", True),
+        ("sources", facts.sources.caption, "Sources", bool(facts.sources.rows)),
+        ("methodology", "Methodology", "Methodology", True),
         ("audit", "Audit", "Audit", True),
     )
     return tuple(Section(name, title, short) for name, title, short, there in chosen if there)
@@ -139,7 +140,8 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
     if segments is not None:
         bars.append(("segments", segments.chart, "Shortfall by segment; figures in the table"))
     for name, pairs, label in bars:
-        if any(abs(value) >= HALF_A_CENT for pair in pairs.pairs for value in (pair.narrow, pair.wide)):
+        alone = name in ("assets", "locations", "segments") and len(pairs.pairs) < 2  # one bar says less than its row in the table
+        if not alone and any(abs(value) >= HALF_A_CENT for pair in pairs.pairs for value in (pair.narrow, pair.wide)):
             yield name, paired_bars(pairs), label
     if any(any(stack.counts) for stack in data.status.stacks):
         yield "status", stacked_bars(data.status), f"Accounts by status {by_scenario}"

@@ -30,6 +30,8 @@ TIME_LIMIT = 120.0
 _DOCUMENT = "PDF"
 _SCREEN_ONLY = re.compile("<!--screen-->.*?<!--/screen-->", re.DOTALL)
 """What the template marks as of no use on paper: further rows, script, fonts, which the child has. Data is escaped, so it holds no mark."""
+_SCREEN_LINE = re.compile('<span class="below on-screen"[^<>]*>[^<>]*</span>')
+"""Lines of cells that paper has no room for; the rows that they stand in may be marked as a whole."""
 _SCREEN_ATTRIBUTE = re.compile(r' (?:data-o|data-column|data-caption|title|scope|tabindex|role|aria-label)="[^"<>]*"(?=[^<>]*>)')
 _CHART = re.compile(r'<svg role="img" aria-label="([^"]*)" font-family=.*?</svg>', re.DOTALL)
 _SVG_NAMESPACE = "http://www.w3.org/2000/svg"
@@ -78,7 +80,7 @@ def for_paper(html: str) -> str:
 
     Charts become images: their parts are then read by the XML parser, not by the HTML parser, and no style is looked up for them.
     """
-    text = _SCREEN_ONLY.sub("", html)
+    text = _SCREEN_LINE.sub("", _SCREEN_ONLY.sub("", html))
     text = _CHART.sub(_as_image, text)
     return _SCREEN_ATTRIBUTE.sub("", text).replace("<wbr>", "\N{ZERO WIDTH SPACE}")
 

@@ -104,13 +104,13 @@ def _checks_table(records: Sequence[Mapping[str, Any]], scale: Scale, currency: 
     """Values and tolerances are in the unit that the message names."""
     columns = (
         Column("Result", "status", 6),
-        Column("Check", "text", 16),
-        Column("Subject", "text", 17),
-        Column("Finding", "text", 35),
-        Column("Value", "number", 7),
-        Column("Tolerance", "number", 6.5),
-        Column("Rows", "number", 5.5),
-        Column("Notional", "number", 7, scale.unit(currency)),
+        Column("Check", "text", 15),
+        Column("Subject", "text", 14),
+        Column("Finding", "text", 42),
+        Column("Value", "number", 6),
+        Column("Tolerance", "number", 6),
+        Column("Rows", "number", 5),
+        Column("Notional", "number", 6, scale.unit(currency)),
     )
     rows: list[Row] = []
     subjects: dict[str, int] = {}

@@ -53,6 +53,13 @@ def shock_words(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
     return {scenario: largest_shocks(rows, counts[scenario]) for scenario, rows in found.items()}
 
 
+def scenario_sources(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
+    """For each of these scenarios of a run where its figures are from and of which dates, as its file states it; without one it is left out."""
+    rows = pl.scan_parquet(folder / "inputs" / "scenarios.parquet").select(pl.col("scenario_id", "source").cast(pl.String))
+    stated = rows.filter(pl.col("scenario_id").is_in(list(scenario_ids)) & pl.col("source").is_not_null())
+    return dict(stated.unique("scenario_id", maintain_order=True).collect().iter_rows())
+
+
 def largest_shocks(shocks: Sequence[Mapping[str, Any]], of: int, named: int = NAMED_SHOCKS) -> str:
     """The first shocks of a scenario that has `of`, and how many more there are; what reads the same is said once.
 

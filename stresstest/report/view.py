@@ -25,13 +25,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: `text` is shown, `order` is what sorting compares, `full` the unshortened text, `below` a second, smaller line."""
+    """One cell: `text` is shown, `order` is what sorting compares, `full` the unshortened text, `below` a second, smaller line.
+
+    `on_screen` is a third line, which paper has no room for.
+    """
 
     text: str
     order: float | str
     tone: Tone = ""
     full: str = ""
     below: str = ""
+    on_screen: str = ""
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,8 @@ class ReportFacts:
     """Everything a report shows. A page that is None was not computed by the run."""
 
     title: str
+    """At most two lines of the cover; `full_title` is all of it."""
+    full_title: str
     as_of: str
     created: str
     """The snapshot's moment in ISO 8601: the documents' date, since the clock must not change their bytes."""
@@ -257,6 +263,8 @@ class ReportFacts:
     drivers: tuple[Fact, ...]
     charts: Charts
     scenarios: TableView
+    sources: TableView
+    """Empty where no scenario states a source."""
     accounts: TableView
     definitions: tuple[Definition, ...]
     owners: OwnersPage

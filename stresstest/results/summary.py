@@ -18,12 +18,17 @@ WORST_ACCOUNTS = 10
 
 
 class RunFacts(Document):
-    """What the run was about. `name` is the scenario set's; `as_of` is UTC, ISO 8601."""
+    """What the run was about. `name` is the run file's, or else the scenario set's; `as_of` is UTC, ISO 8601.
+
+    `scenario_set` and `margin_rules` are the names that the scenario and margin files state; empty where they state none.
+    """
 
     name: str
     snapshot_label: str
     as_of: str
     reporting_currency: str
+    scenario_set: str = ""
+    margin_rules: str = ""
 
 
 class Resources(Document):

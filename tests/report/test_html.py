@@ -69,7 +69,7 @@ def test_it_has_every_section_with_as_of_and_units(venue_html: str) -> None:
     page = Page(venue_html)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     wanted = ["summary", "charts", "scenarios", "accounts", "heat-map", "owners", "segments", "collateral"]
-    wanted += ["account-pages", *(f"account-{rank}" for rank in range(1, 11)), "methodology", "quality", "audit"]
+    wanted += ["account-pages", *(f"account-{rank}" for rank in range(1, 11)), "quality", "methodology", "audit"]
     assert ids == wanted
     anchors = {(attributes.get("href") or "")[1:] for tag, attributes in page.tags if tag == "a" and "download" not in attributes}
     assert anchors == {name for name in ids if not re.match(r"account-\d", name)}

@@ -174,9 +174,29 @@ def test_collateral_at_base_and_in_the_worst_scenario_with_haircuts_and_the_wron
     assert page.summary == (
         f"Deposits of USD 4.0k at base are worth 3.3k in Slump ({MINUS}17.5{SPACE}%) "
         f"and count for 3.2k after haircuts (81{SPACE}% of their value at base). "
-        "Wrong-way: BTC lose 350 in accounts whose positions lose there too."
+        f"Of the USD 700 that collateral loses, 350 (50{SPACE}%) falls on accounts whose positions lose too. "
+        "Flagged as wrong-way: BTC, with 350 of 700 lost at all locations together."
     )
     assert [(pair.name, pair.narrow, pair.wide) for pair in page.by_location.pairs] == [("bank", 3_000.0, 3_000.0), ("no location", 240.0, 1_000.0)]
+
+
+def test_the_sentence_about_wrong_way_losses_states_all_collateral_then_whole_assets(summary: Summary) -> None:
+    # BTC loses 700 + 300 at two places, 350 + 100 of it the wrong way: only the first place is flagged, and the asset is stated whole.
+    # ETH loses 400, 40 of it the wrong way. USD gains 5, which takes nothing off.
+    lines = [
+        ("BTC", "cold", 1_000.0, 700.0, 350.0),
+        ("BTC", "hot", 1_000.0, 300.0, 100.0),
+        ("ETH", None, 1_000.0, 400.0, 40.0),
+        ("USD", None, 100.0, -5.0, 0.0),
+    ]
+    rows = [collateral(asset, place, "base", value=value) for asset, place, value, _, _ in lines]
+    rows += [collateral(asset, place, "slump", value=value - loss, loss=loss, wrong_way_loss=wrong) for asset, place, value, loss, wrong in lines]
+    page = collateral_page(pl.DataFrame(rows), summary, NAMES)
+    assert page is not None
+    assert page.summary.partition("base). ")[2] == (
+        f"Of the USD 1.4k that collateral loses, 490 (35{SPACE}%) falls on accounts whose positions lose too. "
+        "Flagged as wrong-way: BTC, with 450 of 1.0k lost at all locations together."
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,7 +242,64 @@ def test_account_pages_follow_the_ranking_and_hold_the_largest_lines(tmp_path: P
         level = each.amount if each.total else level + each.amount
         assert not each.total or level == pytest.approx(each.amount)
     assert sum(row.printed for row in page.holdings.rows) <= 7
-    assert account_pages(None, None, pl.DataFrame(), {}, "USD") == ()
+    assert account_pages(None, None, None, pl.DataFrame(), {}, "USD") == ()
+
+
+def holding(
+    place: int, item: str | None, change: float | None, *, pool: str | None = "cross", kind: str = "position", **figures: Any
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"account_id": "a", "place": place, "pool_id": pool, "kind": kind, "item": item, "location": None, "lines": 1}
+    row |= {"stressed_value": 10.0, "quantity": 1.0, "base_price": 1.0, "stressed_price": 1.0, "base_value": 10.0, "maintenance_margin": None}
+    return row | {"value_change": change} | figures
+
+
+def holdings_page(lines: list[dict[str, Any]], pools: list[dict[str, Any]] | None = None, accounts: int = 1) -> TableView:
+    ranked = [
+        {
+            "account_id": name, "owner_id": "o", "name": None, "segment": None, "gross_notional": 1.0, "scenario_id": "slump", "status": "default",
+            **dict.fromkeys(("equity_after", "equity", "margin_balance", "margin_balance_base"), 1.0),
+            **dict.fromkeys(("maintenance_margin", "maintenance_margin_base"), 1.0),
+            **dict.fromkeys(("margin_shortfall", "uncollateralised_loss", "stress_loss_over_margin"), 1.0),
+        }
+        for name in ("a", "b")[:accounts]
+    ]  # fmt: skip
+    steps = pl.DataFrame(
+        [{"account_id": row["account_id"], "step": 1, **step("excess", -1.0, total=True)} for row in ranked], infer_schema_length=None
+    )
+    given = None if pools is None else pl.DataFrame(pools)
+    return account_pages(steps, pl.DataFrame(lines, infer_schema_length=None), given, pl.DataFrame(ranked), NAMES, "USD")[0].holdings
+
+
+def test_lines_of_an_account_come_by_change_of_value_deposits_like_positions() -> None:
+    lines = [
+        holding(1, "WTI", -5.0), holding(2, "BTC", 0.0, base_value=0.0, maintenance_margin=7.0), holding(3, None, -90.0, lines=40),
+        holding(4, "STETH", -80.0, kind="deposit", location="bridge"), holding(5, "USD", 0.0, kind="deposit"),
+        holding(6, "WTI", None, kind="net", base_value=None, maintenance_margin=9.0),
+    ]  # fmt: skip
+    told = [(row[0], row[1]) for row in texts(holdings_page(lines))]
+    assert told == [
+        ("STETH", "deposit, bridge"), ("WTI", "position"), ("USD", "deposit"), ("WTI", "net requirement"), ("BTC", "position"),
+        ("40 other lines", "position"),
+    ]  # fmt: skip
+
+
+def test_lines_of_a_pool_that_is_short_come_first_and_every_line_names_its_pool() -> None:
+    lines = [holding(1, "SOL", -900.0), holding(2, "MET", -7.0, pool="MET:short"), holding(3, "USDC", 0.0, pool="MET:short", kind="deposit")]
+    pools = [
+        {"account_id": "a", "pool_id": "MET:short", "scenario_id": "slump", "margin_shortfall": 6_143.0},
+        {"account_id": "a", "pool_id": "cross", "scenario_id": "slump", "margin_shortfall": 0.0},
+        {"account_id": "a", "pool_id": "cross", "scenario_id": "other", "margin_shortfall": 5.0},
+    ]
+    page = holdings_page(lines, pools)
+    assert [row[:2] for row in texts(page)] == [["MET", "position, pool MET:short"], ["USDC", "deposit, pool MET:short"], ["SOL", "position, cross"]]
+    assert page.notes == ("Short, USD: pool MET:short 6.1k; lines of these come first.",)
+    assert [row[0] for row in texts(holdings_page(lines))] == ["SOL", "MET", "USDC"]
+
+
+def test_an_account_that_is_the_only_one_has_more_lines_on_paper() -> None:
+    lines = [holding(place, f"I{place}", -1.0) for place in range(1, 31)]
+    assert sum(row.printed for row in holdings_page(lines).rows) == 24
+    assert sum(row.printed for row in holdings_page(lines, accounts=2).rows) == 7
 
 
 def detail(**shortfalls: float) -> pl.DataFrame:
@@ -256,10 +333,15 @@ def test_key_shocks_and_their_gaps_stand_beside_the_scenarios(tmp_path: Path) ->
     folder = generated_run(tmp_path / "run", accounts=20, stressed=3, others=0)
     (folder / "inputs").mkdir()
     shocks = {"factor": ["spot:BTC"], "where": [None], "shift": ["relative"], "value": [-0.5], "annualised": [False]}
+    shocks["source"] = ["closes 2022-05-04 to 2022-05-12"]
     pl.DataFrame({"scenario_id": ["luna_2022"], **shocks}, schema_overrides={"where": pl.String}).write_parquet(
         folder / "inputs" / "scenarios.parquet"
     )
-    told = {row.cells[1].below: row.cells[2].text for row in facts(folder, AUDIT).scenarios.rows}
+    view = facts(folder, AUDIT)
+    told = {row.cells[1].below: row.cells[2].text for row in view.scenarios.rows}
     assert told["luna_2022"] == f"BTC {MINUS}50{SPACE}%"
     assert told["black_thursday_2020_close"] == "no shock"
     assert json.loads((folder / "summary.json").read_text())["scenarios"] == len(told)
+    assert [row.cells[2].on_screen for row in view.scenarios.rows].count("closes 2022-05-04 to 2022-05-12") == 1
+    assert texts(view.sources) == [["Terra and Luna, seven days of May 2022", "historical", "closes 2022-05-04 to 2022-05-12"]]
+    assert view.sources.notes == ("By severity; 2 scenarios without a stated source.",)
