@@ -16,7 +16,8 @@ def test_it_has_the_sections_of_the_report_in_order(venue_html: str):
     sections = re.findall(r'<div class="title"><h2><bdi>(.*?)</bdi></h2>', venue_html)
     told = re.findall(r"^### (.*)$", TEXT.partition("## Section by section")[2].partition("\n## ")[0], re.MULTILINE)
     assert len(sections) > 10
-    assert told == sections
+    # The run here has no scenario that states a source.
+    assert [title for title in told if title != "Sources of the scenarios"] == sections
 
 
 def test_words_that_it_quotes_stand_in_the_report(venue_html: str):
