@@ -23,7 +23,9 @@ def report(
     formats: Annotated[str, typer.Option("--formats", help="Reports to make: html, pdf, with commas between.")] = "html,pdf",
     out: Annotated[Path | None, typer.Option("--out", help="Write the reports into this folder and leave the run as it is.")] = None,
     templates: Annotated[Path | None, typer.Option("--templates", help="Folder of templates that take the place of shipped ones.")] = None,
-    timeout: Annotated[float | None, typer.Option("--timeout", min=1.0, help="Seconds that the reports may take; default: 120.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1.0, max=86_400.0, help="Seconds that the reports may take; default: 120.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -29,7 +29,8 @@ def told(words: list[str]) -> str:
     ([*LINT, "--max-unshocked", "5%"], "'--max-unshocked': must be a number from 0 to 1, not '5%'. A share is a decimal: 0.25 is 25 %."),
     ([*LINT, "--fail-on", "green"], "'--fail-on': must be one of warning, info, not 'green'."),
     ([*LINT, "--fail-on", "warn"], "'--fail-on': must be one of warning, info, not 'warn'. Did you mean `warning`?"),
-    (["report", "run", "--timeout", "0"], "'--timeout': must be a number of at least 1, not 0. For example: --timeout 300."),
+    ([*LINT, "--max-unshocked", "nan"], "'--max-unshocked': must be a number from 0 to 1, not 'nan'. A share is a decimal: 0.25 is 25 %."),
+    (["report", "run", "--timeout", "0"], "'--timeout': must be a number from 1 to 86400, not 0. For example: --timeout 300."),
 ])  # fmt: skip
 def test_a_wrong_value_is_told_with_what_is_allowed(words: list[str], text: str):
     assert told(words) == f"Invalid value for {text}"
