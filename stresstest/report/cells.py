@@ -70,11 +70,11 @@ def status_cell(value: str | None) -> Cell:
     return Cell(word, float(tuple(STATUS_WORDS).index(value)), tone)
 
 
-def left_out(total: int, listed: int, printed: int, noun: str, table: str) -> tuple[str, ...]:
+def left_out(total: int, listed: int, printed: int, noun: str, table: str, which: str = "worst") -> tuple[str, ...]:
     """What a shortened table leaves out, and where it is found: for the reader on screen and the reader on paper."""
     notes = []
     if total > listed:
-        notes.append(f"The {count(listed)} worst of {plural_count(total, noun)} are listed; all are in the table {table} of the run.")
+        notes.append(f"The {count(listed)} {which} of {plural_count(total, noun)} are listed; all are in the table {table} of the run.")
     if listed > printed:
-        notes.append(f"On paper the {count(printed)} worst are listed, on screen {count(listed)}.")
+        notes.append(f"On paper the {count(printed)} {which} are listed, on screen {count(listed)}.")
     return tuple(notes)

@@ -133,9 +133,11 @@ def _table(lines: pl.DataFrame, total: float, currency: str) -> TableView:
         Column("Flag", "status", 8, "", wrong),
         Column("Value", "number", 6.5, unit, borrowed),
     )
+    flags = [wrong_way(row, total) for row in records]
+    # Paper has the largest lines, and always those with a flag: a loss that the page speaks of is there to see.
+    printed = set(sorted(range(len(records)), key=lambda place: (not flags[place], place))[:PRINTED_LINES])
     rows = []
-    for place, row in enumerate(records):
-        flagged = wrong_way(row, total)
+    for place, (row, flagged) in enumerate(zip(records, flags, strict=True)):
         rows.append(
             Row(
                 (
@@ -156,9 +158,10 @@ def _table(lines: pl.DataFrame, total: float, currency: str) -> TableView:
                     Cell("Wrong way", 1.0, "warn") if flagged else Cell("", 0.0),
                     amount_cell(row["borrowed_value"], scale),
                 ),
-                printed=place < PRINTED_LINES,
+                printed=place in printed,
             )
         )
+    which = "largest, flagged ones among them," if any(flags) else "largest"
     wrong_way_rule = (
         f"Wrong way: the part of the loss in accounts whose positions lose in the same scenario; flagged where it is {percent(WRONG_WAY_SHARE)} of "
         f"the line's loss or more, and the loss above {percent(WRONG_WAY_LEAST, 1)} of all collateral."
@@ -166,7 +169,7 @@ def _table(lines: pl.DataFrame, total: float, currency: str) -> TableView:
     notes = (
         "Haircut: one less what counts for maintenance over value, on average over the pools that hold it, bands and collateral ratios included.",
         wrong_way_rule,
-        *left_out(lines.height, len(records), PRINTED_LINES, "line", "collateral_summary"),
+        *left_out(lines.height, len(records), PRINTED_LINES, "line", "collateral_summary", which),
     )
     empty = f"Nothing to report: no collateral is posted; {plural_count(0, 'line')}."
     return TableView("collateral", "Collateral by asset and location", columns, tuple(rows), empty, notes)

@@ -199,6 +199,16 @@ def test_the_sentence_about_wrong_way_losses_states_all_collateral_then_whole_as
     )
 
 
+def test_a_flagged_line_is_on_paper_however_small(summary: Summary) -> None:
+    lines = [(f"A{place:02}", 1_000.0 - place, 0.0) for place in range(20)] + [("SOL", 100.0, 90.0)]
+    rows = [collateral(asset, None, "base", value=value) for asset, value, _ in lines]
+    rows += [collateral(asset, None, "slump", value=value - loss, loss=loss, wrong_way_loss=loss) for asset, value, loss in lines]
+    page = collateral_page(pl.DataFrame(rows), summary, NAMES)
+    assert page is not None
+    assert [row.cells[0].text for row in page.table.rows if row.printed] == [*(f"A{place:02}" for place in range(13)), "SOL"]
+    assert page.table.notes[-1] == "On paper the 14 largest, flagged ones among them, are listed, on screen 21."
+
+
 @pytest.mark.parametrize(
     ("loss", "wrong", "flagged"),
     [(100.0, 50.0, True), (100.0, 49.0, False), (1.0, 1.0, False), (0.0, 0.0, False), (-5.0, 0.0, False)],
