@@ -127,7 +127,7 @@ def _shocks(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
     """What each scenario assumes; empty where the run did not keep its scenarios."""
     if not (folder / "inputs" / "scenarios.parquet").is_file():
         return {}
-    return dict.fromkeys(scenario_ids, "no shock") | shock_words(folder, scenario_ids)
+    return dict.fromkeys(scenario_ids, "nothing in this book is shocked") | shock_words(folder, scenario_ids)
 
 
 def _sources(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:

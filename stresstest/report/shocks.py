@@ -38,11 +38,18 @@ _RATIOS = ("vol", "collateral", "haircut", "holding")
 
 
 def shock_words(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
-    """For each of these scenarios of a run its largest shocks in one line; scenarios without a shock are left out."""
+    """For each of these scenarios of a run its largest shocks in one line; scenarios without a shock are left out.
+
+    Shocks that match nothing in the book are not named and not counted: they move nothing.
+    """
     wanted = ["scenario_id", "factor", "where", "shift", "value", "annualised"]
-    frame = pl.read_parquet(folder / "inputs" / "scenarios.parquet", columns=wanted).with_columns(
+    nothing = folder / "inputs" / "unmatched_shocks.parquet"
+    columns = [*wanted, "ord"] if nothing.is_file() else wanted
+    frame = pl.read_parquet(folder / "inputs" / "scenarios.parquet", columns=columns).with_columns(
         pl.col("scenario_id", "factor", "shift").cast(pl.String)
     )
+    if nothing.is_file():
+        frame = frame.join(pl.read_parquet(nothing), on=["scenario_id", "ord"], how="anti", maintain_order="left")
     shocks = frame.filter(pl.col("scenario_id").is_in(list(scenario_ids)) & pl.col("factor").is_not_null())
     # A generated set may have hundreds of shocks a scenario: all but the largest are counted before any is put into words.
     largest = shocks.sort(strength(), descending=True, maintain_order=True)

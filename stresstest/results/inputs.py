@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
+
 from stresstest.config import RunFile
 from stresstest.errors import Fault
 from stresstest.results.manifest import without_secrets
@@ -42,13 +44,16 @@ def copy_snapshot(folder: Path, snapshot: Path) -> None:
         link(file, kept / file.name)
 
 
-def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, as_of: datetime, currency: str) -> None:
+def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, unmatched: pl.DataFrame, as_of: datetime, currency: str) -> None:
     """Write the resolved scenarios and `run.json`: the run file with flags, environment and the snapshot's own defaults applied.
 
+    `unmatched` are the shocks that match nothing in the book (`scenario_id`, `ord`), which the report does not put into words.
     Its scenario and margin files are the copies beside it, so it is itself a run file.
     """
     inputs = folder / FOLDER
     scenarios.frame().write_parquet(inputs / "scenarios.parquet")
+    if not unmatched.is_empty():
+        unmatched.write_parquet(inputs / "unmatched_shocks.parquet")
     content = settings.model_dump(mode="json", exclude_none=True)
     snapshot = SNAPSHOT if (inputs / SNAPSHOT).is_dir() else without_secrets(settings.snapshot)
     content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": snapshot}

@@ -35,6 +35,7 @@ from stresstest.runs.repeated import finished_already
 from stresstest.runs.reporting import REPORTS, report_again, write_reports
 from stresstest.runs.specification import specification
 from stresstest.runs.staging import stage, workers
+from stresstest.scenarios.effects import unmatched_shocks
 from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
@@ -288,7 +289,8 @@ def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressRe
         write_table(frame, table, result / f"{table.name}.parquet", ids)
     write_table(_quality(plan, valued, stressed, accounts), DATA_QUALITY, result / "data_quality.parquet")
     write_table(book.excluded, EXCLUDED, result / "excluded.parquet")
-    write_run(result, plan.settings, plan.scenarios, dimensions.as_of, dimensions.reporting_currency)
+    unmatched = unmatched_shocks(plan.scenarios, dimensions, plan.rulebook.margin_names())
+    write_run(result, plan.settings, plan.scenarios, unmatched, dimensions.as_of, dimensions.reporting_currency)
     asked = specification(plan.settings, plan.scenarios, plan.rulebook, dimensions.as_of, dimensions.reporting_currency)
     stated = identity(asked, book.inputs, stresstest.__version__, result)
     write_document(stated, result / "result.json")

@@ -68,6 +68,21 @@ def shock_findings(scenarios: ScenarioSet, dimensions: Dimensions, names: Margin
             yield from _OfKind(kind, scenarios, universe, rows, numbers, chosen, base).findings()
 
 
+def unmatched_shocks(scenarios: ScenarioSet, dimensions: Dimensions, names: MarginNames) -> pl.DataFrame:
+    """The shocks that match nothing in a book: `scenario_id`, and `ord`, the place among the shocks of the scenario, from 0."""
+    price = dimensions.assets["price"].to_numpy()
+    universe = Universe(dimensions, names, in_reporting_currency(dimensions, price[:, None])[:, 0])
+    rows = coded(scenarios.shocks)
+    empty = np.array([not len(universe.elements(selector)) for selector in rows.selectors], dtype=np.bool_)
+    found = np.flatnonzero(empty[rows.selector]) if len(empty) else np.empty(0, dtype=np.int64)
+    first = np.array([each.first for each in scenarios], dtype=np.int64)
+    ids = np.array(scenarios.ids, dtype=np.object_)
+    return pl.DataFrame(
+        {"scenario_id": ids[rows.scenario[found]].tolist(), "ord": found - first[rows.scenario[found]]},
+        schema={"scenario_id": pl.String, "ord": pl.Int32},
+    )
+
+
 def _base_of(kind: str, universe: Universe) -> Base:
     assets = universe.dimensions.assets
     if kind == "spot":

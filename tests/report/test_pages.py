@@ -350,7 +350,7 @@ def test_key_shocks_and_their_gaps_stand_beside_the_scenarios(tmp_path: Path) ->
     view = facts(folder, AUDIT)
     told = {row.cells[1].below: row.cells[2].text for row in view.scenarios.rows}
     assert told["luna_2022"] == f"BTC {MINUS}50{SPACE}%"
-    assert told["black_thursday_2020_close"] == "no shock"
+    assert told["black_thursday_2020_close"] == "nothing in this book is shocked"
     assert json.loads((folder / "summary.json").read_text())["scenarios"] == len(told)
     assert [row.cells[2].on_screen for row in view.scenarios.rows].count("closes 2022-05-04 to 2022-05-12") == 1
     assert texts(view.sources) == [["Terra and Luna, seven days of May 2022", "historical", "closes 2022-05-04 to 2022-05-12"]]

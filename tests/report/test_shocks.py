@@ -73,3 +73,13 @@ def test_the_largest_come_first_whatever_their_kind_and_the_rest_is_counted(tmp_
 
 def test_equal_words_are_said_once() -> None:
     assert largest_shocks([shock("spot:*", "relative", -0.1, tags=["a"])] * 2, of=2) == f"a {MINUS}10{SPACE}%"
+
+
+def test_shocks_that_match_nothing_in_the_book_are_neither_named_nor_counted(tmp_path: Path) -> None:
+    (tmp_path / "inputs").mkdir()
+    shocks = [shock("spot:SPX", "relative", -0.9), shock("spot:BTC", "relative", -0.3), shock("spot:XAU", "relative", 0.5)]
+    rows = [{"scenario_id": name, "ord": place, **each} for name in ("s", "t") for place, each in enumerate(shocks)]
+    pl.DataFrame(rows, schema_overrides={"ord": pl.Int32}).write_parquet(tmp_path / "inputs" / "scenarios.parquet")
+    nothing = {"scenario_id": ["s", "s", "t", "t", "t"], "ord": [0, 2, 0, 1, 2]}
+    pl.DataFrame(nothing, schema_overrides={"ord": pl.Int32}).write_parquet(tmp_path / "inputs" / "unmatched_shocks.parquet")
+    assert shock_words(tmp_path, ["s", "t"]) == {"s": f"BTC {MINUS}30{SPACE}%"}

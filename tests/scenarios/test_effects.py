@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scenarios.builders import book, in_days
 
-from stresstest.scenarios.effects import Base, shock_findings
+from stresstest.scenarios.effects import Base, shock_findings, unmatched_shocks
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.findings import Finding
 from stresstest.scenarios.names import MarginNames
@@ -109,6 +109,17 @@ def test_matching_nothing_says_what_was_meant(tmp_path: Path):
     findings = found(tmp_path, "{factor: 'spot:BTCC', relative: 0.1}", "{factor: 'spot:*', where: {asset_class: fx}, relative: 0.1}")
     assert told(findings) == [("unknown factor", 1, 0), ("no match", 2, 0)]
     assert findings[0].message == "spot:BTCC matches nothing: there is no asset `BTCC`. Did you mean `BTC`?"
+
+
+def test_the_shocks_that_match_nothing_by_scenario_and_place(tmp_path: Path):
+    found(
+        tmp_path,
+        "{factor: 'spot:BTC', relative: 0.1}, {factor: 'spot:BTCC', relative: 0.1}, {factor: 'vol:WTI', relative: 0.1}",
+        "{factor: 'spot:*', relative: 0}",  # changes nothing, and matches
+        "{factor: 'holding:*', where: {location: nowhere}, replace: 0}",
+    )
+    scenarios = load_scenarios([tmp_path / "set.yaml"])
+    assert unmatched_shocks(scenarios, BOOK, NAMES).rows() == [("s1", 1), ("s1", 2), ("s3", 0)]
 
 
 def test_a_book_without_options_or_instruments(tmp_path: Path):
