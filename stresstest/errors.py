@@ -12,6 +12,9 @@ from enum import Enum, IntEnum
 SHOWN_KEYS = 5
 """Offending keys that a fault names at most."""
 
+SHOWN_FAULTS = 50
+"""Faults that the text of a refusal holds; the rest is counted, and `faults` has them all."""
+
 
 class ExitCode(IntEnum):
     """Exit codes of the command line: a contract with cron jobs, never renumbered."""
@@ -104,6 +107,16 @@ class StressTestError(Exception):
         self.faults = tuple(faults)
         self.hint = hint
         super().__init__(summary)
+
+    def lines(self) -> tuple[str, ...]:
+        """The whole refusal: the summary, a line a fault, and how to mend it."""
+        shown = [f"  - {fault.text()}" for fault in self.faults[:SHOWN_FAULTS]]
+        more = [f"  and {len(self.faults) - SHOWN_FAULTS:,} more"] if len(self.faults) > SHOWN_FAULTS else []
+        return (self.summary, *shown, *more, *([self.hint] if self.hint else []))
+
+    def __str__(self) -> str:
+        # What a notebook or a traceback shows of it: a summary alone does not say what to do.
+        return "\n".join(self.lines())
 
     @property
     def exit_code(self) -> ExitCode:

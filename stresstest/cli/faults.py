@@ -7,19 +7,11 @@ import sys
 from stresstest.cli.output import printable, without_secrets_in
 from stresstest.errors import Fault, StressTestError
 
-SHOWN = 50
-"""Faults printed; the rest is counted. `--json` of `validate` has them all."""
-
 
 def error_text(error: StressTestError) -> str:
     """The whole refusal as text for a person."""
-    lines = [f"{error.reason.label}: {error.summary}"]
-    lines += [f"  - {fault.text()}" for fault in error.faults[:SHOWN]]
-    if len(error.faults) > SHOWN:
-        lines.append(f"  and {len(error.faults) - SHOWN:,} more")
-    if error.hint:
-        lines.append(error.hint)
-    return "".join(printable(without_secrets_in(line)) + "\n" for line in lines)
+    first, *others = error.lines()
+    return "".join(printable(without_secrets_in(line)) + "\n" for line in (f"{error.reason.label}: {first}", *others))
 
 
 def print_error(error: StressTestError) -> None:

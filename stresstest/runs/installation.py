@@ -139,7 +139,7 @@ def _pdf() -> tuple[Finding, ...]:
         with tempfile.TemporaryDirectory(prefix="stresstest-doctor-") as folder:
             text = _uncompressed(render_pdf(html, Path(folder, "probe.pdf"), timeout=_PATIENCE).read_bytes())
     except (StressTestError, RuntimeError, OSError) as error:
-        why = error.faults[0].what if isinstance(error, StressTestError) and error.faults else (str(error).strip().splitlines() or ["failed"])[-1]
+        why = _why(error)
         without = f"The HTML report works without; a run that asks for pdf exits {int(ExitCode.ENVIRONMENT)}."
         return (Finding("PDF (Pango)", False, False, f"no PDF can be made: {why}", f"On Debian or Ubuntu: {APT_LINE}. {without}"),)
     inside = sorted({found.decode() for found in re.findall(rb"/BaseFont\s*/(?:[A-Z]{6}\+)?([A-Za-z0-9-]+)", text)})
@@ -147,6 +147,13 @@ def _pdf() -> tuple[Finding, ...]:
     found = f"the PDF has {', '.join(inside) or 'none'}" + (f" instead of {', '.join(missing)}" if missing else ", as shipped")
     mend = f"Fontconfig may be missing or broken. On Debian or Ubuntu: {APT_LINE}" if missing else ""
     return Finding("PDF (Pango)", True, False, f"weasyprint {version('weasyprint')} makes one"), Finding("fonts", not missing, False, found, mend)
+
+
+def _why(error: Exception) -> str:
+    """Why a PDF could not be made, in one line."""
+    if isinstance(error, StressTestError):
+        return error.faults[0].what if error.faults else error.summary
+    return (str(error).strip().splitlines() or ["failed"])[-1]
 
 
 def _uncompressed(pdf: bytes) -> bytes:
