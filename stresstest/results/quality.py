@@ -125,11 +125,12 @@ def _moves_nothing(resolved: Resolved, s: int) -> bool:
         resolved.haircut_scale,
         resolved.haircut_shift,
     )
+    # An asset that has no depth is NaN in every scenario, which is no move.
     rows = (*resolved.holding_rows.values(), *resolved.margin_rate.values(), *resolved.depth.values())
     return (
         resolved.elapsed_years[s] == 0.0
         and all(np.array_equal(array[:, s], array[:, 0]) for array in arrays)
-        and all(row[s] == row[0] for row in rows)
+        and all(np.array_equal(row[s], row[0], equal_nan=True) for row in rows)
     )
 
 

@@ -71,7 +71,15 @@ def test_the_share_of_unshocked_notional_is_stated_per_headline_scenario():
 
 @pytest.mark.parametrize(
     ("changes", "result"),
-    [({}, "warn"), ({"margin_rate": {"majors": np.array([1.0, 1.5])}}, "pass"), ({"holding_rows": {(0, 0): np.array([1.0, 0.0])}}, "pass")],
+    [
+        ({}, "warn"),
+        ({"margin_rate": {"majors": np.array([1.0, 1.5])}}, "pass"),
+        ({"holding_rows": {(0, 0): np.array([1.0, 0.0])}}, "pass"),
+        ({"depth": {0: np.array([1e6, 5e5])}}, "pass"),
+        # NaN: the asset has no depth, whatever a shock makes of it.
+        ({"depth": {0: np.array([np.nan, np.nan])}}, "warn"),
+        ({"depth": {0: np.array([np.nan, 5e5])}}, "pass"),
+    ],
 )
 def test_a_scenario_that_changes_nothing_at_all_warns(changes, result):
     (check,) = unshocked(resolved("base", "typo", **changes), units([[1.0, 1.0]]), np.array([50.0]), ["typo"])

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stresstest.config import load_run
 from stresstest.errors import StressTestError
+from stresstest.results.quality import unshocked
+from stresstest.runs.console import Silent
 from stresstest.runs.lint_report import LintReport
 from stresstest.runs.linting import lint, lint_files
+from stresstest.runs.on_a_book import on_a_book
+from stresstest.valuation.value import value_instruments
 
 SET = """version: 1
 scenarios:
@@ -60,6 +65,20 @@ def test_findings_say_where_and_what(report: LintReport):
 def test_clamped_haircuts_are_counted_where_they_are(report: LintReport):
     # One band, 0 + 1.5: above one.
     assert [each.clamped for each in report.scenarios] == [{}, {}, {}, {"haircut": 1}, {}]
+
+
+def test_a_shock_of_depth_hides_no_other_scenario_that_changes_nothing(run_file: Path, tmp_path: Path):
+    # No asset of the book has a depth: what is halved is not there.
+    (tmp_path / "set.yaml").write_text(
+        "version: 1\nscenarios:\n  - {id: extra, shocks: [{factor: 'depth:*', scale: 0.5}]}\n"
+        "  - {id: elsewhere, shocks: [{factor: 'spot:ETH', relative: -0.3}]}\n"
+    )
+    settings = load_run(run_file, {"scenarios": [str(tmp_path / "set.yaml")]})
+    assert ("changes nothing", "elsewhere") in [(each.kind, each.scenario_id) for each in lint(settings).findings]
+    with on_a_book(settings, Silent()) as given:
+        units = value_instruments(given.book.dimensions, given.resolved)
+        found = unshocked(given.resolved, units, np.ones(len(units.value_slope)), ["extra", "elsewhere"])
+    assert [(each.subject, each.result) for each in found] == [("extra", "warn"), ("elsewhere", "warn")]
 
 
 def test_without_a_threshold_nothing_is_said_of_what_is_left(run_file: Path):
