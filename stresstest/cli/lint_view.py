@@ -15,13 +15,22 @@ SHOWN_FINDINGS = 40
 SHOWN_PARTS = 3
 
 
-def lint_text(report: LintReport) -> str:
-    """The scenarios with what they leave as it is, then the findings, warnings first; equal ones of several scenarios once."""
+def lint_text(report: LintReport, everything: bool = False) -> str:
+    """The scenarios with what they leave as it is, then the findings, warnings first; equal ones of several scenarios once.
+
+    Infos of files written for any book (the shipped libraries) are counted: such files name factors that no single book has all of, and
+    a thousand of those would bury what is wrong. `everything`: they are shown too.
+    """
     lines = [*_heading(report), ""]
     if report.book is not None and report.scenarios:
         lines += [*_scenarios(report), ""]
-    if report.findings:
-        lines += [*_findings(report.findings), ""]
+    for_any_book = frozenset() if everything else frozenset(each.id for each in report.scenarios if each.any_book)
+    shown = tuple(each for each in report.findings if each.severity == "warning" or each.scenario_id not in for_any_book)
+    hidden = len(report.findings) - len(shown)
+    if shown:
+        lines += [*_findings(shown), ""]
+    if hidden:
+        lines += [f"{counted(hidden, 'info')} of files written for any book {'is' if hidden == 1 else 'are'} not shown; -v shows, --json has all", ""]
     lines.append(verdict(report))
     return "".join(printable(line) + "\n" for line in lines)
 

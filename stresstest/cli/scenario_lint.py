@@ -51,7 +51,7 @@ def lint(
         if as_json:
             print_document("lint", report.model_dump(mode="json"))
         elif not quiet:
-            sys.stderr.write(lint_text(report))
+            sys.stderr.write(lint_text(report, everything=verbose))
         if failed and (quiet or as_json):
             sys.stderr.write(f"exit 5 (--fail-on {fail_on}): {verdict(report)}\n")
         if failed:

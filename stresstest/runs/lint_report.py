@@ -27,12 +27,14 @@ class UnshockedPart(Document):
 
 
 class ScenarioLint(Document):
-    """A scenario on the book. `clamped`: values brought into their range, by factor type; null without a book."""
+    """A scenario on the book. `any_book`: its file is written for books in general. `clamped`: values brought into their range, by factor
+    type; null without a book."""
 
     id: str
     name: str
     family: str
     headline: bool
+    any_book: bool
     shocks: int
     findings: int
     unshocked: UnshockedPart | None

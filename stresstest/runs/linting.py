@@ -102,6 +102,7 @@ def _report(
                 name=each.name,
                 family=each.family,
                 headline=each.headline,
+                any_book=each.any_book,
                 shocks=each.last - each.first,
                 findings=number[place],
                 unshocked=None if parts is None else parts.of(place),

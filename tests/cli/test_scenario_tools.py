@@ -67,6 +67,19 @@ def test_findings_are_grouped_warnings_first(stresstest, run_file: Path, shadowe
     ]
 
 
+def test_infos_of_files_for_any_book_are_counted_and_bury_no_warning(stresstest, run_file: Path, shadowed: Path, tmp_path: Path):
+    away = "".join(f"  - {{id: away-{n}, shocks: [{{factor: 'spot:X{n}', relative: -0.1}}]}}\n" for n in range(3))
+    (tmp_path / "shared.yaml").write_text(f"version: 1\nany_book: true\nscenarios:\n{away}")
+    words = ("scenarios", "lint", run_file, shadowed.name, "shared.yaml")
+    brief = stresstest(*words).stderr
+    found = brief.split("Findings\n")[1].splitlines()
+    # Of each of the three: its shock matches nothing, and it moves nothing.
+    assert found[-3:] == ["6 infos of files written for any book are not shown; -v shows, --json has all", "", "4 warnings, 7 infos"]
+    assert "away" not in brief.split("Findings\n")[1]
+    assert "spot:X1 matches nothing: there is no asset `X1`" in stresstest(*words, "-v").stderr
+    assert sum(each["scenario_id"].startswith("away") for each in json.loads(stresstest(*words, "--json").stdout)["findings"]) == 6
+
+
 def test_lint_as_json_has_everything(stresstest, run_file: Path, shadowed: Path):
     done = stresstest("scenarios", "lint", run_file, shadowed.name, "--json")
     content = json.loads(done.stdout)
