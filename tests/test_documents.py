@@ -94,6 +94,8 @@ def test_every_duplicate_key_is_refused(text: str) -> None:
     ("--- 1\n--- 2", "second document", 2),
     ("a: &x [*x]", "alias *x", 1),
     ("a: *nowhere", "alias *nowhere", 1),
+    ("a:\n  b: 1\n\tc: 2", "a tab", 3),
+    ("a:\t1", "a tab", 1),
     ("a: b: c", "mapping values are not allowed", 1),
     ("a: \x01", "not allowed", None),
 ])  # fmt: skip
@@ -118,6 +120,22 @@ def test_unreadable_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(StressTestError) as caught:
             read_document(path)
         assert words in caught.value.faults[0].what
+
+
+def test_a_tab_is_told_what_to_use_instead() -> None:
+    with pytest.raises(StressTestError) as caught:
+        document_of("a:\n\tb: 1", "f.yaml")
+    assert "Use spaces" in caught.value.faults[0].hint
+
+
+def test_a_folder_with_a_run_file_in_it_suggests_that_file(tmp_path: Path) -> None:
+    with pytest.raises(StressTestError) as caught:
+        load_run(tmp_path)
+    assert caught.value.faults[0].hint == "Name a YAML or JSON file."
+    (tmp_path / "run.yaml").write_text("version: 1\n")
+    with pytest.raises(StressTestError) as caught:
+        load_run(tmp_path)
+    assert caught.value.faults[0].hint == f"Did you mean {tmp_path / 'run.yaml'}?"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:

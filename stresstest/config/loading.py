@@ -14,6 +14,9 @@ from stresstest.config.run_file import RunFile, tolerance
 from stresstest.documents import Document, Place, dotted, examine, expect, read_document, refusal
 from stresstest.errors import Fault, Reason
 
+USUAL_NAME = "run.yaml"
+"""What run files are called where nobody calls them otherwise."""
+
 
 def load_run(path: Path | str, overrides: Mapping[str, Any] | None = None) -> RunFile:
     """The run file at `path` with the overrides applied; its relative paths start at the folder of the file.
@@ -26,7 +29,7 @@ def load_run(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Ru
         StressTestError: every fault with file and line, or with the flag or variable that gave the value;
             NOT_IN_THIS_VERSION where keys of features to come are all that is wrong.
     """
-    document = expect(read_document(path, Reason.CONFIGURATION), "run file", Reason.CONFIGURATION)
+    document = expect(read_document(path, Reason.CONFIGURATION, usual=USUAL_NAME), "run file", Reason.CONFIGURATION)
     return _settled(_examined(document, overrides or {}), Path(path).absolute().parent, Path(path).absolute())
 
 

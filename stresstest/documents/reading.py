@@ -238,7 +238,11 @@ def document_of(text: str, file: str, reason: Reason = Reason.CONFIGURATION) -> 
     except MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         what = "; ".join(part for part in (error.context, error.problem) if part)
-        fault = Fault(f"not valid YAML: {what}", "Check indentation, quotes and brackets there.", file=file, line=None if at is None else at.line + 1)
+        if error.problem and "'\\t'" in error.problem:
+            what, hint = "a tab", "Use spaces: YAML allows no tabs before a key, a value or an entry of a list."
+        else:
+            what, hint = f"not valid YAML: {what}", "Check indentation, quotes and brackets there."
+        fault = Fault(what, hint, file=file, line=None if at is None else at.line + 1)
         raise StressTestError(reason, f"{file} cannot be read", [fault]) from None
     except RecursionError:
         raise StressTestError(reason, f"{file} cannot be read", [Fault("nested too deeply", "Write it with fewer levels.", file=file)]) from None
@@ -264,8 +268,13 @@ def document_of(text: str, file: str, reason: Reason = Reason.CONFIGURATION) -> 
     return Document(data, text, file, mark)
 
 
-def read_document(path: Path | str, reason: Reason = Reason.CONFIGURATION) -> Document:
+def read_document(path: Path | str, reason: Reason = Reason.CONFIGURATION, usual: str = "") -> Document:
     """The YAML or JSON document in the file at `path`.
+
+    Args:
+        path: the file.
+        reason: the reason of a refusal.
+        usual: the usual name of such a file, which is most likely meant where its folder is named.
 
     Raises:
         StressTestError: the file is missing, unreadable, not UTF-8, or as `document_of`.
@@ -276,7 +285,8 @@ def read_document(path: Path | str, reason: Reason = Reason.CONFIGURATION) -> Do
     except FileNotFoundError:
         fault = Fault("no such file", "Check the path; paths in a file are relative to that file.", file=file)
     except IsADirectoryError:
-        fault = Fault("is a folder, not a file", "Name a YAML or JSON file.", file=file)
+        inside = Path(path, usual)
+        fault = Fault("is a folder, not a file", f"Did you mean {inside}?" if inside.is_file() else "Name a YAML or JSON file.", file=file)
     except UnicodeDecodeError as error:
         fault = Fault(f"not UTF-8 text (byte {error.start})", "Save the file as UTF-8.", file=file)
     except OSError as error:
