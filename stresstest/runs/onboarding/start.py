@@ -142,11 +142,13 @@ def _missing_in_the_snapshot(found: Survey, of: Kinds) -> list[str]:
     assets = found.assets
     bare = assets.filter((pl.col("held") | pl.col("pays")) & pl.col("collateral_schedule").is_null() & (pl.col("asset") != of.reporting_currency))
     unclassed = assets.filter((pl.col("held") | pl.col("underlies")) & pl.col("asset_class").is_null() & (pl.col("asset") != of.reporting_currency))
+    untagged = assets.filter((pl.col("asset_class") == STABLECOIN) & ~pl.col("tags").list.contains(STABLECOIN))
     missing = [
         (bare["asset"].to_list(), "assets.collateral_schedule: posted or paid in, without one (validate refuses it)"),
         (list(found.unscheduled), "instruments.margin_schedule: held, without one (validate refuses it)"),
         ([name for name in found.unlisted if name != of.reporting_currency], "assets: referred to and not listed (validate refuses it)"),
         (list(of.suspected), f"assets.tags: looks like a {STABLECOIN} and does not have the tag"),
+        (untagged["asset"].to_list(), f"assets.tags: of class {STABLECOIN} without the tag {STABLECOIN}, so that `spot:*` moves it with the market"),
         (unclassed["asset"].to_list(), "assets.asset_class: without one, so that shocks by class do not reach it"),
     ]
     return [f"{what}: {listed(names)}" for names, what in missing if names]

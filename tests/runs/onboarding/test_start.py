@@ -164,9 +164,12 @@ def test_what_only_the_user_can_mend_is_listed(tmp_path: Path):
     tables["assets"][1]["collateral_schedule"] = None  # ETH
     tables["assets"][0]["asset_class"] = None  # BTC
     tables["assets"][2]["asset_class"] = "crypto"  # USDC, at 1.0 and settled in
+    tables["assets"].append({**tables["assets"][2], "asset": "DAI", "asset_class": "stablecoin", "tags": None})
+    tables["assets"].append({**tables["assets"][2], "asset": "PYUSD", "asset_class": "stablecoin", "tags": ["stablecoin"]})
     started = start(tmp_path / "mine", str(write_tables(tmp_path / "book", tables)))
     told = {each.what for each in started.open if each.file == "snapshot"}
     assert told == {
+        "assets.tags: of class stablecoin without the tag stablecoin, so that `spot:*` moves it with the market: DAI",
         "assets.collateral_schedule: posted or paid in, without one (validate refuses it): ETH",
         "instruments.margin_schedule: held, without one (validate refuses it): BTC-PERP",
         "assets.tags: looks like a stablecoin and does not have the tag: USDC",
