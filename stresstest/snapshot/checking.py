@@ -30,7 +30,10 @@ _SPOOL_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Checked:
-    """A snapshot that passed, its holdings collected and ready to be netted. `used`: rows used of every table."""
+    """A snapshot that passed, its holdings collected and ready to be netted.
+
+    `used`: rows used of every table; `doubtful`: some position is worth a second look.
+    """
 
     layout: Layout
     positions: Spool
@@ -39,6 +42,7 @@ class Checked:
     used: dict[str, int]
     excluded: tuple[Excluded, ...] = ()
     notes: tuple[Note, ...] = ()
+    doubtful: bool = False
 
 
 def check_rows_alone(session: Session) -> list[Fault]:
@@ -123,9 +127,11 @@ def _read_holdings(session: Session, files: Files, scratch: Path, complete: bool
     findings: list[Finding] = []
     used = {name: _used_rows(session, files, name) for name in files.facts}
     held: list[npt.NDArray[np.bool_]] = []
+    doubtful = False
     for stream, spool, held_by, number in zip(streams, spools, ("instrument", "asset"), (layout.rank.size, layout.assets), strict=True):
         collected = collect(session, stream, spool, files.rows(stream.table), held_by, number)
         used[stream.table] = collected.rows
+        doubtful |= collected.doubtful
         if not collected.clean:
             findings += stream_findings(session, stream)
         if complete and collected.rows != files.rows(stream.table):
@@ -133,7 +139,7 @@ def _read_holdings(session: Session, files: Files, scratch: Path, complete: bool
             findings.append(Finding(Fault(what, "Export it again.", file=session.file(stream.table), table=stream.table, rule="all rows read")))
         held.append(collected.held if collected.clean else _held_codes(session, stream, number))
     findings += held_findings(session, held[0], held[1])
-    return (None, findings) if findings else (Checked(layout, spools[0], spools[1], used["positions"], used), [])
+    return (None, findings) if findings else (Checked(layout, spools[0], spools[1], used["positions"], used, doubtful=doubtful), [])
 
 
 def _used_rows(session: Session, files: Files, name: str) -> int:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stresstest.snapshot.book import Codes
 from stresstest.snapshot.checks import Check, Finding, find, mask, table_checks
+from stresstest.snapshot.plausibility import FAR_ENTRY
 from stresstest.snapshot.reference import unknown_account, unknown_instrument
 from stresstest.snapshot.session import Session
 from stresstest.snapshot.spool import Spool
@@ -32,14 +33,17 @@ class Stream:
     relation: str
     checks: list[Check]
     columns: dict[str, str]
+    doubt: str = "false"
+    """SQL that is true of a row worth a second look, though nothing is wrong with it."""
 
 
 @dataclass
 class Collected:
-    """What a stream gave: rows, whether any row broke a check, and which instruments or assets are held."""
+    """What a stream gave: rows, whether any row broke a check or is worth a second look, and which instruments or assets are held."""
 
     rows: int = 0
     clean: bool = True
+    doubtful: bool = False
     held: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
@@ -75,7 +79,7 @@ def positions_stream(session: Session) -> Stream:
     pools = has("positions", "pool_id", "margin_mode")
     inverse = session.count("SELECT count(*) FROM instruments WHERE inverse") > 0
     relation = (
-        "(SELECT p.*, a.code AS account_code, i.code AS instrument_code, i.mark_price, i.inverse, i.up_front"
+        "(SELECT p.*, a.code AS account_code, i.code AS instrument_code, i.mark_price, i.kind, i.inverse, i.up_front"
         + (", x.code AS pool_code" if pools else "")
         + f" FROM (SELECT *{f', {_DEFAULT_POOL} AS pool' if pools else ''} FROM raw_positions) p "
         "LEFT JOIN accounts a ON p.account_id = a.account_id LEFT JOIN instruments i ON p.instrument_id = i.instrument_id"
@@ -121,7 +125,7 @@ def positions_stream(session: Session) -> Stream:
         columns["leverage"] = "coalesce(leverage, CAST('infinity' AS DOUBLE))"
     if has("positions", "margin_mode"):
         columns["margin"] = "CASE WHEN margin_mode = 'isolated' THEN isolated_margin + 0.0 END"
-    return Stream("positions", relation, checks, columns)
+    return Stream("positions", relation, checks, columns, FAR_ENTRY if has("positions", "entry_price") else "false")
 
 
 def collateral_stream(session: Session) -> Stream:
@@ -183,10 +187,12 @@ def collect(session: Session, stream: Stream, spool: Spool, rows: int, held_by: 
     collected = Collected(held=np.zeros(held_count, np.bool_))
     select = ", ".join(f"{expression} AS {name}" for name, expression in stream.columns.items())
     with session.reading(stream.table):
-        reader = session.connection.sql(f"SELECT {select}, {mask(stream.checks)} AS broken FROM {stream.relation}").to_arrow_reader(_BATCH_ROWS)
+        query = f"SELECT {select}, {mask(stream.checks)} AS broken, {stream.doubt} AS doubtful FROM {stream.relation}"
+        reader = session.connection.sql(query).to_arrow_reader(_BATCH_ROWS)
         for batch in reader:
             collected.rows += batch.num_rows
             session.tell(f"reading {stream.table}", f"{min(1.0, collected.rows / max(rows, 1)):.3f}")
+            collected.doubtful |= (batch.column("doubtful").true_count or 0) > 0
             if collected.clean and batch.column("broken").to_numpy().any():
                 collected.clean = False
             if collected.clean:  # after a fault nothing is staged, the rows are only counted

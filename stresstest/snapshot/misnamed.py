@@ -1,4 +1,4 @@
-"""Columns and tables that are not known and look like one that is absent: a slip of the pen that would silently change figures."""
+"""Columns and tables that are not known, and those that are absent: a slip of the pen that would silently change figures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from stresstest.snapshot.quality import Note
+from stresstest.snapshot.session import Session
 from stresstest.tables import INPUT_TABLES, Table
 
 _CUTOFF = 0.8
@@ -15,6 +16,12 @@ _CUTOFF = 0.8
 
 _SPELT_OUT = {"px": "price", "ccy": "currency", "qty": "quantity", "acct": "account", "mult": "multiplier", "volatility": "vol"}
 _SUFFIXES = (".parquet", ".parq", ".pq")
+
+_TELLING = {"accounts": "owner_id", "positions": "entry_price", "instruments": "contract_size"}
+"""Optional columns that most books have under some name, and whose default is another P&L, another size or other owners."""
+
+_SHOWN_NAMES = 12
+"""Of the ignored columns of a table: an export may have hundreds."""
 
 
 def column_notes(columns: Mapping[str, frozenset[str]]) -> list[Note]:
@@ -33,6 +40,58 @@ def column_notes(columns: Mapping[str, frozenset[str]]) -> list[Note]:
                 message = f"Column {name} is not known and was ignored; did you mean {meant}, which is absent?"
                 notes.append(Note("unknown column", f"{table.name}.{name}", True, 0, message))
     return notes
+
+
+def default_notes(columns: Mapping[str, frozenset[str]], folder_keys: Mapping[str, frozenset[str]]) -> list[Note]:
+    """One row for each table: which of its columns were ignored, and which optional ones are absent, so that their default was taken.
+
+    A warning where columns were ignored and a telling one is absent, unless `column_notes` has said which was meant: `avg_price`
+    for `entry_price` is no slip that its letters give away. No row for a table with every column and no other, none for one not used yet.
+
+    Args:
+        columns: as of `column_notes`.
+        folder_keys: those of them that are keys of folders named `key=value`; they divide a table, and are nobody's renamed column.
+    """
+    notes: list[Note] = []
+    for table in INPUT_TABLES:
+        if table.not_used_yet or table.name not in columns:
+            continue
+        there = columns[table.name]
+        absent = [column.name for column in table.columns if column.name not in there and not column.required and not column.not_used_yet]
+        ignored = sorted(there.difference(table.names, folder_keys.get(table.name, frozenset())))
+        meant = {name: closest(name, [each for each in table.names if each not in there]) for name in ignored}
+        telling = _TELLING.get(table.name)
+        warns = telling in absent and telling not in meant.values() and None in meant.values()
+        parts = [f"Not known and ignored: {_listed(ignored)}."] if ignored else []
+        parts += [f"Optional and absent, default taken: {', '.join(absent)}."] if absent else []
+        parts += [f"If one of the ignored columns is {telling}, rename it: figures depend on it."] if warns else []
+        if parts:
+            notes.append(Note("columns", table.name, warns, 0, " ".join(parts), float(len(ignored))))
+    return notes
+
+
+def collateral_note(session: Session, unknown: Iterable[str]) -> list[Note]:
+    """A warning where there is no collateral table, unless every position is isolated and so brings its own margin.
+
+    Args:
+        unknown: Parquet files and folders beside the tables that are no table; one of them may be the missing one.
+    """
+    if session.has("collateral"):
+        return []
+    cross = session.count("SELECT count(*) FROM raw_positions WHERE margin_mode <> 'isolated'")
+    if not cross:
+        return []
+    names = sorted(unknown)
+    message = "No collateral table: every account is valued without collateral (isolated margins apart)."
+    message += f" Not known and ignored: {_listed(names)}." if names else ""
+    return [Note("collateral table", "collateral", True, cross, message)]
+
+
+def unknown_tables(folder: Path) -> list[str]:
+    """Names of the Parquet files and folders of them in a local snapshot that are no table."""
+    known = {table.name for table in INPUT_TABLES}
+    names = {path.name.removesuffix(".parquet") for path in folder.iterdir() if not path.name.startswith((".", "_")) and _holds_parquet(path)}
+    return sorted(names - known)
 
 
 def table_notes(folder: Path, there: Iterable[str]) -> list[Note]:
@@ -71,6 +130,10 @@ def closest(name: str, absent: Iterable[str]) -> str | None:
     plain = {_plain(each): each for each in absent}
     found = get_close_matches(_plain(name), plain, n=1, cutoff=_CUTOFF)
     return plain[found[0]] if found else None
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else "")
 
 
 def _plain(name: str) -> str:

@@ -20,8 +20,9 @@ from stresstest.snapshot.blocks import BOOK_FILE
 from stresstest.snapshot.checking import Checked, check, check_rows_alone
 from stresstest.snapshot.dimension_files import write_arrow, write_dimensions
 from stresstest.snapshot.files import Files, agree, look
-from stresstest.snapshot.misnamed import absence_notes, column_notes, table_notes
+from stresstest.snapshot.misnamed import absence_notes, collateral_note, column_notes, default_notes, table_notes, unknown_tables
 from stresstest.snapshot.notional import asset_values, unit_notionals
+from stresstest.snapshot.plausibility import entry_notes, mark_notes
 from stresstest.snapshot.quality import Note, as_table, content_notes, price_time_notes, row_note
 from stresstest.snapshot.request import StageRequest
 from stresstest.snapshot.session import OUR_MISTAKES, LeftOut, Session, UnreadableTableError, open_connection, register_views, unreadable
@@ -127,15 +128,23 @@ def _write_json(path: Path, data: object) -> None:
 def _notes(session: Session, files: Files, checked: Checked, totals: Totals) -> list[Note]:
     without = totals.positions_of_account == 0
     idle, bare = int(np.count_nonzero(without & ~totals.with_collateral)), int(np.count_nonzero(without & totals.with_collateral))
+    columns = {name: files.all_columns(name) for name in files.sources}
+    # What else lies at a URL cannot be listed.
+    folder = None if "://" in session.request.snapshot else Path(session.request.snapshot)
+    values, units = asset_values(session), unit_notionals(session)
+    gross = totals.gross * np.nan_to_num(units)
     return [
         *files.notes(),
-        *column_notes({name: files.all_columns(name) for name in files.sources}),
-        # What else lies at a URL cannot be listed.
-        *([] if "://" in session.request.snapshot else table_notes(Path(session.request.snapshot), files.sources)),
+        *column_notes(columns),
+        *default_notes(columns, {name: source.hive_keys - files.columns(name) for name, source in files.sources.items()}),
+        *(table_notes(folder, files.sources) if folder else []),
+        *collateral_note(session, unknown_tables(folder) if folder else []),
         *absence_notes(files.sources),
         *(row_note(name, files.rows(name), checked.used[name]) for name in files.facts),
         *content_notes(session),
-        *price_time_notes(session, totals.gross * np.nan_to_num(unit_notionals(session)), totals.balances * np.abs(asset_values(session))),
+        *price_time_notes(session, gross, totals.balances * np.abs(values)),
+        *mark_notes(session, values, gross),
+        *(entry_notes(session, units) if checked.doubtful else []),
         Note("accounts without holdings", "accounts", False, idle, f"{counted(idle, 'account')} without positions and collateral."),
         Note("collateral without positions", "accounts", False, bare, f"{counted(bare, 'account')} with collateral and without positions."),
         *checked.notes,

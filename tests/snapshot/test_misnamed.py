@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from snapshot.books import small_book, write_tables
+from snapshot.books import book_of, small_book, write_tables
 
-from stresstest.snapshot.misnamed import absence_notes, closest, column_notes, table_notes
+from stresstest.snapshot.misnamed import absence_notes, closest, column_notes, default_notes, table_notes
 from stresstest.snapshot.stage import stage_snapshot
 from stresstest.tables import INPUT_TABLES
 
@@ -115,3 +115,81 @@ def test_the_sample_has_no_slip(day):
     columns = {path.stem: frozenset(pq.read_schema(path).names) for path in (SAMPLE / day).glob("*.parquet")}
     assert columns
     assert column_notes(columns) + table_notes(SAMPLE / day, columns) + absence_notes(columns) == []
+
+
+def columns_of(name, *without, extra=()):
+    """The columns of a table, some of them absent, some more there."""
+    (table,) = (each for each in INPUT_TABLES if each.name == name)
+    return {name: frozenset(table.names) - frozenset(without) | frozenset(extra)}
+
+
+@pytest.mark.parametrize(
+    ("table", "absent", "there", "warns"),
+    [
+        ("positions", "entry_price", "avg_price", True), ("instruments", "contract_size", "multiplier", True),
+        ("accounts", "owner_id", "entity", True),
+        ("collateral", "location", "custodian", False), ("owners", "default_fund_contribution", "paid_in", False),
+    ],
+)  # fmt: skip
+def test_a_telling_column_under_another_name(table, absent, there, warns):
+    (note,) = default_notes(columns_of(table, absent, extra=(there,)), {})
+    assert (note.check, note.subject, note.warns) == ("columns", table, warns)
+    assert note.message.startswith(f"Not known and ignored: {there}. Optional and absent, default taken: {absent}.")
+    assert (f"If one of the ignored columns is {absent}, rename it" in note.message) == warns
+
+
+def test_ignored_columns_or_absent_ones_alone_are_nothing_to_warn_of():
+    (ignored,) = default_notes(columns_of("positions", extra=("desk", "trader")), {})
+    assert (ignored.warns, ignored.message, ignored.value) == (False, "Not known and ignored: desk, trader.", 2.0)
+    (absent,) = default_notes(columns_of("positions", "entry_price", "leverage"), {})
+    assert (absent.warns, absent.message) == (False, "Optional and absent, default taken: entry_price, leverage.")
+    assert default_notes(columns_of("positions"), {}) == []
+    assert default_notes(columns_of("orders", "reserved"), {}) == []
+
+
+def test_one_slip_is_told_once():
+    columns = columns_of("positions", "entry_price", extra=("entry_px", "desk"))
+    assert [note.warns for note in column_notes(columns) + default_notes(columns, {})] == [True, False]
+
+
+def test_a_key_of_folders_is_no_renamed_column():
+    columns = columns_of("positions", "entry_price", extra=("day",))
+    (note,) = default_notes(columns, {"positions": frozenset({"day"})})
+    assert (note.warns, note.message) == (False, "Optional and absent, default taken: entry_price.")
+
+
+def test_of_many_ignored_columns_some_are_named():
+    (note,) = default_notes(columns_of("positions", extra=[f"x{number:02}" for number in range(14)]), {})
+    assert note.message.endswith("x10, x11 and 2 more.")
+
+
+def quality_of(request_for, snapshot):
+    rows = book_of(request_for(snapshot)).quality.rows(named=True)
+    return {(row["check"], row["subject"]): row for row in rows}
+
+
+def test_a_staged_book_with_renamed_columns(tmp_path, request_for):
+    tables = renamed(renamed(small_book(), "positions", "entry_price", "avg_price"), "collateral", "location", "custodian")
+    rows = quality_of(request_for, write_tables(tmp_path / "s", tables))
+    assert rows["columns", "positions"]["result"] == "warn"
+    assert rows["columns", "collateral"]["result"] == "pass"
+    assert rows["columns", "accounts"]["result"] == "pass"
+    assert ("collateral table", "collateral") not in rows
+
+
+def test_a_book_without_collateral(tmp_path, request_for):
+    tables = small_book()
+    tables["balances"] = tables.pop("collateral")
+    rows = quality_of(request_for, write_tables(tmp_path / "s", tables))
+    note = rows["collateral table", "collateral"]
+    assert (note["result"], note["rows"]) == ("warn", 6)  # of eight lots two are isolated
+    assert note["message"] == (
+        "No collateral table: every account is valued without collateral (isolated margins apart). Not known and ignored: balances."
+    )
+
+
+def test_isolated_positions_need_no_collateral(tmp_path, request_for):
+    tables = small_book()
+    del tables["collateral"]
+    tables["positions"] = [row for row in tables["positions"] if row.get("margin_mode") == "isolated"]
+    assert ("collateral table", "collateral") not in quality_of(request_for, write_tables(tmp_path / "s", tables))
