@@ -13,7 +13,7 @@ from stresstest.report.formats import HALF_A_CENT, chart_label, money, percent, 
 from stresstest.report.view import Cell, CollateralPage, Column, Pair, PairedBars, Row, TableView
 from stresstest.results.summary import Summary
 
-PRINTED_LINES = 14
+PRINTED_LINES = 12
 LISTED_LINES = 300
 CHARTED = 8
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.report.charts.bars import STACK_COLOURS, paired_bars, stacked_bars
@@ -105,8 +105,15 @@ def _gap(columns: Sequence[Column], index: int) -> str:
     return " gap" if index and columns[index].kind != "number" and columns[index - 1].kind == "number" else ""
 
 
+def _classes(columns: Sequence[Column]) -> list[str]:
+    """The classes of the cells of each column, once for all rows."""
+    return [f"{column.kind}{' name' if index == 1 else ''}{_gap(columns, index)}" for index, column in enumerate(columns)]
+
+
 def _breakable(text: str) -> Markup:
     """Text that may break after underscores, as identifiers are wont to be longer than their column; a hash in its middle."""
+    if "_" not in text and len(text) != 64:  # nearly all of thousands of cells
+        return escape(text)
     if _HASH.fullmatch(text):
         return Markup('<span class="hash">{}<wbr>{}</span>').format(text[:32], text[32:])
     return Markup("_<wbr>").join(text.split("_"))
@@ -170,7 +177,7 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap, breakable=_breakable, json_address=_json_address)
+    environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap, classes=_classes, breakable=_breakable, json_address=_json_address)
 
     def source(name: str) -> Markup:
         assert environment.loader is not None
