@@ -236,10 +236,15 @@ ASSETS = Table(
         _required("asset", "string", "the asset"),
         _required("price", "float", "price of one unit", "price currency"),
         Column("price_currency", "string", "asset in which the price is stated; null = reporting currency", refers_to="assets.asset"),
-        Column("asset_class", "string", "cash, crypto, equity, rates, fx, commodity or other"),
+        Column(
+            "asset_class",
+            "string",
+            "cash, stablecoin, crypto, staked, equity, rates, fx, commodity or any other word that shocks select by; "
+            "a stablecoin is left out of `spot:*` only with class cash or the tag stablecoin, not by class stablecoin",
+        ),
         Column("collateral_schedule", "string", "haircut schedule of the margin file", refers_to="margin file.collateral_schedules"),
         Column("margin_schedule", "string", "schedule for models that net by underlying", refers_to="margin file.margin_schedules"),
-        Column("tags", "string list", "free tags that shocks can select"),
+        Column("tags", "string list", "free tags that shocks can select; stablecoin: `spot:*` leaves the asset out"),
         Column("rate", "float", "interest or carry rate, continuously compounded", "decimal a year", default=0.0),
         Column("duration", "float", "price sensitivity to the asset's own rate", "years"),
         Column("convexity", "float", "second-order sensitivity to the rate", "years squared"),
