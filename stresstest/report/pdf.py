@@ -25,7 +25,7 @@ APT_LINE = "apt-get install -y libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz0b li
 """What WeasyPrint needs beside Python, on Debian and Ubuntu."""
 
 TIME_LIMIT = 120.0
-"""Seconds after which a document is given up: a report of twenty pages takes about five."""
+"""Seconds after which a document is given up: a report of twenty pages takes about six on two cores."""
 
 _DOCUMENT = "PDF"
 _SCREEN_ONLY = re.compile("<!--screen-->.*?<!--/screen-->", re.DOTALL)
