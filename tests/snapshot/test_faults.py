@@ -75,7 +75,7 @@ def faults_of(change: Change, tmp_path, request_for, **request: Any) -> list[tup
 
 
 CASES: dict[str, tuple[Change, tuple[Any, ...]]] = {
-    "missing table": (drop("positions"), ("positions", None, None, None, ())),
+    "missing table": (drop("positions"), ("positions", None, "required table", None, ())),
     "missing column": (drop("instruments", "quote"), ("instruments", "quote", "required column", None, ())),
     "wrong type, text for number": (every("positions", quantity="2"), ("positions", "quantity", "type", None, ())),
     "wrong type, number for text": (every("positions", account_id=7), ("positions", "account_id", "type", None, ())),
@@ -216,7 +216,8 @@ def test_all_faults_of_all_tables_at_once(tmp_path, request_for):
 
 def test_a_missing_table_does_not_hide_faults_of_others_nor_invent_any(tmp_path, request_for):
     change = all_of(drop("instruments"), put("positions", 0, quantity=math.nan))
-    assert [each[:3] for each in faults_of(change, tmp_path, request_for)] == [("instruments", None, None), ("positions", "quantity", "finite")]
+    expected = [("instruments", None, "required table"), ("positions", "quantity", "finite")]
+    assert [each[:3] for each in faults_of(change, tmp_path, request_for)] == expected
 
 
 def test_first_five_keys_in_order_and_all_rows_counted(tmp_path, request_for):
