@@ -34,7 +34,7 @@ demo: setup  ## run the shipped sample book and say where the report is
 	@$(BIN)/stresstest demo
 
 test: setup  ## run all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 check: setup  ## format, lint, types and tests
 	$(BIN)/ruff format --check .
