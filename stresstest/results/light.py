@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from stresstest.errors import counted
 from stresstest.results.documents import Document
 
 Light = Literal["green", "amber", "red"]
@@ -64,11 +65,11 @@ def _status_at_base(base: Mapping[str, Any], quality: pl.DataFrame, excluded_acc
 def _status(sentence: str, red: list[str], amber: list[str], quality: pl.DataFrame, excluded_accounts: int) -> Status:
     """The light with what data checks and exclusions add to the reasons of the scenarios."""
     failed, warned = (quality.filter(pl.col("result") == result).height for result in ("fail", "warn"))
-    red = [*red, *([f"{_plural(failed, 'data check')} failed"] if failed else [])]
+    red = [*red, *([f"{counted(failed, 'data check')} failed"] if failed else [])]
     amber = [
         *amber,
-        *([f"{_plural(excluded_accounts, 'account')} excluded, so totals are lower bounds"] if excluded_accounts else []),
-        *([f"{_plural(warned, 'data check')} with a warning"] if warned else []),
+        *([f"{counted(excluded_accounts, 'account')} excluded, so totals are lower bounds"] if excluded_accounts else []),
+        *([f"{counted(warned, 'data check')} with a warning"] if warned else []),
     ]
     light: Light = "red" if red else "amber" if amber else "green"
     return Status(light=light, sentence=sentence, reasons=(*red, *amber))
@@ -79,7 +80,7 @@ def _sentence(headline: int, defaulting: int, breaching: int) -> str:
         return f"An owner defaults in {_of(defaulting, headline)}."
     if breaching:
         return f"No owner defaults; accounts fall below their maintenance margin in {_of(breaching, headline)}."
-    where = "the one headline scenario" if headline == 1 else f"any of {_plural(headline, 'headline scenario')}"
+    where = "the one headline scenario" if headline == 1 else f"any of {counted(headline, 'headline scenario')}"
     return f"No account falls below its maintenance margin in {where} that was not below it at base."
 
 
@@ -90,12 +91,8 @@ def _named(scenario: Mapping[str, Any]) -> str:
 
 
 def _of(part: int, whole: int) -> str:
-    return f"{part:,} of {_plural(whole, 'headline scenario')}"
+    return f"{part:,} of {counted(whole, 'headline scenario')}"
 
 
 def _are(number: int, noun: str) -> str:
-    return f"{_plural(number, noun)} {'is' if number == 1 else 'are'}"
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{counted(number, noun)} {'is' if number == 1 else 'are'}"
