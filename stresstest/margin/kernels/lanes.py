@@ -29,6 +29,11 @@ class Lanes:
     padded: npt.NDArray[np.int64]
     headline: npt.NDArray[np.bool_]
 
+    def __post_init__(self) -> None:
+        """Accumulators are LANES wide, and kernels ask of no index whether it is inside: a wider block would write beyond them."""
+        if self.width > LANES:
+            raise ValueError(f"a block of {self.width} lanes is wider than {LANES}")
+
     @property
     def blocks(self) -> int:
         """Number of blocks, the base block included."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresstest.margin.kernels.lanes import make_lanes
+from stresstest.margin.kernels.lanes import LANES, make_lanes
 
 Flags = npt.NDArray[np.bool_]
 
@@ -79,3 +79,9 @@ def test_padding_never_reaches_a_result(widest: int) -> None:
     for block in range(lanes.blocks):
         packed[block, :, lanes.used[block] :] = np.nan
     assert lanes.unpack(np.moveaxis(packed, 0, -2)).tolist() == [list(range(12))]
+
+
+def test_a_block_wider_than_the_accumulators_is_refused() -> None:
+    headline = np.ones(LANES + 2, dtype=np.bool_)
+    with pytest.raises(ValueError, match=f"wider than {LANES}"):
+        make_lanes(headline, np.zeros_like(headline), LANES + 8)
