@@ -234,14 +234,14 @@ def add_needs(acc: Records, rows: Floats, entries: Records, first: int, count: i
 
 
 @kernel
-def add_collateral(acc: Records, rows: Floats, row: int, amount: float, maintenance: float, initial: float, width: int) -> None:
-    """HELD, MAINTENANCE, KEPT += multiples of one row."""
+def add_collateral(acc: Records, rows: Floats, row: int, amount: float, maintenance: float, kept: int, initial: float, width: int) -> None:
+    """HELD, MAINTENANCE and the accumulator `kept` (KEPT of a deposit, INITIAL of a debt) += multiples of one row."""
     a = acc[0]["rows"]
     for s in range(width):
         x = rows[row, s]
         a[HELD, s] += amount * x
         a[MAINTENANCE, s] += maintenance * x
-        a[KEPT, s] += initial * x
+        a[kept, s] += initial * x
 
 
 @kernel
@@ -262,17 +262,6 @@ def add_two_collaterals(acc: Records, rows: Floats, tokens: Records, first: int,
         a[HELD, s] = (a[HELD, s] + a0 * x0) + a1 * x1
         a[MAINTENANCE, s] = (a[MAINTENANCE, s] + m0 * x0) + m1 * x1
         a[KEPT, s] = (a[KEPT, s] + n0 * x0) + n1 * x1
-
-
-@kernel
-def add_debt(acc: Records, rows: Floats, row: int, amount: float, maintenance: float, initial: float, width: int) -> None:
-    """HELD, MAINTENANCE, INITIAL += multiples of one row."""
-    a = acc[0]["rows"]
-    for s in range(width):
-        x = rows[row, s]
-        a[HELD, s] += amount * x
-        a[MAINTENANCE, s] += maintenance * x
-        a[INITIAL, s] += initial * x
 
 
 @kernel

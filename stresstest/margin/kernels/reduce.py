@@ -43,6 +43,7 @@ from stresstest.margin.kernels.totals import (
     bar_of,
     close_owner,
     keep_worst,
+    leave_owner,
     write_row,
 )
 from stresstest.margin.kernels.walk import walk
@@ -295,16 +296,7 @@ def _evaluate(
                 opened = (first_open and owner == first_owner) or (last_open and owner == last_owner)
                 if opened:
                     # The same owner may be both the first and the last of a block: then it leaves by edge 0.
-                    edge = 0 if owner == first_owner else 1
-                    for basis in range(2):
-                        for s in range(lanes):
-                            edges.loss[edge, basis, block, s] = owner_loss[basis, s]
-                    for s in range(lanes):
-                        edges.default[edge, block, s] = owner_default[s]
-                    for k in range(slots):
-                        for j in range(3):
-                            for s in range(lanes):
-                                edges.netting[edge, k, j, block, s] = netting[k, j, s]
+                    leave_owner(edges, 0 if owner == first_owner else 1, block, owner_loss, owner_default, netting, slots, lanes)
                 elif touched:
                     close_owner(totals, block, owner, owner_loss, owner_default, netting, slots, lanes)
                 if touched:

@@ -161,45 +161,17 @@ def fold_group(
                 values, entry_of[p], needs, steps, at, span, instruments, schedules, pieces, models, own, model, multiplier, positions, p, constants
             )
             continue
-        if not netting:
-            fold_by_schedule(
-                values,
-                entry_of[p],
-                needs,
-                steps,
-                at,
-                span,
-                schedules,
-                pieces,
-                own,
-                instrument["schedule"],
-                instrument["notional_row"],
-                quantity,
-                position["leverage"],
-                multiplier,
-                constants,
-            )
-            continue
-        start = at[LEGS]
-        count, leverage = _gather_legs(legs, start, instruments, positions, first, last, p)
-        schedule = assets[instrument["underlying"]]["schedule"]
+        count = 1
+        schedule = instrument["schedule"]
+        row = instrument["notional_row"]
+        leverage = position["leverage"]
+        if netting:
+            count, leverage = _gather_legs(legs, at[LEGS], instruments, positions, first, last, p)
+            schedule = assets[instrument["underlying"]]["schedule"]
+            row = instrument["net_notional_row"]
         if count == 1:
             fold_by_schedule(
-                values,
-                entry_of[p],
-                needs,
-                steps,
-                at,
-                span,
-                schedules,
-                pieces,
-                own,
-                schedule,
-                instrument["net_notional_row"],
-                quantity,
-                leverage,
-                multiplier,
-                constants,
+                values, entry_of[p], needs, steps, at, span, schedules, pieces, own, schedule, row, quantity, leverage, multiplier, constants
             )
         elif count > 1:
             net = nets[at[NETS]]

@@ -208,3 +208,16 @@ def close_owner(totals: Totals, block: int, owner: int, loss: Floats, default: n
     in_default = totals.owners_in_default
     for s in range(used):
         in_default[block, s] += 1 if default[s] else 0
+
+
+@kernel
+def leave_owner(edges: Edges, edge: int, block: int, loss: Floats, default: npt.NDArray[np.bool_], netting: Floats, slots: int, used: int) -> None:
+    """An owner goes on beyond the block: its losses so far, for the merge of blocks. Arrays as for `close_owner`."""
+    for s in range(used):
+        edges.loss[edge, 0, block, s] = loss[0, s]
+        edges.loss[edge, 1, block, s] = loss[1, s]
+        edges.default[edge, block, s] = default[s]
+    for slot in range(slots):
+        for j in range(3):
+            for s in range(used):
+                edges.netting[edge, slot, j, block, s] = netting[slot, j, s]

@@ -27,7 +27,6 @@ from stresstest.margin.kernels.accumulators import (
 from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.loops import (
     add_collateral,
-    add_debt,
     add_measured,
     add_needs,
     add_positions,
@@ -221,11 +220,11 @@ def walk(
                     add_two_collaterals(acc, rows, tokens, at_token, width)
                     paired = True
                 else:
-                    add_collateral(acc, rows, row, amount, tokens[at_token]["maintenance"], tokens[at_token]["initial"], width)
+                    add_collateral(acc, rows, row, amount, tokens[at_token]["maintenance"], KEPT, tokens[at_token]["initial"], width)
                 constants[MAINTENANCE] += x
                 constants[KEPT] += y
             else:
-                add_debt(acc, rows, row, amount, tokens[at_token]["maintenance"], tokens[at_token]["initial"], width)
+                add_collateral(acc, rows, row, amount, tokens[at_token]["maintenance"], INITIAL, tokens[at_token]["initial"], width)
                 constants[MAINTENANCE] += x
                 constants[INITIAL] += y
             at_token += 1
@@ -245,10 +244,7 @@ def walk(
             at_token += 1
             if simple:
                 # The only row of its token: the sign of the balance is known.
-                if amount >= 0.0:
-                    add_collateral(acc, rows, row, amount, amount, amount, width)
-                else:
-                    add_debt(acc, rows, row, amount, amount, amount, width)
+                add_collateral(acc, rows, row, amount, amount, KEPT if amount >= 0.0 else INITIAL, amount, width)
             else:
                 if not held:
                     clear(acc, TOKEN_HELD, width)
