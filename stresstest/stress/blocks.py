@@ -32,9 +32,9 @@ GROUPS = 64
 """Tasks that a large book is cut into at least: enough to keep workers busy to the end."""
 
 MOST_BLOCKS_A_GROUP = 4
-"""Blocks that one task evaluates at most: a file of 16,384 rows takes half as long to write, a row, as one of 4,096."""
+"""Blocks that one task evaluates at most: a row of a file of 32,768 took half as long to write as of one of 4,096."""
 
-PART_ROWS = 65_536
+JOINED_ROWS = 65_536
 """Rows of joined frames from which a part is written."""
 
 
@@ -100,7 +100,7 @@ class _Parts:
         """Add a frame; the part is named after the first frame in it."""
         _, _, frames = self._waiting.setdefault(table.name, (table, number, []))
         frames.append(frame)
-        if sum(each.height for each in frames) >= PART_ROWS:
+        if sum(each.height for each in frames) >= JOINED_ROWS:
             self._write(table.name)
 
     def close(self) -> None:
