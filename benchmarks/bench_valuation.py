@@ -12,6 +12,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -165,7 +166,7 @@ def report() -> str:
     lines = []
     for options, others, scenarios in ((1_000, 500, 60), (0, 2_000, 1_000), (5_000, 0, 1_000)):
         dimensions, resolved = make(options, others, scenarios)
-        seconds, _ = best_of(3, lambda d=dimensions, r=resolved: value_instruments(d, r))  # type: ignore[misc]  # defaults bind the loop variables
+        seconds, _ = best_of(3, partial(value_instruments, dimensions, resolved))
         lines.append(f"{options:>6,} options, {others:>5,} others, {scenarios:>5,} scenarios: {seconds:7.3f} s")
     ours: UnitValues = value_instruments(dimensions, resolved)
     terms = instrument_terms(dimensions, resolved)
@@ -193,10 +194,10 @@ def american(options: int = 1_000, scenarios: int = 100) -> list[str]:
         # On futures, where calls are exercised early too: the forward is the price.
         price = dimensions.assets["price"].gather(dimensions.instruments["underlying_code"])
         dimensions = dataclasses.replace(dimensions, instruments=dimensions.instruments.with_columns(forward=price))
-        seconds, ours = best_of(2, lambda d=dimensions, r=resolved: value_instruments(d, r))  # type: ignore[misc]  # defaults bind the loop variables
+        seconds, ours = best_of(2, partial(value_instruments, dimensions, resolved))
         if not by_quantlib:
             terms = instrument_terms(dimensions, resolved)
-            by_quantlib, expected = best_of(2, lambda t=terms, r=resolved: american_with_quantlib(r, t, 7))  # type: ignore[misc]
+            by_quantlib, expected = best_of(2, partial(american_with_quantlib, resolved, terms, 7))
             usual = np.array([treatment == "implied" for treatment in ours.treatment])
             assert np.allclose(ours.mark[usual, 7], np.array(expected)[usual], rtol=1e-4, atol=1e-4)
         rate, theirs = options * scenarios / seconds, options / by_quantlib

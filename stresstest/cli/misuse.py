@@ -44,7 +44,8 @@ def _kind(annotation: object, low: float | None, high: float | None) -> str:
     >>> _kind(float, 0, 1), _kind(int, 1, None), _kind(int, None, None)
     ('a number from 0 to 1', 'a whole number of at least 1', 'a whole number')
     """
-    kind = {int: "a whole number", float: "a number", bool: "true or false"}.get(annotation, "something else")  # type: ignore[call-overload]
+    kinds: dict[object, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+    kind = kinds.get(annotation, "something else")
     if low is not None and high is not None:
         return f"{kind} from {low:g} to {high:g}"
     return kind if low is None else f"{kind} of at least {low:g}"

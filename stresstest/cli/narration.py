@@ -120,6 +120,7 @@ def narration(command: str, quiet: bool, verbose: bool, log_file: Path | None) -
         narrator.fail("interrupted")
         raise
     except Exception as error:
+        # Told to the log and raised again: the entry point turns it into its exit code.
         code = ExitCode.INTERNAL
         narrator.fail(f"internal error: {type(error).__name__}: {error}")
         raise
