@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Write the generated parts of docs/formats.md: every input and result table, from stresstest/tables.py.
+"""Write the generated parts of docs/formats.md: every input and result table, from stresstest/tables.
 
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. Run it after a change of
-tables.py; tests/test_docs.py fails while the page is not current.
+stresstest/tables; tests/test_docs.py fails while the page is not current.
 """
 
 from __future__ import annotations

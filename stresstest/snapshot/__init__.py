@@ -1,1 +1,1 @@
-"""Parquet tables read by DuckDB, checked against `tables.py`, netted and staged into blocks: the Book."""
+"""Parquet tables read by DuckDB, checked against `tables`, netted and staged into blocks: the Book."""

@@ -58,7 +58,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Dimensions:
-    """The dimension tables of a snapshot; a code is a row number. Columns are those of `tables.py`, defaults filled in.
+    """The dimension tables of a snapshot; a code is a row number. Columns are those of `tables`, defaults filled in.
 
     `assets` is sorted by asset and contains the reporting currency; extra column `price_currency` filled, so never null.
     `instruments` is sorted by instrument_id, `settle` and `risk_group` filled; extra i32 columns `underlying_code`, `quote_code`, `settle_code`.

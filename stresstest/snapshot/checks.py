@@ -1,4 +1,4 @@
-"""Conditions on rows, compiled from `tables.py` to SQL, and the faults where they do not hold."""
+"""Conditions on rows, compiled from `tables` to SQL, and the faults where they do not hold."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Finding:
 
 
 def table_checks(table: Table, types: dict[str, str]) -> list[Check]:
-    """The checks that `tables.py` states for the columns that a file has: nulls, finite numbers, choices, rules."""
+    """The checks that `tables` states for the columns that a file has: nulls, finite numbers, choices, rules."""
     checks: list[Check] = []
     for column in table.columns:
         name = column.name

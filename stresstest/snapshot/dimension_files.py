@@ -38,7 +38,7 @@ def _canonical(column: pa.Array) -> pa.Array:
 
 
 def dimension(session: Session, name: str, definition: Table, extra: str = "") -> pa.Table:
-    """A coded temporary table in the order of its codes, in the types of `tables.py`, `extra` columns after its own."""
+    """A coded temporary table in the order of its codes, in the types of `tables`, `extra` columns after its own."""
     own = [column.name for column in definition.columns]
     query = f"SELECT code, {', '.join(own)}{', ' + extra if extra else ''} FROM {name}"
     rows = session.connection.sql(query).to_arrow_table()

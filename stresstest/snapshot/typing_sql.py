@@ -1,4 +1,4 @@
-"""From a file's column types to the types of `tables.py`, in SQL: casts that lose nothing, defaults filled in."""
+"""From a file's column types to the types of `tables`, in SQL: casts that lose nothing, defaults filled in."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EXACT_INTEGERS = 2**53
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, source: Source, own: frozenset[str]) -> dict[str, str]:
-    """DuckDB's type of every column of the table that `tables.py` knows, by exact name; all-null columns count as absent."""
+    """DuckDB's type of every column of the table that `tables` knows, by exact name; all-null columns count as absent."""
     relation = connection.sql(f"SELECT * FROM {source.scan()}")
     names = (own | source.hive_keys) & set(source.table.names)
     types = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}

@@ -22,7 +22,7 @@ def in_years(years: float) -> datetime:
 
 
 def book(assets: dict[str, dict[str, Any]], instruments: list[dict[str, Any]], as_of: datetime = AS_OF) -> Dimensions:
-    """Dimensions of assets (name -> terms; USD is added) and instruments (terms; defaults as in `tables.py`)."""
+    """Dimensions of assets (name -> terms; USD is added) and instruments (terms; defaults as in `tables`)."""
     names = sorted({"USD", *assets})
     terms = {"USD": {"price": 1.0}, **assets}
     asset_rows = [{"asset": n, "price": 1.0, "price_currency": "USD", "rate": 0.0, "may_be_negative": False, **terms[n]} for n in names]

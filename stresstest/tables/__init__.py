@@ -1,0 +1,80 @@
+"""Every table read or written: column, type, unit, nullability and rule.
+
+The single source of column names: the SQL checks of the snapshot, the result tables, the docs and
+`stresstest schema` are made from it. Names and types here are a contract: extend, never rename.
+"""
+
+from __future__ import annotations
+
+from stresstest.tables.inputs import ACCOUNTS, ASSETS, COLLATERAL, HISTORY, INPUT_TABLES, INSTRUMENTS, ORDERS, OWNERS, POSITIONS
+from stresstest.tables.model import SCHEMA_VERSION, Column, Rule, Table, Type
+from stresstest.tables.results import (
+    ACCOUNT_HOLDINGS,
+    ACCOUNT_SCENARIO,
+    ACCOUNT_STEPS,
+    ACCOUNT_SUMMARY,
+    COLLATERAL_SUMMARY,
+    DATA_QUALITY,
+    DETAIL,
+    EXCLUDED,
+    EXPORT_TABLES,
+    HOLDING_KINDS,
+    MEASURES,
+    OWNER_SCENARIO,
+    OWNER_SUMMARY,
+    POOL_SCENARIO,
+    REPORT_TABLES,
+    RESULT_TABLES,
+    SCENARIO_FACTORS,
+    SCENARIO_SUMMARY,
+    SEGMENT_SUMMARY,
+    STATUSES,
+    STEP_KINDS,
+)
+
+__all__ = [
+    "ACCOUNTS",
+    "ACCOUNT_HOLDINGS",
+    "ACCOUNT_SCENARIO",
+    "ACCOUNT_STEPS",
+    "ACCOUNT_SUMMARY",
+    "ASSETS",
+    "COLLATERAL",
+    "COLLATERAL_SUMMARY",
+    "DATA_QUALITY",
+    "DETAIL",
+    "EXCLUDED",
+    "EXPORT_TABLES",
+    "HISTORY",
+    "HOLDING_KINDS",
+    "INPUT_TABLES",
+    "INSTRUMENTS",
+    "MEASURES",
+    "ORDERS",
+    "OWNERS",
+    "OWNER_SCENARIO",
+    "OWNER_SUMMARY",
+    "POOL_SCENARIO",
+    "POSITIONS",
+    "REPORT_TABLES",
+    "RESULT_TABLES",
+    "SCENARIO_FACTORS",
+    "SCENARIO_SUMMARY",
+    "SCHEMA_VERSION",
+    "SEGMENT_SUMMARY",
+    "STATUSES",
+    "STEP_KINDS",
+    "Column",
+    "Rule",
+    "Table",
+    "Type",
+    "table",
+]
+
+
+def table(name: str) -> Table:
+    """The input, result or export table of that name; KeyError if there is none."""
+    for candidate in (*INPUT_TABLES, *RESULT_TABLES, *EXPORT_TABLES):
+        if candidate.name == name:
+            return candidate
+    raise KeyError(name)
