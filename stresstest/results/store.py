@@ -1,4 +1,4 @@
-"""Result tables on disk: checked against `tables.py`, ordered by key, the same bytes for the same rows."""
+"""Result tables on disk: checked against `tables`, ordered by key, the same bytes for the same rows."""
 
 from __future__ import annotations
 
