@@ -159,7 +159,10 @@ def options(units: UnitValues, gross: Floats) -> list[Check]:
             checks.append(Check("option vols", "warning", "warn", treatment, message, len(found), OFFSET_SHARE, float(len(found)), notional))
         else:
             checks.append(Check("option vols", "info", "pass", treatment, message, len(found), None, float(len(found)), notional))
-    clamps = (("stressed vols", units.clamped_vols, "[0, 10]"), ("stressed option prices", units.clamped_prices, "their no-arbitrage bounds"))
+    clamps = (
+        ("stressed vols", int(units.clamped_vols.sum()), "[0, 10]"),
+        ("stressed option prices", units.clamped_prices, "their no-arbitrage bounds"),
+    )
     for subject, count, bounds in clamps:
         message = f"{count:,} {subject} were held at {bounds}." if count else f"No clamp was needed: all {subject} are inside {bounds}."
         checks.append(Check("clamps", "info", "pass", subject, message, count, None, float(count)))

@@ -24,8 +24,7 @@ from stresstest.scenarios.fingerprints import first_alike
 from stresstest.scenarios.plain_checks import names_and_sources, neutral_shocks, repeated_shocks, same_as, same_shocks
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Dimensions
-from stresstest.valuation.clamped_vols import clamped_vols
-from stresstest.valuation.terms import instrument_terms
+from stresstest.valuation.unit_values import Counts
 from stresstest.valuation.value import value_instruments
 
 Floats = npt.NDArray[np.float64]
@@ -65,7 +64,7 @@ def lint(settings: RunFile, console: Console | None = None, max_unshocked: float
             left = unshocked_notional(units, gross)
         with console.stage("findings"):
             found = [*_findings(given, units.base_vol), *_beyond(given.scenarios, left, max_unshocked)]
-            return _report(given.scenarios, found, given, left, gross)
+            return _report(given.scenarios, found, given, _clamped(given, units.clamped_vols), left, gross)
 
 
 def _findings(given: OnABook, base_vol: Floats) -> Iterator[Finding]:
@@ -87,11 +86,15 @@ def _beyond(scenarios: ScenarioSet, left: Unshocked, max_unshocked: float | None
 
 
 def _report(
-    scenarios: ScenarioSet, found: Iterable[Finding], given: OnABook | None = None, left: Unshocked | None = None, gross: Floats | None = None
+    scenarios: ScenarioSet,
+    found: Iterable[Finding],
+    given: OnABook | None = None,
+    clamped: Sequence[dict[str, int]] | None = None,
+    left: Unshocked | None = None,
+    gross: Floats | None = None,
 ) -> LintReport:
     findings = sorted(found, key=lambda each: (each.scenario, -1 if each.shock is None else each.shock))
     number = Counter(each.scenario for each in findings)
-    clamped = None if given is None else _clamped(given)
     parts = None if given is None or left is None or gross is None else _Parts(given.book.dimensions, left, gross)
     severities = Counter(each.severity for each in findings)
     return LintReport(
@@ -145,14 +148,13 @@ def _located(scenarios: ScenarioSet, findings: Sequence[Finding]) -> tuple[Findi
     )
 
 
-def _clamped(given: OnABook) -> list[dict[str, int]]:
-    """Values brought into their range in every scenario, by factor type; types without any are left out."""
+def _clamped(given: OnABook, vols: Counts) -> list[dict[str, int]]:
+    """Values brought into their range in every scenario, by factor type, `vols` those of options; types without any are left out."""
     counts: list[Counter[str]] = [Counter() for _ in given.scenarios]
     dimensions, resolved = given.book.dimensions, given.resolved
     for notice in (*given.notices, *haircut_clamps(dimensions, resolved, given.rulebook)):
         for scenario, number in notice.by_scenario:
             counts[scenario][notice.factor.partition(":")[0]] += number
-    vols = clamped_vols(instrument_terms(dimensions, resolved), resolved)
     for scenario in np.flatnonzero(vols).tolist():
         counts[scenario]["vol"] += int(vols[scenario])
     return [dict(sorted(each.items())) for each in counts]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class UnitValues:
     `forward`: options only (0 elsewhere), in the strike's currency.
     `base_vol` f64[instruments]: vol implied at base (NaN where not an option).
     `treatment`: per instrument one of "mark", "implied", "constant offset", "intrinsic".
+    `clamped_vols` i64[S]: options whose stressed vol was brought into its range. `clamped_prices`: prices of options, of all scenarios together,
+    that were brought inside their bounds.
     """
 
     mark: Floats
@@ -31,5 +34,5 @@ class UnitValues:
     forward: Floats
     base_vol: Floats
     treatment: tuple[str, ...]
-    clamped_vols: int
+    clamped_vols: Counts
     clamped_prices: int

@@ -15,7 +15,7 @@ from stresstest.valuation.implied import EXPIRED, FOUND
 from stresstest.valuation.marks import additive_mark, inverse_unit_notional, inverse_unit_value, linear_mark, unit_cost, unit_notional, unit_value
 from stresstest.valuation.states import block, value_options
 from stresstest.valuation.terms import instrument_terms
-from stresstest.valuation.unit_values import UnitValues
+from stresstest.valuation.unit_values import Counts, UnitValues
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,16 +55,16 @@ def _treatment(outcome: str | None) -> str:
     return {None: "mark", FOUND: "implied", EXPIRED: "intrinsic"}.get(outcome, "constant offset")
 
 
-def _value_options(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Floats]) -> tuple[int, int]:
-    """Fills the rows of options; returns how many vols and prices were clamped."""
-    clamped_vols = clamped_prices = 0
+def _value_options(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Floats]) -> tuple[Counts, int]:
+    """Fills the rows of options; returns how many vols of each scenario, and how many prices of all, were clamped."""
+    clamped_vols, clamped_prices = np.zeros(resolved.scenarios, dtype=np.int64), 0
     for (normal, american), options in terms.filter("option").group_by("normal", "american", maintain_order=True):
         for rows in _chunks(options.height, CELLS // resolved.scenarios):
             codes = options["instrument"][rows].to_numpy()
             frame = value_options(block(options[rows], resolved), normal=bool(normal), american=bool(american))
             for name, table in tables.items():
                 table[codes] = frame[name].to_numpy().reshape(len(codes), resolved.scenarios)
-            clamped_vols += int(frame["vol_clamped"].sum())
+            clamped_vols += frame["vol_clamped"].to_numpy().reshape(len(codes), resolved.scenarios).sum(axis=0)
             clamped_prices += int(frame["price_clamped"].sum())
     return clamped_vols, clamped_prices
 

@@ -57,7 +57,7 @@ def resolved(*ids: str, **changes: np.ndarray) -> Resolved:
 def units(slope: list[list[float]], treatment: tuple[str, ...] = ("mark", "mark"), clamped_vols: int = 0) -> UnitValues:
     value = np.array(slope)
     zero = np.zeros_like(value)
-    return UnitValues(value, value, zero, value, zero, np.zeros(len(value)), treatment, clamped_vols, 0)
+    return UnitValues(value, value, zero, value, zero, np.zeros(len(value)), treatment, np.array([clamped_vols]), 0)
 
 
 def test_the_share_of_unshocked_notional_is_stated_per_headline_scenario():

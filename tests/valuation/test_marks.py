@@ -225,7 +225,7 @@ def test_options_on_negative_oil_use_normal_vols() -> None:
     assert unit.mark[0, 1] == pytest.approx(55.29, rel=1e-14)  # no vol left: intrinsic
     assert 55.29 <= unit.mark[0, 2] < 55.30
     assert unit.mark[0, 3] == pytest.approx(2.0 * mark, rel=1e-12)  # above 10: normal vols have no upper clamp
-    assert unit.clamped_vols == 1
+    assert unit.clamped_vols.sum() == 1
 
 
 def test_lognormal_option_on_a_negative_forward_is_worth_its_intrinsic_value() -> None:
@@ -250,6 +250,6 @@ def test_lognormal_option_on_a_negative_forward_is_worth_its_intrinsic_value() -
 def test_vols_are_clamped_and_counted() -> None:
     dimensions = book(CRYPTO, [{**OPTION, "instrument_id": "C", "mark_price": 8_000.0}])
     unit = value_instruments(dimensions, states(dimensions, {"vol": {"*": (100.0, 0.0)}}, {"vol": {"*": (1.0, -3.0)}}, {"vol": {"*": (1.1, 0.0)}}))
-    assert unit.clamped_vols == 2
+    assert unit.clamped_vols.sum() == 2
     assert unit.mark[0, 1] == pytest.approx(black(50_000.0, 50_000.0, 10.0 * math.sqrt(0.5), 1.0))
     assert unit.mark[0, 2] == 0.0

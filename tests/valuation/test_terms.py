@@ -54,4 +54,4 @@ def test_root_above_the_vol_clamp_is_no_root() -> None:
     assert unit.treatment == ("constant offset",)
     assert unit.base_vol[0] == 0.0
     assert unit.mark[0].tolist() == pytest.approx([40_000.0, 45_000.0])
-    assert unit.clamped_vols == 0
+    assert unit.clamped_vols.sum() == 0

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from valuation.builders import CRYPTO, SHOCKS, book, mixed_book, states
+from valuation.builders import CRYPTO, SHOCKS, book, in_years, mixed_book, states
 
 from stresstest.valuation.states import VALUES
 from stresstest.valuation.value import value_instruments
@@ -29,7 +29,16 @@ def test_chunks_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stresstest.valuation.value.CELLS", 1)
     parts = value_instruments(dimensions, resolved)
     assert all(getattr(whole, name).tobytes() == getattr(parts, name).tobytes() for name in VALUES[:5])
-    assert whole.clamped_vols == parts.clamped_vols
+    assert whole.clamped_vols.tolist() == parts.clamped_vols.tolist()
+    assert whole.clamped_prices == parts.clamped_prices
+
+
+def test_clamped_vols_are_counted_scenario_by_scenario() -> None:
+    # Implied vols are a fraction: times 100 they leave [0, 10] above, less 5 below; a normal vol has no upper end.
+    call = {"kind": "option", "underlying": "BTC", "option_type": "call", "strike": 50_000.0, "expiry": in_years(1.0), "mark_price": 8_000.0}
+    dimensions = book(CRYPTO, [call | {"instrument_id": "C"}, call | {"instrument_id": "N", "vol_type": "normal"}])
+    resolved = states(dimensions, {"vol": {"*": (100.0, 0.0)}}, {"vol": {"*": (0.0, -5.0)}}, {"vol": {"*": (1.1, 0.0)}})
+    assert value_instruments(dimensions, resolved).clamped_vols.tolist() == [0, 1, 2, 0]
 
 
 THREADS = """

@@ -122,7 +122,10 @@ class KernelCase(Case):
                 found[name].append(slope)
         rows = {name: np.array(slopes).reshape(len(self.instruments), -1) for name, slopes in found.items()}
         none = np.zeros_like(mark)
-        return UnitValues(mark=mark, **rows, forward=none, base_vol=none[:, 0], treatment=("mark",) * len(mark), clamped_vols=0, clamped_prices=0)
+        clamped = np.zeros(mark.shape[1], np.int64)
+        return UnitValues(
+            mark=mark, **rows, forward=none, base_vol=none[:, 0], treatment=("mark",) * len(mark), clamped_vols=clamped, clamped_prices=0
+        )
 
 
 def piecewise(tiers: list[tuple[float, float]]) -> Callable[[float], float]:
