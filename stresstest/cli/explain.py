@@ -43,8 +43,6 @@ def explain(
     from stresstest.cli.output import print_document
     from stresstest.runs.explaining import explain_run
 
-    if snapshot is not None and "://" not in snapshot:
-        snapshot = str(Path(snapshot).absolute())  # from where the user is, not from the run
     with narration("explain", quiet, verbose, log_file) as narrator:
         explained = explain_run(folder, account, scenario, snapshot, narrator)
     if as_json:

@@ -44,14 +44,12 @@ def verdict(report: LintReport) -> str:
 
 
 def _heading(report: LintReport) -> list[str]:
-    number = len(report.scenarios)
-    what = f"{number:,} scenario{'' if number == 1 else 's'}"
+    what = counted(len(report.scenarios), "scenario")
     if report.book is None:
         return [f"{what}, looked at without a book: give a run file, or --snapshot and --margin, to see what they leave unshocked"]
     moment = datetime.fromisoformat(report.book.as_of).astimezone(UTC)
     book = report.book
-    instruments = f"{book.instruments:,} instrument{'' if book.instruments == 1 else 's'}"
-    size = f"{instruments}, gross notional {_amount(book.gross_notional)} {book.reporting_currency}"
+    size = f"{counted(book.instruments, 'instrument')}, gross notional {_amount(book.gross_notional)} {book.reporting_currency}"
     return [f"{what} on the book of {moment:%Y-%m-%d %H:%M} UTC: {size}"]
 
 
@@ -94,7 +92,7 @@ def _findings(findings: tuple[FindingLint, ...]) -> Iterator[str]:
         first = same[0]
         place = "".join((first.scenario_id, f", shock {first.shock}" if first.shock else "", f" ({_where(first)})" if first.file else ""))
         others = len({each.scenario_id for each in same}) - 1
-        more = f"; and in {others:,} more scenario{'' if others == 1 else 's'}" if others else ""
+        more = f"; and in {counted(others, 'more scenario')}" if others else ""
         filtered = f" {{{', '.join(f'{key}: {_filter(value)}' for key, value in first.where.items())}}}" if first.where else ""
         words = message if factor is None else f"{factor}{filtered} {message.removeprefix(factor).lstrip()}"
         yield f"  {severity:7}  {place}: {words}{more}"

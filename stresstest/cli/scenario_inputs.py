@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,8 +32,8 @@ def settings_of(given: Sequence[str], snapshot: str | None, margin: str | None, 
         StressTestError: usage, when a run file is not the first or a snapshot comes without margin file; every fault of the settings.
     """
     from stresstest.cli.light_scan import run_file_of
-    from stresstest.cli.settings import OF_THE_COMMAND
-    from stresstest.config import load_run, overrides_from, settings_with
+    from stresstest.cli.settings import laid_over
+    from stresstest.config import load_run, settings_with
     from stresstest.errors import Fault, Reason, StressTestError
 
     runs = [run_file_of(Path(each)) for each in given]
@@ -43,9 +42,7 @@ def settings_of(given: Sequence[str], snapshot: str | None, margin: str | None, 
                   for each, run in zip(given[1:], runs[1:], strict=True) if run is not None]  # fmt: skip
         raise StressTestError(Reason.USAGE, "one run at a time", faults)
     files = list(given) if runs[0] is None else list(given[1:])
-    environment = {name: value for name, value in os.environ.items() if name not in OF_THE_COMMAND}
-    flags = {"snapshot": snapshot, "margin": margin, "as_of": as_of, "scenarios": files or None}
-    overrides = overrides_from(environment, flags, list(sets), Path.cwd())
+    overrides = laid_over({"snapshot": snapshot, "margin": margin, "as_of": as_of, "scenarios": files or None}, sets)
     if runs[0] is not None:
         return load_run(runs[0], overrides)
     there = {"snapshot", "margin"} & overrides.keys()

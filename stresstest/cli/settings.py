@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stresstest.config import RunFile
+    from stresstest.config import Override, RunFile
 
 OF_THE_COMMAND = frozenset({"STRESSTEST_DEBUG", "STRESSTEST_FAIL_ON", "STRESSTEST_LOG_FILE", "STRESSTEST_OUT"})
 """Variables that stand for flags which are no keys of the run file."""
@@ -20,7 +20,18 @@ def load(run_file: Path, flags: Mapping[str, Any], sets: Sequence[str] = ()) -> 
     Raises:
         StressTestError: every fault of the file and of what was laid over it.
     """
-    from stresstest.config import load_run, overrides_from
+    from stresstest.config import load_run
+
+    return load_run(run_file, laid_over(flags, sets))
+
+
+def laid_over(flags: Mapping[str, Any], sets: Sequence[str]) -> dict[str, Override]:
+    """Flags, `--set` and `STRESSTEST_*` by dotted key.
+
+    Raises:
+        StressTestError: every fault of theirs.
+    """
+    from stresstest.config import overrides_from
 
     environment = {name: value for name, value in os.environ.items() if name not in OF_THE_COMMAND}
-    return load_run(run_file, overrides_from(environment, flags, list(sets), Path.cwd()))
+    return overrides_from(environment, flags, list(sets), Path.cwd())

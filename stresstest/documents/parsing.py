@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from stresstest.documents.parts import HOUSE_RULE, TO_COME, ToCome
 from stresstest.documents.reading import Document, Key, Place, Problem, scalar, shown
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Fault, Reason, StressTestError, counted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -48,8 +48,7 @@ def refusal(what: str, reason: Reason, problems: list[Problem], faults: list[Fau
     """The error for faults found in a document; features to come have their own reason where nothing else is wrong."""
     if problems and all(each.to_come for each in problems):
         reason = Reason.NOT_IN_THIS_VERSION
-    number = len(faults)
-    return StressTestError(reason, f"{what} has {number} fault{'' if number == 1 else 's'}", faults)
+    return StressTestError(reason, f"{what} has {counted(len(faults), 'fault')}", faults)
 
 
 def _needed(model: type[BaseModel]) -> list[str]:

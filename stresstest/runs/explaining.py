@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from stresstest.config import RunFile, load_run
+from stresstest.config import RunFile, keyword_overrides, load_run
 from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.explain import Explanation, as_document, explain, holdings_of
@@ -33,7 +33,7 @@ CLOSE = 1e-9
 
 
 def explain_run(
-    folder: Path, account: str, scenario: str | None = None, snapshot: str | None = None, console: Console | None = None
+    folder: Path, account: str, scenario: str | None = None, snapshot: str | Path | None = None, console: Console | None = None
 ) -> dict[str, Any]:
     """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`, and `scenario_choice`, which is
     `named`, `worst headline`, `worst` or `base`. See `derive_again` for the rest.
@@ -42,7 +42,7 @@ def explain_run(
     return as_document(explanation) | {"scenario_choice": choice}
 
 
-def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str | None, console: Console) -> tuple[Explanation, str]:
+def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str | Path | None, console: Console) -> tuple[Explanation, str]:
     """The figures of one account in one scenario derived a second time, and how the scenario was chosen.
 
     Works from the copies in the run's `inputs/` and from the snapshot, whose tables must be those of the run. Where the
@@ -53,7 +53,7 @@ def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str
         account: the account.
         scenario: the scenario, `base` included; None: the account's worst headline scenario (without one its worst of all, without
             any `base`).
-        snapshot: where the snapshot is now; default: where the run read it.
+        snapshot: where the snapshot is now, from the working directory; default: where the run read it.
         console: told of stages and differences.
 
     Raises:
@@ -63,7 +63,7 @@ def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str
     manifest = read_document(Manifest, folder / MANIFEST)
     if faults := changed_documents(folder, manifest.documents):
         raise StressTestError(Reason.INPUT_DATA, "the result folder is not as its run left it", faults)
-    settings = load_run(folder / FOLDER / RUN, None if snapshot is None else {"snapshot": snapshot})
+    settings = load_run(folder / FOLDER / RUN, keyword_overrides({"snapshot": snapshot}))
     choice = "named"
     if scenario is None:
         scenario, choice = _worst_scenario(folder, account)

@@ -154,8 +154,7 @@ class FinishedRun:
         """
         from stresstest.runs.explaining import derive_again
 
-        place = None if snapshot is None else str(snapshot) if "://" in str(snapshot) else str(Path(snapshot).absolute())
-        return derive_again(self.folder, account, scenario, place, console or Logged())[0]
+        return derive_again(self.folder, account, scenario, snapshot, console or Logged())[0]
 
     def report(
         self,

@@ -123,10 +123,10 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             return
 
 
-def cannot_write(place: Path, error: OSError) -> StressTestError:
+def cannot_write(place: Path, error: OSError, what: str = "the results") -> StressTestError:
     """The refusal for a place that cannot be written."""
-    fault = Fault(error.strerror or str(error), "Check permissions and free space, or give --out another folder.", file=str(error.filename or place))
-    return StressTestError(Reason.ENVIRONMENT, "the results cannot be written", [fault])
+    fault = Fault(error.strerror or str(error), "Check permissions and free space, or name another folder.", file=str(error.filename or place))
+    return StressTestError(Reason.ENVIRONMENT, f"{what} cannot be written", [fault])
 
 
 def publish(work: Path, target: Path) -> None:

@@ -46,6 +46,14 @@ def test_it_overwrites_nothing_unless_forced(stresstest, run_file: Path, tmp_pat
     assert "precious" not in (tmp_path / "mine" / "margin.yaml").read_text()
 
 
+def test_a_place_that_cannot_be_written_is_no_bug(stresstest, tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    refused = stresstest("init", "file/mine")
+    assert refused.returncode == ExitCode.ENVIRONMENT
+    assert "the files cannot be written" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 @pytest.mark.parametrize("words", [["init"], ["init", "a", "b"]])
 def test_wrong_words_are_usage(stresstest, words: list[str]):
     assert stresstest(*words).returncode == ExitCode.CONFIGURATION

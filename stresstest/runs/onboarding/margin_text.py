@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from stresstest.errors import counted
 from stresstest.runs.onboarding.placeholders import MARK, Kinds
 from stresstest.runs.onboarding.yaml_text import Draft, figure, listed, named, with_remarks
 from stresstest.snapshot.survey import Survey
@@ -104,7 +105,7 @@ def _model(model: str, accounts: int, nets: bool) -> str:
     why = "some instruments have no schedule, their underlyings have one" if nets else "underlying: long and short of one underlying net first"
     return with_remarks(
         [
-            (f"  {named(model)}:", f"{accounts:,} account{'' if accounts == 1 else 's'}"),
+            (f"  {named(model)}:", counted(accounts, "account")),
             ("    kind: tiered", ""),
             (f"    net_by: {how}", f"{MARK}; {why}"),
             ("    pnl_into: settle_balance", f"{MARK}; value: unrealised P&L counts without the settle asset's haircut"),
@@ -120,4 +121,4 @@ def _to_set(collateral: list[str], margin: list[str], models: list[str]) -> Iter
         (collateral, "collateral schedule", "haircuts"), (margin, "margin schedule", "rates"), (models, "model", "netting and P&L"),
     ):  # fmt: skip
         if names:
-            yield f"{what} of {len(names):,} {one}{'' if len(names) == 1 else 's'}: {listed(names)}"
+            yield f"{what} of {counted(len(names), one)}: {listed(names)}"

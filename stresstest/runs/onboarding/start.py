@@ -13,6 +13,8 @@ import duckdb
 import polars as pl
 
 from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.runs.folders import cannot_write
+from stresstest.runs.onboarding import margin_text, run_text, scenario_text
 from stresstest.runs.onboarding.margin_text import margin_draft
 from stresstest.runs.onboarding.placeholders import STABLECOIN, Kinds, kinds
 from stresstest.runs.onboarding.run_text import frame, run_draft
@@ -20,10 +22,10 @@ from stresstest.runs.onboarding.scenario_text import scenario_draft
 from stresstest.runs.onboarding.yaml_text import Draft, listed
 from stresstest.snapshot.survey import Survey, survey
 
-RUN_FILE = "run.yaml"
+RUN_FILE = run_text.NAME
 EXAMPLE = "snapshot.sql"
 SNAPSHOT = "snapshot"
-FILES = (RUN_FILE, "margin.yaml", "scenarios.yaml")
+FILES = (RUN_FILE, margin_text.NAME, scenario_text.NAME)
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,17 @@ def start(folder: Path, from_snapshot: str | None = None, *, force: bool = False
         force: replace files that are there.
 
     Raises:
-        StressTestError: USAGE, naming the files that are there; INPUT_DATA, where the snapshot cannot be read.
+        StressTestError: USAGE, naming the files that are there; INPUT_DATA, where the snapshot cannot be read; ENVIRONMENT, where the folder
+            cannot be written.
     """
     _refuse_to_overwrite(folder, example=from_snapshot is None, force=force)
+    try:
+        return _written(folder, from_snapshot)
+    except OSError as error:
+        raise cannot_write(folder, error, "the files") from error
+
+
+def _written(folder: Path, from_snapshot: str | None) -> Started:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
         draft_folder = Path(made)
