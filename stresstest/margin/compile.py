@@ -154,7 +154,7 @@ def _instruments(
     )
     notional_row = _notional_rows(rows, units, factors[schedule], value_row)
     asset_schedule = _codes(dimensions.assets, "margin_schedule", schedule_names)[underlying]
-    nets = any(model.net_by == "underlying" for model in rulebook.models.values())
+    nets = any(model.nets_by_underlying for model in rulebook.models.values())
     same = (asset_schedule == schedule) | (factors[asset_schedule] == factors[schedule]).all(axis=1)
     net_row = notional_row.copy()
     if nets and not same.all():
@@ -284,7 +284,7 @@ def _models(
     found = records(
         MODEL,
         len(values),
-        net_by_underlying=[model.net_by == "underlying" for model in values],
+        net_by_underlying=[model.nets_by_underlying for model in values],
         into_value=[model.pnl_into == "value" for model in values],
         weighted_pnl=[
             model.positive_pnl_weight.maintenance != 1.0
@@ -300,7 +300,7 @@ def _models(
         initial_cap=[np.inf if cap.initial is None else cap.initial for cap in caps],
         maintenance_credit=[model.long_option_credit.maintenance for model in values],
         initial_credit=[model.long_option_credit.initial for model in values],
-        maintenance_spread=[model.spread_rate.maintenance for model in values],
-        initial_spread=[model.spread_rate.initial for model in values],
+        maintenance_spread=[model.spread.maintenance for model in values],
+        initial_spread=[model.spread.initial for model in values],
     )
     return found, np.stack([tier, plain]), np.array(list(weights), dtype=np.int32)

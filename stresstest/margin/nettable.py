@@ -14,7 +14,7 @@ def check_nettable(dimensions: Dimensions, rulebook: Rulebook) -> None:
         StressTestError: margin file, with one fault per schedule, where a model in use nets by underlying and an asset names a schedule
             by contracts or with an amount per contract.
     """
-    netting = {name for name, model in rulebook.models.items() if model.net_by == "underlying"}
+    netting = {name for name, model in rulebook.models.items() if model.nets_by_underlying}
     used = sorted(netting & set(dimensions.accounts["margin_model"].unique()))
     if not used:
         return

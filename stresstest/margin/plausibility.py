@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from stresstest.margin.rulebook import AmountPair, CapPair, CollateralSchedule, MarginSchedule, Model, RatioPair, Rulebook
+from stresstest.margin.rulebook import AmountPair, BalanceRules, CapPair, CollateralSchedule, MarginSchedule, RatioPair, Rulebook
 
 Pair = AmountPair | RatioPair | CapPair
 Found = Iterator[tuple[str, float, float]]
@@ -89,8 +89,8 @@ def _of_margin(schedule: MarginSchedule) -> Found:
         yield from _lower("short_option minimum", AmountPair(maintenance=short.maintenance.minimum, initial=short.initial.minimum))
 
 
-def _of_model(model: Model) -> Found:
-    yield from _lower("spread_rate", model.spread_rate)
+def _of_model(model: BalanceRules) -> Found:
+    yield from _lower("spread_rate", model.spread)
     for name in ("positive_pnl_weight", "positive_pnl_cap", "long_option_credit"):
         maintenance, initial = _ends(getattr(model, name))
         if initial > maintenance:

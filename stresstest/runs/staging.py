@@ -83,7 +83,7 @@ def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:
             name for name, schedule in rulebook.margin_schedules.items() if not schedule.tiers and schedule.amount_per_contract is None
         ),
         models=frozenset(rulebook.models),
-        models_net_by_underlying=frozenset(name for name, model in rulebook.models.items() if model.net_by == "underlying"),
+        models_net_by_underlying=frozenset(name for name, model in rulebook.models.items() if model.nets_by_underlying),
         models_pnl_into_value=frozenset(name for name, model in rulebook.models.items() if model.pnl_into == "value"),
         max_memory=settings.max_memory,
         threads=workers(settings),

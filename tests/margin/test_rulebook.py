@@ -8,7 +8,7 @@ import pytest
 
 from stresstest.documents import document_of, parse
 from stresstest.errors import ExitCode, Reason, StressTestError
-from stresstest.margin.rulebook import Model, Rulebook, load_rulebook
+from stresstest.margin.rulebook import Rulebook, TieredModel, load_rulebook
 from stresstest.scenarios.names import MarginNames
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
@@ -89,7 +89,7 @@ def test_everything_of_a_tiered_margin_file_is_read() -> None:
 
 def test_the_default_model_exists_even_where_the_file_has_none() -> None:
     default = _rulebook("version: 1").models["default"]
-    assert default == Model()
+    assert default == TieredModel()
     assert (default.net_by, default.pnl_into, default.breach_at_equality) == ("instrument", "settle_balance", False)
     assert default.long_option_credit.maintenance == 0.0
     assert _rulebook("models: {default: {net_by: underlying}}").models["default"].net_by == "underlying"
@@ -169,10 +169,8 @@ models:
 
 @pytest.mark.parametrize("text", [
     "models: {pm: {kind: portfolio, preset: tims, assign: []}}",
-    "models: {pm: {kind: portfolio, grid: [{spot: -0.15, vol: 0.0}], loss_factor: 1}}",
     "models: {s: {kind: strategy}}",
     "models: {m: {preset: tims}}",
-    "models: {m: {assign: [{where: {risk_group: BTC}, margin_schedule: majors}]}}",
     "collateral_schedules: {x: {bands: [{from: 0, haircut: 0}], cap: 5}}",
     "collateral_schedules: {x: {bands: [{from: 0, haircut: 0}], concentration: {}}}",
     "margin_schedules: {x: {tiers: [" + TIER + "], size_scaling: {}}}",

@@ -89,10 +89,10 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
         [
             {
                 "model": name,
-                "net_by": model.net_by,
+                "net_by": "underlying" if model.nets_by_underlying else "instrument",
                 "pnl_into": model.pnl_into,
                 "breach_at_equality": model.breach_at_equality,
-                **_pair("spread_rate", model.spread_rate),
+                **_pair("spread_rate", model.spread),
                 **_pair("positive_pnl_weight", model.positive_pnl_weight),
                 **_pair("positive_pnl_cap", model.positive_pnl_cap),
                 **_pair("long_option_credit", model.long_option_credit),

@@ -1,0 +1,29 @@
+"""The margin file as checked values."""
+
+from stresstest.margin.rulebook.file import Model, Rulebook, load_rulebook
+from stresstest.margin.rulebook.models import Assign, AssignCollateral, BalanceRules, TieredModel
+from stresstest.margin.rulebook.pairs import AmountPair, CapPair, RatioPair
+from stresstest.margin.rulebook.portfolio import AddOn, GridRow, PortfolioModel
+from stresstest.margin.rulebook.schedules import Band, CollateralSchedule, MarginSchedule, ShortOption, ShortOptionRate, Tier
+
+__all__ = [
+    "AddOn",
+    "AmountPair",
+    "Assign",
+    "AssignCollateral",
+    "BalanceRules",
+    "Band",
+    "CapPair",
+    "CollateralSchedule",
+    "GridRow",
+    "MarginSchedule",
+    "Model",
+    "PortfolioModel",
+    "RatioPair",
+    "Rulebook",
+    "ShortOption",
+    "ShortOptionRate",
+    "Tier",
+    "TieredModel",
+    "load_rulebook",
+]

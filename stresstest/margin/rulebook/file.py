@@ -1,0 +1,67 @@
+"""The margin file: collateral schedules, margin schedules and models, checked.
+
+Formulas are in docs/methodology.md, section 4. Every pair `{maintenance, initial}` may also be one number for both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from stresstest.documents import Found, Name, Version, expect, not_yet, parse, problem, raise_all, read_document, resembling
+from stresstest.errors import Reason
+from stresstest.margin.rulebook.models import TieredModel
+from stresstest.margin.rulebook.pairs import Sourced
+from stresstest.margin.rulebook.portfolio import PortfolioModel
+from stresstest.margin.rulebook.schedules import CollateralSchedule, MarginSchedule
+from stresstest.scenarios.names import MarginNames
+
+KINDS: dict[str, type[TieredModel] | type[PortfolioModel]] = {"tiered": TieredModel, "portfolio": PortfolioModel}
+
+
+def _of_its_kind(value: Any) -> TieredModel | PortfolioModel:
+    """The model by its `kind`, so that only the keys of that kind are known, and faults stand where they are."""
+    if isinstance(value, (TieredModel, PortfolioModel)):
+        return value
+    kind = value.get("kind", "tiered") if isinstance(value, dict) else "tiered"
+    if isinstance(value, dict) and "preset" in value:
+        raise not_yet("presets", "Write the model out.")
+    if kind == "strategy":
+        raise not_yet("models of kind strategy", "Use `kind: tiered` or `portfolio`.")
+    if not isinstance(kind, str) or kind not in KINDS:
+        found: Found = [(("kind",), problem(f"must be one of {', '.join(KINDS)}, not {kind!r}", resembling(str(kind), list(KINDS))))]
+        raise_all("model", found)
+    return KINDS[kind].model_validate(value)
+
+
+Model = Annotated[TieredModel | PortfolioModel, PlainValidator(_of_its_kind, json_schema_input_type=TieredModel | PortfolioModel)]
+
+
+class Rulebook(Sourced):
+    """A margin file. `models` always has `default`: kind tiered with all defaults where the file has none."""
+
+    version: Version = 1
+    name: str | None = None
+    collateral_schedules: dict[Name, CollateralSchedule] = Field(default={})
+    margin_schedules: dict[Name, MarginSchedule] = Field(default={})
+    models: Annotated[dict[Name, Model], AfterValidator(lambda models: {"default": TieredModel(), **models})] = Field(
+        default={}, validate_default=True
+    )
+
+    def margin_names(self) -> MarginNames:
+        """The names that `margin_rate` shocks may mean."""
+        tiered = tuple(name for name, model in self.models.items() if model.kind == "tiered")
+        others = tuple(name for name, model in self.models.items() if model.kind != "tiered")
+        return MarginNames(schedules=tuple(self.margin_schedules), tiered_models=tiered, other_models=others)
+
+
+def load_rulebook(path: Path | str) -> Rulebook:
+    """The margin file at `path`.
+
+    Raises:
+        StressTestError: reason MARGIN_FILE with every fault and its line; NOT_IN_THIS_VERSION where models, presets or
+            options to come are all that is wrong.
+    """
+    return parse(Rulebook, expect(read_document(path, Reason.MARGIN_FILE), "margin file", Reason.MARGIN_FILE), Reason.MARGIN_FILE)
