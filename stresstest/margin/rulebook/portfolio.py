@@ -179,6 +179,9 @@ class AddOn(Part):
             found.append(
                 (("basis",), problem("`basis: days` is about thresholds of `tiers`, of which there are none", "Remove it, or give `tiers`."))
             )
+        if self.basis == "days" and (self.net == "risk_group" or self.part == "hedged"):
+            hint = "Net by underlying or less, and leave `part` out."
+            found.append((("basis",), problem("days of what a risk group trades: its underlyings have a volume each", hint)))
         if self.part == "hedged" and (self.side is not None or self.net == "risk_group"):
             found.append((("part",), problem("`hedged` is what longs and shorts of a risk group have in common", "Remove `side`; net by less.")))
         raise_all("add-on", found)
