@@ -86,7 +86,7 @@ class VolFloor(Part):
 class Discount(Part):
     """Factor `base * exp(-+ (rate_multiple * r + rate_add) * T)` on the value of an expiry: minus for positive values, plus for negative ones."""
 
-    base: Annotated[Number, Field(gt=0)] = 1.0
+    base: Amount = 1.0
     rate_multiple: Amount = 0.0
     rate_add: Amount = 0.0
 
@@ -109,7 +109,7 @@ class SkewCap(Part):
 
 
 class Skew(Part):
-    """How `skew` rows shift the vol of a strike K: by clamp(k * cap / k_star, -cap, cap), k = ln(K/F) (absolute: its absolute value).
+    """How `skew` rows shift the vol of a strike K: by min(cap, |k| * cap / k_star), k = ln(K/F); in the linear form with the sign of k.
 
     cap = base + slope * sqrt(T); k_star = max(min_width, width * sqrt(T) * (static + scale * sqrt(T))).
     """
@@ -148,7 +148,8 @@ class AddOn(Part):
     short sum of those nets in their risk group, in place of the sum of their sizes. `rate` (or `amount`, per contract in reporting
     currency) times that is the line; `tiers` have marginal rates, thresholds in reporting currency or (`basis: days`) in days of the
     underlying's `daily_volume` times `participation`. `confidence_below`: only what has a lower confidence c counts, times 1 - c.
-    `depeg`: the line is multiplied by the depeg. `combine: floor` makes the sum of such lines the least that a risk group needs.
+    `depeg`: the line is multiplied by the depeg; `loss_factor: true`: by the model's loss factor too. `combine: floor` makes the sum of such
+    lines the least that a risk group needs.
     """
 
     name: Name
@@ -164,6 +165,7 @@ class AddOn(Part):
     participation: Annotated[Ratio, Field(gt=0)] = 1.0
     confidence_below: Ratio | None = None
     depeg: Depeg | None = None
+    loss_factor: Flag = False
     combine: Literal["add", "floor"] = "add"
 
     @model_validator(mode="after")
@@ -234,8 +236,8 @@ class PortfolioModel(BalanceRules):
     """A margin model of kind `portfolio`: for every risk group the worst loss over the rows of `grid`, offsets, and add-ons.
 
     `hedges`: collateral that moves inside the grid in place of its haircut (`haircut_and_grid: true`: both); `{RSWETH: ETH}` names the
-    risk group it moves with. `loss_factor` multiplies the scan loss; its initial part is raised by `loss_factor_depeg`;
-    `factor_on: loss_and_add_ons` multiplies the add-ons by it too. `max_loss_cap: true`: the scan loss of a risk group held in options alone is at
+    risk group it moves with. `loss_factor` multiplies the scan loss, and add-ons that say so; its initial part is raised by
+    `loss_factor_depeg`. `max_loss_cap: true`: the scan loss of a risk group held in options alone is at
     most what it can still lose at expiry. At most one of `offsets`, `credits`, `correlation`.
     """
 
@@ -250,7 +252,6 @@ class PortfolioModel(BalanceRules):
     expiry_discount: ExpiryDiscount | None = None
     loss_factor: Amounts = ONE
     loss_factor_depeg: Depeg | None = None
-    factor_on: Literal["loss", "loss_and_add_ons"] = "loss"
     max_loss_cap: Flag = False
     offsets: tuple[Offset, ...] = ()
     credits: tuple[Credit, ...] = ()
