@@ -6,6 +6,8 @@ import json
 import re
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
 from stresstest.documents import Amount, Flag, Found, Name, Number, Part, ToCome, Version, as_list, problem, suggest, with_rules
@@ -105,6 +107,12 @@ class Term(Part):
     power: Number
     power_long: Number | None = None
     min_days: Annotated[Number, Field(gt=0)] = 1.0
+
+    def sizes(self, days: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The factors of options with that many days to expiry, in the shape of `days`."""
+        power = np.where(days < self.reference_days, self.power, self.power if self.power_long is None else self.power_long)
+        factors: npt.NDArray[np.float64] = (self.reference_days / np.maximum(days, self.min_days)) ** power
+        return factors
 
     def canonical(self) -> str:
         """The same text for the same term, JSON."""

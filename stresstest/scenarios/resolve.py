@@ -140,10 +140,7 @@ class _Resolution:
         term = selector.term
         if term is None:
             return None
-        days = self.universe.days[self.universe.option_codes[elements]]
-        power = np.where(days < term.reference_days, term.power, term.power if term.power_long is None else term.power_long)
-        sizes: Floats = (term.reference_days / np.maximum(days, term.min_days)) ** power
-        return sizes
+        return term.sizes(self.universe.days[self.universe.option_codes[elements]])
 
     # ------------------------------------------------------------ factor types with rules of their own
 

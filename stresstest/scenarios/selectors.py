@@ -155,7 +155,7 @@ class Universe:
         return np.array([number for number, each in enumerate(self.margin_names) if each in meant], dtype=np.int64)
 
     def _instrument_elements(self, selector: Selector) -> Places:
-        chosen = self._instruments_passing(selector.where)
+        chosen = self.instruments_passing(selector.where)
         if selector.kind == "basis":
             if selector.name != "*":
                 named = np.zeros(len(chosen), dtype=np.bool_)
@@ -225,7 +225,8 @@ class Universe:
             return np.ones(self.locations, dtype=np.bool_)
         return np.concatenate([[False], _like(self.dimensions.locations["location"], where.location)])
 
-    def _instruments_passing(self, where: Where | None) -> Mask:
+    def instruments_passing(self, where: Where | None) -> Mask:
+        """bool[instruments]: which instruments pass a filter; all of them without one."""
         instruments = self.dimensions.instruments
         if where is None:
             return np.ones(instruments.height, dtype=np.bool_)

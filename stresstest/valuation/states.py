@@ -42,16 +42,31 @@ Codes = npt.NDArray[np.integer]
 def pairs(terms: pl.DataFrame, resolved: Resolved, instrument: Codes, scenario: Codes) -> pl.DataFrame:
     """Terms and states of instruments (codes) in scenarios (numbers), row by row; both arrays have one length."""
     rows = terms[instrument]
-    return rows.with_columns(_states(rows, resolved, lambda table, code: table[code, scenario]))
+    return rows.with_columns(_series(_states(rows, resolved, lambda table, code: table[code, scenario])))
 
 
 def block(terms: pl.DataFrame, resolved: Resolved) -> pl.DataFrame:
     """Terms and states of the instruments of `terms` in all scenarios, sorted as `terms`, then by scenario."""
-    repeated = [pl.Series(name, np.repeat(terms[name].to_numpy(), resolved.scenarios)) for name in terms.columns if name not in CODES]
-    return pl.DataFrame([*repeated, *_states(terms, resolved, lambda table, code: table[code].ravel())])
+    return laid_out(terms, states_of(terms, resolved))
 
 
-def _states(terms: pl.DataFrame, resolved: Resolved, look: Callable[[Floats, Codes], Floats]) -> list[pl.Series]:
+def states_of(terms: pl.DataFrame, resolved: Resolved) -> dict[str, Floats]:
+    """The columns `STATE` of the instruments of `terms` in all scenarios, f64[instruments, S] each."""
+    return _states(terms, resolved, lambda table, code: table[code])
+
+
+def laid_out(terms: pl.DataFrame, states: dict[str, Floats]) -> pl.DataFrame:
+    """One row per cell of `states`, f64[instruments, ...] each, with the terms of its instrument."""
+    cells = next(iter(states.values())).size // max(terms.height, 1)
+    repeated = [pl.Series(name, np.repeat(terms[name].to_numpy(), cells)) for name in terms.columns if name not in CODES]
+    return pl.DataFrame([*repeated, *_series(states)])
+
+
+def _series(states: dict[str, Floats]) -> list[pl.Series]:
+    return [pl.Series(name, states[name].ravel(), dtype=pl.Float64) for name in STATE]
+
+
+def _states(terms: pl.DataFrame, resolved: Resolved, look: Callable[[Floats, Codes], Floats]) -> dict[str, Floats]:
     """The columns `STATE`; `look` reads a table of codes x scenarios at the code of every row of `terms`."""
     instrument, underlying, quote, money, rate = (
         terms[name].to_numpy() for name in ("instrument", "underlying_code", "quote_code", "money_code", "rate_code")
@@ -60,7 +75,7 @@ def _states(terms: pl.DataFrame, resolved: Resolved, look: Callable[[Floats, Cod
     none = len(resolved.option_codes) == 0
     option = np.searchsorted(resolved.option_codes, instrument).clip(max=max(len(resolved.option_codes) - 1, 0))
     neutral = np.ones((1, resolved.scenarios))
-    columns = {
+    return {
         "underlying_price": look(resolved.spot, underlying),
         "underlying_value": look(resolved.value, underlying),
         "quote_value": look(resolved.value, quote),
@@ -71,7 +86,6 @@ def _states(terms: pl.DataFrame, resolved: Resolved, look: Callable[[Floats, Cod
         "vol_scale": look(neutral if none else resolved.vol_scale, option),
         "vol_shift": look(0.0 * neutral if none else resolved.vol_shift, option),
     }
-    return [pl.Series(name, columns[name], dtype=pl.Float64) for name in STATE]
 
 
 def value_states(frame: pl.DataFrame) -> pl.DataFrame:
