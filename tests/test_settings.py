@@ -33,6 +33,9 @@ LEVELS: dict[str, tuple[Any, ...]] = {
         ("library:crisis", ("library:crisis",)),
     ),
     "margin": ("F/m.yaml", ("one", "F/one"), ("two", "/srv/here/two"), ("three", "/srv/here/three"), ("../four", "/srv/here/../four")),
+    "margin_model": (None, ("one", "one"), ("2", "2"), ('"3"', "3"), ("4", "4")),
+    "compare.models": ((), ("[a]", ("a",)), ("b,c", ("b", "c")), ("[d, e]", ("d", "e")), ("f", ("f",))),
+    "compare.isolated": (False, ("true", True), ("false", False), ("true", True), ("false", False)),
     "keep": ("breaches", ("all", "all"), ("worst", "worst"), ("breaches", "breaches"), ("all", "all")),
     "headline": (None, ("[a]", ("a",)), ("b,c", ("b", "c")), ("[d, e]", ("d", "e")), ("f", ("f",))),
     "on_missing": ("refuse", ("exclude", "exclude"), ("refuse", "refuse"), ("exclude", "exclude"), ("refuse", "refuse")),
@@ -101,7 +104,7 @@ def test_flag_then_set_then_environment_then_file_then_default(tmp_path: Path, k
 def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
     command: Any = typer.main.get_command(app)
     flags = {name for parameter in command.commands["run"].params for name in parameter.opts}
-    assert {"output": "--formats", "headline": "--set"}.get(key, f"--{key.replace('_', '-')}") in flags
+    assert {"output": "--formats", "headline": "--set", "compare": "--set"}.get(key, f"--{key.replace('_', '-')}") in flags
 
 
 @pytest.mark.parametrize(

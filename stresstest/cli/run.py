@@ -35,6 +35,9 @@ def run(
         typer.Option("--scenarios", autocompletion=complete_scenario_file, help="Scenario file, or library:NAME; may be given several times."),
     ] = None,
     margin: Annotated[Path | None, typer.Option("--margin", help="Margin file.")] = None,
+    margin_model: Annotated[
+        str | None, typer.Option("--margin-model", help="Model of the margin file for every account, whatever the snapshot names.")
+    ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Moment of the snapshot, for example 2026-11-19T16:00:00Z.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Title of the report.")] = None,
     reporting_currency: Annotated[str | None, typer.Option("--reporting-currency", help="Asset that figures are in, for example USD.")] = None,
@@ -67,6 +70,7 @@ def run(
         "snapshot": snapshot,
         "scenarios": scenarios or None,
         "margin": margin,
+        "margin_model": margin_model,
         "as_of": as_of,
         "name": name,
         "reporting_currency": reporting_currency,

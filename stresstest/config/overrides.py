@@ -16,9 +16,9 @@ from stresstest.errors import Fault, Reason, StressTestError
 
 ENVIRONMENT_PREFIX = "STRESSTEST_"
 
-_LISTS = ("scenarios", "headline", "output.formats")
+_LISTS = ("scenarios", "headline", "compare.models", "output.formats")
 _PATHS = ("snapshot", "scenarios", "margin", "output.folder")
-_TEXTS = ("name", "reporting_currency")
+_TEXTS = ("name", "reporting_currency", "margin_model")
 
 
 @dataclass(frozen=True)

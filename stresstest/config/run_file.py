@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
-from stresstest.documents import Amount, Count, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
+from stresstest.documents import Amount, Count, Flag, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
 
 _AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MEMORY_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -108,12 +108,22 @@ class Output(Part):
     formats: Annotated[tuple[Format, ...], BeforeValidator(as_list), AfterValidator(_once)] = ("html", "pdf", "json")
 
 
+class Compare(Part):
+    """What the rules of the run are compared with: `models` of the margin file, each for the whole book; `isolated`: every cross position
+    in a margin pool of its own.
+    """
+
+    models: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(_once)] = ()
+    isolated: Flag = False
+
+
 class RunFile(Part):
     """A run file, with flags and environment applied and paths made absolute.
 
     `as_of` and `reporting_currency` null: taken from the snapshot's own `snapshot.json`. `headline`: the scenarios that
-    count for worst, Cover-N and limits, instead of what the scenario files say. `max_price_age` in seconds, null =
-    not checked; `max_memory` in bytes, null = no limit of its own; `threads` null = all cores.
+    count for worst, Cover-N and limits, instead of what the scenario files say. `margin_model`: the model of every account, null = that
+    which the snapshot names. `max_price_age` in seconds, null = not checked; `max_memory` in bytes, null = no limit of its own; `threads` null
+    = all cores.
     """
 
     version: Version = 1
@@ -125,6 +135,7 @@ class RunFile(Part):
     reporting_currency: Name | None = None
     scenarios: Annotated[tuple[Name, ...], BeforeValidator(as_list)]
     margin: Name
+    margin_model: Name | None = None
     keep: Literal["all", "breaches", "worst"] = "breaches"
     headline: Annotated[tuple[Name, ...] | None, BeforeValidator(as_list)] = None
     on_missing: Literal["refuse", "exclude"] = "refuse"
@@ -132,6 +143,7 @@ class RunFile(Part):
     max_price_age: Annotated[Annotated[Number, Field(gt=0)] | None, BeforeValidator(_age, json_schema_input_type=float | str | None)] = None
     reconciliation_tolerance: Annotated[Tolerance, BeforeValidator(tolerance, json_schema_input_type=Tolerance | float)] = Tolerance()
     resources: Resources = Resources()
+    compare: Compare = Compare()
     executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
     threads: Count | None = None
     max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None

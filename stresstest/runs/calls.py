@@ -45,6 +45,8 @@ class Settings(TypedDict, total=False):
     name: str
     as_of: str | datetime
     reporting_currency: str
+    margin_model: str
+    compare: Values
     keep: Literal["all", "breaches", "worst"]
     headline: Sequence[str]
     on_missing: Literal["refuse", "exclude"]

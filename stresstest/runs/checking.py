@@ -71,7 +71,7 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
         if rulebook is not None:
             with console.stage("snapshot"):
                 book = attempt(lambda: stage(settings, rulebook, Path(folder), ours=ours), refusals)
-        if book is None or scenarios is None or rulebook is None:
+        if book is None or scenarios is None or rulebook is None or refusals:
             raise merged(refusals)
         with console.stage("scenarios on the book"):
             found = _on_the_book(book, scenarios, rulebook)

@@ -53,7 +53,7 @@ def on_a_book(settings: RunFile, console: Console, ids: Collection[str] = ()) ->
         if rulebook is not None:
             with console.stage("snapshot"):
                 book = attempt(lambda: stage(settings, rulebook, Path(folder)), refusals)
-        if book is None or chosen is None or rulebook is None:
+        if book is None or chosen is None or rulebook is None or refusals:
             raise merged(refusals)
         with console.stage("scenarios on the book"):
             resolved, notices = resolve(chosen, book.dimensions, rulebook.margin_names())

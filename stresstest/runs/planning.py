@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 import stresstest
 from stresstest.config import RunFile
+from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.margin.rulebook import Rulebook, load_rulebook
 from stresstest.results.documents import canonical
@@ -129,7 +130,21 @@ def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[
     """Scenarios and margin file of a run; what is refused is noted and None."""
     scenarios = attempt(lambda: load_scenarios_of(settings), refusals)
     rulebook = attempt(lambda: load_rulebook(settings.margin), refusals)
+    if rulebook is not None:
+        attempt(lambda: _known_models(settings, rulebook), refusals)
     return scenarios, rulebook
+
+
+def _known_models(settings: RunFile, rulebook: Rulebook) -> None:
+    named = [("margin_model", settings.margin_model), *(("compare.models", name) for name in settings.compare.models)]
+    file = str(settings.file) if settings.file else None
+    faults = [
+        Fault(f"the margin file has no model `{name}`", suggest(name, list(rulebook.models), "Its models"), file=file, path=key)
+        for key, name in named
+        if name is not None and name not in rulebook.models
+    ]
+    if faults:
+        raise StressTestError(Reason.CONFIGURATION, "models that the margin file does not have", faults)
 
 
 def load_scenarios_of(settings: RunFile) -> ScenarioSet:
@@ -151,7 +166,7 @@ def plan(settings: RunFile, out: Path | None = None, run_file: Path | None = Non
     """
     refusals: list[StressTestError] = []
     scenarios, rulebook = load_documents(settings, refusals)
-    if scenarios is None or rulebook is None:
+    if scenarios is None or rulebook is None or refusals:
         raise merged(refusals)
     question = _question(settings, scenarios, rulebook)
     digest = plan_sha256(question, settings.snapshot, stresstest.__version__)

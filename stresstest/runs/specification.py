@@ -15,7 +15,18 @@ from stresstest.results.identity import code_sha256
 from stresstest.results.manifest import versions
 from stresstest.scenarios.scenario_set import PROVENANCE, ScenarioSet
 
-SETTINGS = ("keep", "headline", "on_missing", "max_excluded", "max_price_age", "reconciliation_tolerance", "resources", "seed")
+SETTINGS = (
+    "margin_model",
+    "compare",
+    "keep",
+    "headline",
+    "on_missing",
+    "max_excluded",
+    "max_price_age",
+    "reconciliation_tolerance",
+    "resources",
+    "seed",
+)
 """Keys of the run file that can change a result. Where it is read from and written to, and on how many threads, cannot."""
 
 

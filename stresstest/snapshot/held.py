@@ -32,6 +32,16 @@ def held_findings(session: Session, instruments: npt.NDArray[np.bool_], assets: 
     ]  # fmt: skip
 
 
+def _under_one_of(session: Session, models: frozenset[str]) -> str:
+    """SQL: the account `a` is under one of these models, or is looked at under one."""
+    return "true" if session.request.models_compared & models else f"coalesce(a.margin_model IN ({quoted(models)}), false)"
+
+
+def _under_another(session: Session, models: frozenset[str]) -> str:
+    """SQL: the account `a` is under a model that is none of these, or is looked at under one."""
+    return "true" if session.request.models_compared - models else f"coalesce(a.margin_model NOT IN ({quoted(models)}), true)"
+
+
 def _lacking(session: Session, asset: str) -> str:
     """SQL: the asset has no collateral schedule and needs one (the reporting currency does not)."""
     return f"({asset} <> {literal(session.currency)} AND {asset} IN (SELECT asset FROM assets WHERE collateral_schedule IS NULL))"
@@ -77,8 +87,7 @@ def _settle_schedules(session: Session) -> list[Finding]:
         return []
     rule, hint = "collateral schedule of what P&L is paid in", "Name a schedule of the margin file; haircut 1 gives no credit."
     pays = "i.kind <> 'spot' AND (i.kind <> 'option' OR i.premium_style = 'margined')"
-    value_models = quoted(session.request.models_pnl_into_value)
-    into_balance = f"{pays} AND coalesce(a.margin_model NOT IN ({value_models}), true)"
+    into_balance = f"{pays} AND {_under_another(session, session.request.models_pnl_into_value)}"
     findings: list[Finding] = []
     for condition, what in (
         (into_balance, "receives P&L of held instruments, without a collateral schedule"),
@@ -100,8 +109,8 @@ def _margin_schedules(session: Session) -> list[Finding]:
     bare = "SELECT instrument_id FROM wanting_schedule WHERE NOT covered"
     findings = _fault(session, "instruments", "margin_schedule", rule, "held, without a margin schedule", hint, bare, "instrument_id", bare)
     if session.count("SELECT count(*) FROM wanting_schedule WHERE covered"):
-        models = quoted(session.request.models_net_by_underlying)
-        rows = f"FROM {_positions_in('wanting_schedule')} WHERE i.covered AND coalesce(a.margin_model NOT IN ({models}), true)"
+        others = _under_another(session, session.request.models_net_by_underlying)
+        rows = f"FROM {_positions_in('wanting_schedule')} WHERE i.covered AND {others}"
         with session.reading("positions"):
             findings += _fault(
                 session, "instruments", "margin_schedule", rule,
@@ -113,9 +122,9 @@ def _margin_schedules(session: Session) -> list[Finding]:
 
 def _rules_for_options_alone(session: Session) -> list[Finding]:
     """A schedule that has only a rule for short options would ask nothing of anything else."""
-    schedules, models = quoted(session.request.margin_schedules_for_options), quoted(session.request.models_net_by_underlying)
+    schedules = quoted(session.request.margin_schedules_for_options)
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IN ({schedules})"
-    rows = f"FROM {_positions_in('wanting_tiers')} WHERE coalesce(a.margin_model NOT IN ({models}), true)"
+    rows = f"FROM {_positions_in('wanting_tiers')} WHERE {_under_another(session, session.request.models_net_by_underlying)}"
     return _wanted_by(
         session, "wanting_tiers", bare, rows, "instruments", "held, not an option, with a margin schedule that has a rule for short options only",
         "Give the schedule `tiers` or `amount_per_contract`, or name another one.", "i.instrument_id",
@@ -124,10 +133,9 @@ def _rules_for_options_alone(session: Session) -> list[Finding]:
 
 def _schedules_of_nets(session: Session) -> list[Finding]:
     """Models that net by underlying charge the net by the schedule of the underlying, whatever schedules the instruments have."""
-    models = quoted(session.request.models_net_by_underlying)
     without = "underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NULL)"
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IS NOT NULL AND {without}"
-    rows = f"FROM {_positions_in('wanting_net')} WHERE coalesce(a.margin_model IN ({models}), false)"
+    rows = f"FROM {_positions_in('wanting_net')} WHERE {_under_one_of(session, session.request.models_net_by_underlying)}"
     return _wanted_by(
         session, "wanting_net", bare, rows, "assets", "underlying of what accounts hold whose model nets by underlying, without a margin schedule",
         "Name a schedule of the margin file.", "i.underlying",

@@ -35,6 +35,9 @@ def load_accounts(session: Session) -> list[Finding]:
     """
     derived = not session.has("accounts")
     given = [name for name in table("accounts").names if session.has("accounts", name) and name not in ("account_id", "owner_id")]
+    replaced = session.request.margin_model
+    if replaced is not None:
+        given = [name for name in given if name != "margin_model"]
     if derived:
         names = "SELECT account_id FROM raw_positions UNION SELECT account_id FROM raw_collateral"
         source = f"SELECT account_id, account_id AS owner_id FROM ({names}) WHERE account_id IS NOT NULL"
@@ -42,7 +45,11 @@ def load_accounts(session: Session) -> list[Finding]:
         wide = [*given, *(inexact_name(name) for name in large_integers(table("accounts"), session.types["accounts"]))]
         source = f"SELECT {', '.join(['account_id', 'coalesce(owner_id, account_id) AS owner_id', *wide])} FROM raw_accounts"
     # Columns that the file lacks join after the sort: a million constants need no ordering.
-    defaults = [f", {default_value(column)} AS {column.name}" for column in table("accounts").columns[2:] if column.name not in given]
+    defaults = [
+        f", {literal(replaced) if replaced is not None and column.name == 'margin_model' else default_value(column)} AS {column.name}"
+        for column in table("accounts").columns[2:]
+        if column.name not in given
+    ]
     with session.reading("positions" if derived else "accounts"):
         session.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE accounts AS SELECT *{''.join(defaults)} FROM "

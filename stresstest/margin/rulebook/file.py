@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from stresstest.documents import Found, Name, Version, expect, not_yet, parse, problem, raise_all, read_document, resembling
 from stresstest.errors import Reason
@@ -21,7 +21,7 @@ from stresstest.scenarios.names import MarginNames
 KINDS: dict[str, type[TieredModel] | type[PortfolioModel]] = {"tiered": TieredModel, "portfolio": PortfolioModel}
 
 
-def _of_its_kind(value: Any) -> TieredModel | PortfolioModel:
+def _of_its_kind(value: Any, _: ValidatorFunctionWrapHandler) -> TieredModel | PortfolioModel:
     """The model by its `kind`, so that only the keys of that kind are known, and faults stand where they are."""
     if isinstance(value, (TieredModel, PortfolioModel)):
         return value
@@ -36,7 +36,7 @@ def _of_its_kind(value: Any) -> TieredModel | PortfolioModel:
     return KINDS[kind].model_validate(value)
 
 
-Model = Annotated[TieredModel | PortfolioModel, PlainValidator(_of_its_kind, json_schema_input_type=TieredModel | PortfolioModel)]
+Model = Annotated[TieredModel | PortfolioModel, WrapValidator(_of_its_kind, json_schema_input_type=TieredModel | PortfolioModel)]
 
 
 class Rulebook(Sourced):
