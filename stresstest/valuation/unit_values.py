@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -25,6 +26,7 @@ class UnitValues:
     `treatment`: per instrument one of "mark", "implied", "constant offset", "intrinsic".
     `clamped_vols` i64[S]: options whose stressed vol was brought into its range. `clamped_prices`: prices of options, of all scenarios together,
     that were brought inside their bounds.
+    `terms`: what valuation knows of every instrument (`instrument_terms`), so that vols are implied once; None of values made by hand.
     """
 
     mark: Floats
@@ -36,3 +38,4 @@ class UnitValues:
     treatment: tuple[str, ...]
     clamped_vols: Counts
     clamped_prices: int
+    terms: pl.DataFrame | None = None

@@ -48,6 +48,7 @@ def value_instruments(dimensions: Dimensions, resolved: Resolved) -> UnitValues:
         treatment=tuple(map(_treatment, terms["outcome"])),
         clamped_vols=clamped_vols,
         clamped_prices=clamped_prices,
+        terms=terms,
     )
 
 
