@@ -11,6 +11,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from generated.assignments import with_assignments
 from generated.books import make_book, write, write_book
 from generated.market import AS_OF
 from oracle.comparing import COMPARED, compare, read_tables
@@ -57,6 +58,12 @@ def differences(run_file: Path, out: Path, keep: str = "all") -> list[str]:
 def test_generated_books(seed: int, tmp_path: Path) -> None:
     book = write_book(tmp_path / "book", seed)
     assert differences(book.run_file, tmp_path / "result") == []
+
+
+@pytest.mark.parametrize("seed", [0, 3, 66])
+def test_models_with_schedules_of_their_own(seed: int, tmp_path: Path) -> None:
+    book = with_assignments(make_book(tmp_path / "book", seed))
+    assert differences(write(book).run_file, tmp_path / "result") == []
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from stresstest.margin.kernels.lanes import LANES, Lanes, make_lanes
 from stresstest.margin.kernels.tables import (
@@ -27,6 +27,7 @@ from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import CollateralSchedule, Rulebook
 from stresstest.margin.schedule_tables import records, schedule_tables
 from stresstest.margin.short_options import short_option_needs
+from stresstest.margin.views import Names, View, Views, views_of
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.unit_values import UnitValues
@@ -37,6 +38,17 @@ _NO_SCHEDULE = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut
 _NO_HAIRCUT = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut": 0.0}]})
 
 
+class ViewCodes(NamedTuple):
+    """Where models find their instruments and assets in the tables: code in the book + view * `instruments` (or `assets`), those of one view.
+
+    `of_model` i32[models]. Views differ in schedules and haircuts alone, so anything else may be looked up by the code in the book.
+    """
+
+    of_model: npt.NDArray[np.int32]
+    instruments: int
+    assets: int
+
+
 @dataclass(frozen=True)
 class Compiled:
     """What the kernels need besides holdings: `tables`, the scenarios as `lanes`, and the codes of models and schedules by name."""
@@ -45,6 +57,7 @@ class Compiled:
     lanes: Lanes
     models: tuple[str, ...]
     schedules: tuple[str, ...]
+    views: ViewCodes
     most_tiers: int
     most_bands: int
 
@@ -76,7 +89,8 @@ def compile_tables(
     dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, headline: npt.NDArray[np.bool_], widest: int = LANES
 ) -> Compiled:
     """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base."""
-    check_nettable(dimensions, rulebook)
+    views = views_of(dimensions, rulebook)
+    check_nettable(dimensions, rulebook, views)
     rows = _RowList()
     scenarios = resolved.scenarios
     ones = rows.one(np.ones(scenarios))
@@ -86,9 +100,9 @@ def compile_tables(
     schedule_names = tuple(rulebook.margin_schedules)
     model_names = tuple(rulebook.models)
     schedules, pieces = schedule_tables(rulebook)
-    instruments = _instruments(dimensions, resolved, units, rulebook, schedule_names, codes, rows, price_row)
-    assets, bands, shocked_assets = _assets(dimensions, resolved, rulebook, schedule_names, codes, rows, price_row, ones, zeros)
-    holding_row = _holding_rows(dimensions, resolved, rows, price_row)
+    instruments = _instruments(dimensions, resolved, units, rulebook, views, codes, rows, price_row)
+    assets, bands, shocked_assets = _assets(dimensions, resolved, rulebook, views, codes, rows, price_row, ones, zeros)
+    holding_row = np.tile(_holding_rows(dimensions, resolved, rows, price_row), (len(views.views), 1))
     models, weights, weight_rows = _models(resolved, rulebook, codes, rows, ones)
     values = np.concatenate(rows.parts)
     # Margin rates, not weights: the weight of a schedule in another currency is that currency's price, and never one.
@@ -112,13 +126,15 @@ def compile_tables(
         weight_unit=np.ascontiguousarray((in_lanes[:, weight_rows] == 1.0).all(axis=2)),
     )
     # A deduction's zero adds up to two pieces, a leverage one.
-    return Compiled(tables, lanes, model_names, schedule_names, int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max()))
+    most_tiers, most_bands = int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max())
+    view_codes = ViewCodes(np.array(list(views.of_model.values()), dtype=np.int32), dimensions.instruments.height, dimensions.assets.height)
+    return Compiled(tables, lanes, model_names, schedule_names, view_codes, most_tiers, most_bands)
 
 
-def _codes(frame: pl.DataFrame, column: str, names: dict[str, int] | tuple[str, ...]) -> npt.NDArray[np.int32]:
-    """Codes of a name column; -1 where null."""
-    lookup = names if isinstance(names, dict) else {name: code for code, name in enumerate(names)}
-    return np.array([-1 if name is None else lookup[name] for name in frame[column]], dtype=np.int32)
+def _codes(names: Names, of: Iterable[str]) -> npt.NDArray[np.int32]:
+    """Codes of names, in the order `of` some; -1 for none."""
+    lookup = {name: code for code, name in enumerate(of)}
+    return np.array([-1 if name is None else lookup[name] for name in names], dtype=np.int32)
 
 
 def _factor(resolved: Resolved, codes: dict[str, int], currency: str | None) -> Floats:
@@ -131,11 +147,12 @@ def _instruments(
     resolved: Resolved,
     units: UnitValues,
     rulebook: Rulebook,
-    schedule_names: tuple[str, ...],
+    views: Views,
     codes: dict[str, int],
     rows: _RowList,
     price_row: npt.NDArray[np.int32],
 ) -> Records:
+    """The instruments of every view, one view after the other; settle asset and underlying are those of the same view."""
     frame = dimensions.instruments
     count = frame.height
     underlying, quote, settle = (frame[f"{name}_code"].to_numpy().astype(np.int32) for name in ("underlying", "quote", "settle"))
@@ -144,70 +161,90 @@ def _instruments(
     margined = option & (frame["premium_style"].to_numpy() == "margined")
     kind = np.select([kinds == "spot", margined, option], [SPOT, MARGINED_OPTION, PAID_OPTION], MARKED).astype(np.int32)
     size = frame["contract_size"].to_numpy()
-    schedule = _codes(frame, "margin_schedule", schedule_names)
     coin = (payoff != "linear") & ~option
     no_cost = (kind == SPOT) | (kind == PAID_OPTION)
     value_row = rows.extend(units.value_slope)
-    # A requirement's row is the unit notional in the schedule's currency; often it is the value row itself.
-    factors = np.stack(
-        [_factor(resolved, codes, rulebook.margin_schedules[name].currency) for name in schedule_names] + [np.ones(resolved.scenarios)]
-    )
-    notional_row = _notional_rows(rows, units, factors[schedule], value_row)
-    asset_schedule = _codes(dimensions.assets, "margin_schedule", schedule_names)[underlying]
+    notionals = _Notionals(rows, units, value_row, resolved, rulebook, codes)
     nets = any(model.nets_by_underlying for model in rulebook.models.values())
-    same = (asset_schedule == schedule) | (factors[asset_schedule] == factors[schedule]).all(axis=1)
-    net_row = notional_row.copy()
-    if nets and not same.all():
-        net_row[~same] = rows.extend(units.notional[~same] / factors[asset_schedule[~same]])
-    short = short_option_needs(dimensions, resolved, rulebook)
-    short_maintenance, short_initial = np.full(count, -1, dtype=np.int32), np.full(count, -1, dtype=np.int32)
-    short_maintenance[short.instruments] = rows.extend(short.maintenance)
-    short_initial[short.instruments] = rows.extend(short.initial)
     expiry = frame["expiry"].dt.timestamp("us").fill_null(0).to_numpy().astype(np.int64)
-    return records(
-        INSTRUMENT,
-        count,
-        kind=kind,
-        settle=settle,
-        underlying=underlying,
-        schedule=schedule,
-        value_row=value_row,
-        cost_row=price_row[np.where(coin, settle, quote)],
-        settle_row=price_row[settle],
-        notional_row=notional_row,
-        net_notional_row=net_row,
-        short_maintenance_row=short_maintenance,
-        short_initial_row=short_initial,
-        expiry=expiry,
-        cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)),
-        base_notional=units.notional[:, 0],
-    )
+    found: list[Records] = []
+    for number, view in enumerate(views.views):
+        notional_row = notionals.of(view.margin)
+        net_row = notionals.of(tuple(view.net[code] for code in underlying)) if nets else notional_row
+        # What a short option needs by the schedule that it has in the first view too is there already.
+        same = [number > 0 and name == known for name, known in zip(view.margin, views.views[0].margin, strict=True)]
+        short = short_option_needs(
+            dimensions, resolved, rulebook, tuple(None if known else name for name, known in zip(view.margin, same, strict=True))
+        )
+        before = found[0] if found else records(INSTRUMENT, count, short_maintenance_row=-1, short_initial_row=-1)
+        short_row = np.where(same, [before["short_maintenance_row"], before["short_initial_row"]], np.int32(-1))
+        short_row[0, short.instruments] = rows.extend(short.maintenance)
+        short_row[1, short.instruments] = rows.extend(short.initial)
+        found.append(
+            records(
+                INSTRUMENT,
+                count,
+                kind=kind,
+                settle=settle + number * dimensions.assets.height,
+                underlying=underlying + number * dimensions.assets.height,
+                schedule=_codes(view.margin, rulebook.margin_schedules),
+                value_row=value_row,
+                cost_row=price_row[np.where(coin, settle, quote)],
+                settle_row=price_row[settle],
+                notional_row=notional_row,
+                net_notional_row=net_row,
+                short_maintenance_row=short_row[0],
+                short_initial_row=short_row[1],
+                expiry=expiry,
+                cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)),
+                base_notional=units.notional[:, 0],
+            )
+        )
+    return np.concatenate(found)
 
 
-def _notional_rows(rows: _RowList, units: UnitValues, factors: Floats, value_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    same = (units.notional == units.value_slope).all(axis=1) & (factors == 1.0).all(axis=1)
-    row = value_row.copy()
-    if not same.all():
-        row[~same] = rows.extend(units.notional[~same] / factors[~same])
-    return row
+class _Notionals:
+    """Rows of unit notionals in the currencies of schedules, each made once for an instrument and a currency; often it is the value row itself."""
+
+    def __init__(
+        self, rows: _RowList, units: UnitValues, value_row: npt.NDArray[np.int32], resolved: Resolved, rulebook: Rulebook, codes: dict[str, int]
+    ) -> None:
+        self.rows, self.units = rows, units
+        number: dict[bytes, int] = {}
+        factors = [np.ones(resolved.scenarios), *(_factor(resolved, codes, each.currency) for each in rulebook.margin_schedules.values())]
+        self.currency = [number.setdefault(factor.tobytes(), len(number)) for factor in factors]
+        """[1 + schedules]: which of the distinct currencies each schedule is in, first that of no schedule: the reporting currency."""
+        self.factors = np.stack([np.frombuffer(factor, dtype=np.float64) for factor in number])
+        self.schedules = tuple(rulebook.margin_schedules)
+        self.known = np.full((len(number), len(value_row)), -1, dtype=np.int32)
+        self.known[0] = np.where((units.notional == units.value_slope).all(axis=1), value_row, -1)
+
+    def of(self, schedules: Names) -> npt.NDArray[np.int32]:
+        """The row of every instrument in the currency of a schedule."""
+        currency = np.array(self.currency)[_codes(schedules, self.schedules) + 1]
+        wanting = np.flatnonzero(self.known[currency, np.arange(len(currency))] < 0)
+        if len(wanting):
+            self.known[currency[wanting], wanting] = self.rows.extend(self.units.notional[wanting] / self.factors[currency[wanting]])
+        found: npt.NDArray[np.int32] = self.known[currency, np.arange(len(currency))]
+        return found
 
 
 def _assets(
     dimensions: Dimensions,
     resolved: Resolved,
     rulebook: Rulebook,
-    schedule_names: tuple[str, ...],
+    views: Views,
     codes: dict[str, int],
     rows: _RowList,
     price_row: npt.NDArray[np.int32],
     ones: int,
     zeros: int,
 ) -> tuple[Records, Floats, npt.NDArray[np.bool_]]:
-    frame = dimensions.assets
-    chosen = [
-        rulebook.collateral_schedules[name] if name is not None else _NO_HAIRCUT if asset == dimensions.reporting_currency else _NO_SCHEDULE
-        for asset, name in zip(frame["asset"], frame["collateral_schedule"], strict=True)
-    ]
+    """The assets of every view, one view after the other, their bands, and what shocks of haircuts or ratios reach in which scenario."""
+    count = dimensions.assets.height
+    asset = np.tile(np.arange(count), len(views.views))
+    chosen = [schedule for view in views.views for schedule in _collateral(dimensions, rulebook, view)]
+    haircut_moves = ~np.array([free for view in views.views for free in view.without_haircut])
     counts = np.array([len(schedule.bands) for schedule in chosen], dtype=np.int32)
     bands = [band for schedule in chosen for band in schedule.bands]
     moving = np.array([schedule.currency is not None and schedule.currency != dimensions.reporting_currency for schedule in chosen])
@@ -216,32 +253,44 @@ def _assets(
     for code, schedule in enumerate(chosen):
         if by_quantity[code]:
             # A debt of an asset below zero is worth something: its units then, too, have a positive size.
-            threshold[code] = price_row[code] if resolved.value[code].min() >= 0.0 else rows.one(np.abs(resolved.value[code]))
+            price = resolved.value[asset[code]]
+            threshold[code] = price_row[asset[code]] if price.min() >= 0.0 else rows.one(np.abs(price))
         elif moving[code]:
             threshold[code] = rows.one(_factor(resolved, codes, schedule.currency))
-    shocked = (resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0) | (resolved.collateral_ratio != 1.0)
+    shocked = (resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0)
+    shocked = (shocked[asset] & haircut_moves[:, np.newaxis]) | (resolved.collateral_ratio != 1.0)[asset]
     weights = [schedule.liability_weight for schedule in chosen]
     found = records(
         ASSET,
         len(chosen),
-        price_row=price_row,
+        price_row=price_row[asset],
         trivial=[
             len(schedule.bands) == 1 and schedule.bands[0].haircut == schedule.bands[0].initial == 0.0 and weight.maintenance == weight.initial == 1.0
             for schedule, weight in zip(chosen, weights, strict=True)
         ],
-        foldable=~moving & (resolved.value.min(axis=1) >= 0.0),
-        schedule=_codes(frame, "margin_schedule", schedule_names),
+        foldable=~moving & (resolved.value.min(axis=1) >= 0.0)[asset],
+        schedule=np.concatenate([_codes(view.net, rulebook.margin_schedules) for view in views.views]),
         band_first=np.concatenate([[0], np.cumsum(counts)])[:-1],
         band_count=counts,
         band_basis=np.select([by_quantity, moving], [QUANTITY, MOVING_VALUE], FIXED_VALUE),
         threshold_row=threshold,
-        ratio_row=_shock_rows(rows, resolved.collateral_ratio, ones, 1.0),
-        haircut_scale_row=_shock_rows(rows, resolved.haircut_scale, ones, 1.0),
-        haircut_shift_row=_shock_rows(rows, resolved.haircut_shift, zeros, 0.0),
+        ratio_row=_shock_rows(rows, resolved.collateral_ratio, ones, 1.0)[asset],
+        haircut_scale_row=np.where(haircut_moves, _shock_rows(rows, resolved.haircut_scale, ones, 1.0)[asset], ones),
+        haircut_shift_row=np.where(haircut_moves, _shock_rows(rows, resolved.haircut_shift, zeros, 0.0)[asset], zeros),
         liability_maintenance=[weight.maintenance for weight in weights],
         liability_initial=[weight.initial for weight in weights],
     )
     return found, np.array([[band.from_, band.haircut, band.initial] for band in bands]), shocked
+
+
+def _collateral(dimensions: Dimensions, rulebook: Rulebook, view: View) -> Iterator[CollateralSchedule]:
+    """The collateral schedule of every asset under a view; what counts without haircut keeps the weight of its debts."""
+    for asset, name, free in zip(dimensions.assets["asset"], view.collateral, view.without_haircut, strict=True):
+        if name is not None:
+            schedule = rulebook.collateral_schedules[name]
+            yield _NO_HAIRCUT.model_copy(update={"liability_weight": schedule.liability_weight}) if free else schedule
+        else:
+            yield _NO_HAIRCUT if free or asset == dimensions.reporting_currency else _NO_SCHEDULE
 
 
 def _holding_rows(dimensions: Dimensions, resolved: Resolved, rows: _RowList, price_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.views import Views
 from stresstest.snapshot.book import Dimensions
 
 
-def check_nettable(dimensions: Dimensions, rulebook: Rulebook) -> None:
+def check_nettable(dimensions: Dimensions, rulebook: Rulebook, views: Views) -> None:
     """A net of several instruments has a notional but no number of contracts: its schedule must be tiers by value.
 
     Raises:
@@ -18,18 +19,23 @@ def check_nettable(dimensions: Dimensions, rulebook: Rulebook) -> None:
     used = sorted(netting & set(dimensions.accounts["margin_model"].unique()))
     if not used:
         return
-    assets: dict[str, list[str]] = {}
-    for asset, name in dimensions.assets.select("asset", "margin_schedule").drop_nulls().iter_rows():
-        schedule = rulebook.margin_schedules[name]
-        if schedule.basis == "contracts" or not schedule.tiers:
-            assets.setdefault(name, []).append(asset)
-    faults = [
-        Fault(
-            f"models that net by underlying ({', '.join(used)}) use this schedule for {', '.join(names[:5])}, but it is not made of tiers by value",
-            "Give the assets a schedule with `basis: value` and tiers, or let the models net by instrument.",
-            path=f"margin_schedules.{schedule}",
+    assets: dict[str, dict[str, None]] = {}
+    for net in (views.views[number].net for number in sorted({views.of_model[model] for model in used})):
+        for asset, name in zip(dimensions.assets["asset"], net, strict=True):
+            if name is None:
+                continue
+            schedule = rulebook.margin_schedules[name]
+            if schedule.basis == "contracts" or not schedule.tiers:
+                assets.setdefault(name, {})[asset] = None
+    faults = []
+    for schedule_name, found in assets.items():
+        what = f"use this schedule for {', '.join([*found][:5])}, but it is not made of tiers by value"
+        faults.append(
+            Fault(
+                f"models that net by underlying ({', '.join(used)}) {what}",
+                "Give the assets a schedule with `basis: value` and tiers, or let the models net by instrument.",
+                path=f"margin_schedules.{schedule_name}",
+            )
         )
-        for schedule, names in assets.items()
-    ]
     if faults:
         raise StressTestError(Reason.MARGIN_FILE, "the margin file cannot be applied to this book", faults)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.views import Names
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 
@@ -23,21 +24,21 @@ class ShortOptionNeeds:
     initial: Floats
 
 
-def short_option_needs(dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook) -> ShortOptionNeeds:
-    """Per contract: contract size * max(rate * S - otm, minimum * base), in the strike's currency, then in reporting currency.
+def short_option_needs(dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook, schedules: Names) -> ShortOptionNeeds:
+    """What short options need by margin schedules; `schedules` [instruments]: those that they have.
 
+    Per contract: contract size * max(rate * S - otm, minimum * base), in the strike's currency, then in reporting currency.
     `otm = max(0, w * (K - S))`, w = +1 call, -1 put; base is S or K. The strike's currency is the quote currency, for
     inverse options the price currency of the underlying.
     """
     frame = dimensions.instruments
     rules = {name: schedule.short_option for name, schedule in rulebook.margin_schedules.items() if schedule.short_option is not None}
-    schedules = frame["margin_schedule"].to_list()
     ruled = np.array([kind == "option" and name in rules for kind, name in zip(frame["kind"], schedules, strict=True)], dtype=np.bool_)
     codes = np.flatnonzero(ruled)
     if not len(codes):
         none = np.empty((0, resolved.scenarios))
         return ShortOptionNeeds(codes, none, none)
-    chosen = [rules[schedules[code]] for code in codes]
+    chosen = [rules[name] for name in (schedules[code] for code in codes) if name is not None]
     asset_codes = {name: code for code, name in enumerate(dimensions.assets["asset"])}
     price_currency = np.array([asset_codes[name] for name in dimensions.assets["price_currency"]])
     underlying = frame["underlying_code"].to_numpy()[codes]

@@ -144,7 +144,7 @@ class Universe:
         else:
             chosen = np.zeros(self.dimensions.assets.height, dtype=np.bool_)
             chosen[self._asset_code[selector.name]] = True
-        chosen = chosen & self._assets_passing(selector.where)
+        chosen = chosen & self.assets_passing(selector.where)
         if kind != "holding":
             return np.flatnonzero(chosen)
         return np.flatnonzero((chosen[:, None] & self._locations_passing(selector.where)[None, :]).ravel())
@@ -181,7 +181,8 @@ class Universe:
     def _cached(self, about: str, where: Where, mask: Mask) -> Mask:
         return self._masks.setdefault((about, where.canonical() or ""), mask)
 
-    def _assets_passing(self, where: Where | None) -> Mask:
+    def assets_passing(self, where: Where | None) -> Mask:
+        """The assets that pass a filter, by code; `risk_group` is that of instruments on them, what only instruments have is not asked."""
         assets = self.dimensions.assets
         everything = np.ones(assets.height, dtype=np.bool_)
         if where is None:
@@ -226,7 +227,7 @@ class Universe:
         return np.concatenate([[False], _like(self.dimensions.locations["location"], where.location)])
 
     def instruments_passing(self, where: Where | None) -> Mask:
-        """bool[instruments]: which instruments pass a filter; all of them without one."""
+        """bool[instruments]: which instruments pass a filter; all of them without one. Names, class and tags are those of the underlying."""
         instruments = self.dimensions.instruments
         if where is None:
             return np.ones(instruments.height, dtype=np.bool_)

@@ -135,7 +135,14 @@ def _block(task: _Task, number: int) -> _Part:
     ends = np.isin(owners.owner, owners.owner[[0, -1]])
     return _Part(
         block_collateral(
-            task.compiled.tables, task.rows[: task.states], block.holdings, account, losing, short, task.book.dimensions.locations.height
+            task.compiled.tables,
+            task.rows[: task.states],
+            block.holdings,
+            account,
+            losing,
+            short,
+            task.compiled.views.assets,
+            task.book.dimensions.locations.height,
         ),
         block_segments(task.segment[accounts.code], *shown),
         _shown(closed(owners.only(~ends)), task),

@@ -101,7 +101,7 @@ def kept_by_pool(tables: Tables, rows: Floats, holdings: Holdings) -> Floats:
 
 
 def block_collateral(
-    tables: Tables, states: Sequence[Floats], holdings: Holdings, account: Longs, losing: Flags, short: Flags, locations: int
+    tables: Tables, states: Sequence[Floats], holdings: Holdings, account: Longs, losing: Flags, short: Flags, assets: int, locations: int
 ) -> CollateralSums:
     """The sums of one block.
 
@@ -115,13 +115,15 @@ def block_collateral(
         account: [pools] place of each pool's account.
         losing: [accounts] whether its positions lose in the scenario.
         short: [accounts] whether it has a margin shortfall there.
-        locations: number of locations of the book.
+        assets: number of assets of the book.
+        locations: number of its locations.
     """
     held = holdings.collateral
     if not len(held):
         return CollateralSums(np.zeros(0, dtype=np.int64), np.zeros((0, len(states), SUMS)))
     tokens = tokens_of(holdings)
-    place = (held["asset"].astype(np.int64) * (locations + 1) + held["location"] + 1) * 2 + (held["amount"] < 0.0)
+    # By the asset of the book: models may see it under codes of their own.
+    place = (held["asset"].astype(np.int64) % assets * (locations + 1) + held["location"] + 1) * 2 + (held["amount"] < 0.0)
     key, inverse = np.unique(place, return_inverse=True)
     holder = account[tokens.pool[tokens.token]]
     once = _once_an_account(inverse, holder, held["amount"] != 0.0, len(account) > len(losing))

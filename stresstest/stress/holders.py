@@ -106,7 +106,10 @@ class BlockHoldings:
 
 
 def block_holdings(block: Block, holders: Holders, compiled: Compiled) -> BlockHoldings:
-    """A staged block as kernel arrays (copies: memory-mapped arrays are read-only, which would compile every kernel twice)."""
+    """A staged block as kernel arrays (copies: memory-mapped arrays are read-only, which would compile every kernel twice).
+
+    Instruments and assets are coded as the account's model sees them: `compiled.views`.
+    """
     pools = block.pools
     offsets = np.arange(pools + 1)
     account = np.array(block.account, dtype=np.int32)
@@ -120,6 +123,11 @@ def block_holdings(block: Block, holders: Holders, compiled: Compiled) -> BlockH
     notional = compiled.tables.instruments["base_notional"][block.instrument]
     gross = np.bincount(block.position_pool, weights=np.abs(block.quantity) * notional, minlength=pools).astype(np.float64)
     model = holders.model[account]
+    if compiled.views.of_model.any():
+        # Each pool's instruments and assets are those of its model's view, in the same order.
+        view = compiled.views.of_model[model]
+        positions["instrument"] += view[block.position_pool] * np.int32(compiled.views.instruments)
+        collateral["asset"] += view[block.collateral_pool] * np.int32(compiled.views.assets)
     return BlockHoldings(
         Holdings(
             np.searchsorted(block.position_pool, offsets).astype(np.int64),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.views import views_of
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book, Dimensions
 from stresstest.snapshot.stage import load_block
@@ -29,10 +30,14 @@ KEYS = 5
 
 @dataclass(frozen=True)
 class Limits:
-    """`most` [schedules]: notional in the schedule's currency (infinite: none); `option` [instruments]: whether it is one."""
+    """`most` [schedules]: notional in the schedule's currency (infinite: none); `option` [instruments]: whether it is one.
+
+    `by_schedule` [models]: whether schedules charge its accounts.
+    """
 
     most: npt.NDArray[np.float64]
     option: npt.NDArray[np.bool_]
+    by_schedule: npt.NDArray[np.bool_]
 
 
 class BlockLimits(NamedTuple):
@@ -46,7 +51,8 @@ def limits_of(rulebook: Rulebook, dimensions: Dimensions) -> Limits:
     """The limits of a margin file's schedules, in file order."""
     schedules = rulebook.margin_schedules.values()
     most = [np.inf if schedule.max_notional is None else schedule.max_notional for schedule in schedules]
-    return Limits(np.array(most, dtype=np.float64), (dimensions.instruments["kind"] == "option").to_numpy())
+    by_schedule = [model.charges_by_schedule for model in rulebook.models.values()]
+    return Limits(np.array(most, dtype=np.float64), (dimensions.instruments["kind"] == "option").to_numpy(), np.array(by_schedule, dtype=np.bool_))
 
 
 def block_limits(limits: Limits, compiled: Compiled, block: BlockHoldings) -> BlockLimits:
@@ -59,7 +65,9 @@ def block_limits(limits: Limits, compiled: Compiled, block: BlockHoldings) -> Bl
     schedule = compiled.tables.instruments["schedule"][instrument]
     size = np.abs(positions["quantity"])
     row = compiled.tables.instruments["notional_row"][instrument]
-    tested = (schedule >= 0) & ~(limits.option[instrument] & (positions["quantity"] > 0.0))
+    option = limits.option[instrument % compiled.views.instruments]
+    tested = (schedule >= 0) & ~(option & (positions["quantity"] > 0.0))
+    tested &= np.repeat(limits.by_schedule[block.holdings.model], np.diff(block.holdings.position_first))
     extended = tested & (size * compiled.tables.span[row, 1] > limits.most[schedule])
     weights = size[extended] * compiled.tables.values[0, row[extended], 0]
     return BlockLimits(
@@ -81,18 +89,24 @@ def check_limits(book: Book, resolved: Resolved, units: UnitValues, rulebook: Ru
     option = (instruments["kind"] == "option").to_numpy()
     rows = dict.fromkeys(schedules, 0)
     keys: dict[str, list[str]] = {name: [] for name in schedules}
-    # [instruments]: notional in reporting currency that a position may have; infinite for what the schedule does not govern.
+    views = views_of(book.dimensions, rulebook)
+    view_of = views.of_accounts(book.dimensions)
+    by_schedule = np.array([rulebook.models[name].charges_by_schedule for name in book.dimensions.accounts["margin_model"]], dtype=np.bool_)
+    # [views, instruments]: notional in reporting currency that a position may have; infinite for what the schedule does not govern.
     most = {}
     for name, schedule in schedules.items():
         rate = 1.0 if schedule.currency is None else float(resolved.value[codes[schedule.currency], 0])
         assert schedule.max_notional is not None
-        most[name] = np.where((instruments["margin_schedule"] == name).fill_null(False).to_numpy(), schedule.max_notional * rate, np.inf)
+        governed = np.array([[each == name for each in view.margin] for view in views.views], dtype=np.bool_)
+        most[name] = np.where(governed, schedule.max_notional * rate, np.inf)
     base = units.notional[:, 0]
     for number in range(book.blocks):
         block = load_block(book, number)
-        notional = np.where(option[block.instrument] & (block.quantity > 0.0), 0.0, np.abs(block.quantity) * base[block.instrument])
+        holder = block.account[block.position_pool]
+        untested = (option[block.instrument] & (block.quantity > 0.0)) | ~by_schedule[holder]
+        notional = np.where(untested, 0.0, np.abs(block.quantity) * base[block.instrument])
         for name in schedules:
-            beyond = np.flatnonzero(notional > most[name][block.instrument])
+            beyond = np.flatnonzero(notional > most[name][view_of[holder], block.instrument])
             rows[name] += len(beyond)
             for place in beyond[: KEYS - len(keys[name])]:
                 account = book.dimensions.accounts["account_id"][int(block.account[block.position_pool[place]])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stresstest.margin.compile import Compiled
+from stresstest.margin.compile import Compiled, ViewCodes
 from stresstest.margin.kernels.lanes import aligned, make_lanes
 from stresstest.margin.kernels.program import COLLATERAL_ROW, POSITION, Holdings
 from stresstest.margin.kernels.tables import ASSET, INSTRUMENT, MODEL, SCHEDULE, Tables
@@ -36,4 +36,6 @@ def warm_up() -> None:
     holdings = Holdings(none, np.zeros(0, POSITION), none, np.zeros(0, COLLATERAL_ROW), one, np.ones(1))
     accounts = Accounts(np.arange(2), one, one, one, nobody, np.zeros(1), nobody)
     holders = Holders(one, one, one, np.ones(1), one, nobody, 0)
-    evaluate_block(Compiled(tables, lanes, ("default",), (), 1, 1), holders, BlockHoldings(holdings, accounts, np.zeros(1), one))
+    evaluate_block(
+        Compiled(tables, lanes, ("default",), (), ViewCodes(one, 1, 1), 1, 1), holders, BlockHoldings(holdings, accounts, np.zeros(1), one)
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from generated.assignments import with_assignments
 from generated.books import make_book
 from generated.market import AS_OF
 from hypothesis import given, settings
@@ -19,9 +20,9 @@ from stresstest.margin.explain import explain
 from stresstest.margin.rulebook import Rulebook
 
 
-def differences(seed: int) -> list[str]:
-    """What the two sides say differently about the book of a seed."""
-    spec = make_book(Path(), seed)
+def differences(seed: int, *, assigned: bool = False) -> list[str]:
+    """What the two sides say differently about the book of a seed, whose models give schedules of their own if `assigned`."""
+    spec = with_assignments(make_book(Path(), seed)) if assigned else make_book(Path(), seed)
     snapshot = snapshot_of(spec.tables, AS_OF, spec.reporting)
     book = reference_book(snapshot, spec.margin, spec.scenarios)
     rulebook = Rulebook.model_validate(spec.margin)
@@ -37,6 +38,12 @@ def differences(seed: int) -> list[str]:
 @given(st.integers(0, 2**32))
 def test_generated_books(seed: int) -> None:
     assert differences(seed) == []
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32))
+def test_models_with_schedules_of_their_own(seed: int) -> None:
+    assert differences(seed, assigned=True) == []
 
 
 @pytest.mark.slow

@@ -78,10 +78,10 @@ def mean_rates(market: Market, pool: Pool) -> dict[str, float]:
     for asset, location, quantity in pool.balances:
         share = holding_share(market.snapshot, market.state, asset, location) if quantity > 0.0 else 1.0
         balances[asset] += quantity * share * market.state.value[asset]
-    rates = {}
+    rates, model = {}, market.margin["models"][pool.model_name]
     for asset, balance in balances.items():
         if balance > 0.0:
-            rates[asset] = after_haircut(market, asset, balance, "maintenance") / balance
+            rates[asset] = after_haircut(market, model, asset, balance, "maintenance") / balance
         else:
-            rates[asset] = at_level(collateral_schedule(market, asset).get("liability_weight"), "maintenance", 1.0) if balance < 0.0 else 0.0
+            rates[asset] = at_level(collateral_schedule(market, model, asset).get("liability_weight"), "maintenance", 1.0) if balance < 0.0 else 0.0
     return rates

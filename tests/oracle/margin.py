@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from oracle.assigned import collateral_schedule_of, is_unhaircut_hedge, margin_schedule_of, net_schedule_of
 from oracle.shocks import State, clamped, holding_share, margin_rate
 from oracle.valuation import Priced, is_settled_in_profit_and_loss, position_value, strike_currency
 
@@ -45,6 +46,12 @@ class Market:
     margin: Row
     state: State
     priced: dict[str, Priced]
+    base_forwards: dict[str, float] = field(default_factory=dict)
+    """Of options, for filters by moneyness."""
+
+    def margin_schedule_of(self, model: Row, name: str) -> str | None:
+        """The margin schedule of an instrument under a model."""
+        return margin_schedule_of(self.snapshot, model, name, self.base_forwards.get(name))
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ def build_pools(snapshot: Snapshot) -> list[Pool]:
 
 def pool_figures(market: Market, pool: Pool) -> PoolFigures:
     """All figures of a pool in one state."""
-    snapshot, state = market.snapshot, market.state
+    snapshot, state, model = market.snapshot, market.state, market.margin["models"][pool.model_name]
     tokens: dict[str, float] = defaultdict(float)
     for asset, location, quantity in pool.balances:
         share = holding_share(snapshot, state, asset, location) if quantity > 0.0 else 1.0
@@ -117,7 +124,7 @@ def pool_figures(market: Market, pool: Pool) -> PoolFigures:
         position_value=sum(values.values()),
         balance={level: margin_balance(market, pool, tokens, values, level) for level in LEVELS},
         requirement={level: requirement(market, pool, level) for level in LEVELS},
-        haircut_collateral=sum(after_haircut(market, asset, value, "initial") for asset, value in tokens.items() if value > 0.0),
+        haircut_collateral=sum(after_haircut(market, model, asset, value, "initial") for asset, value in tokens.items() if value > 0.0),
         gross_notional=sum(abs(position.quantity) * market.priced[name].notional for name, position in pool.positions.items()),
     )
 
@@ -152,29 +159,33 @@ def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values:
             balance += value * at_level(model.get("long_option_credit"), level, 0.0)
     for asset, value in net.items():
         if value >= 0.0:
-            balance += after_haircut(market, asset, value, level)
+            balance += after_haircut(market, model, asset, value, level)
         else:
-            schedule = collateral_schedule(market, asset)
+            schedule = collateral_schedule(market, model, asset)
             balance += value * at_level(schedule.get("liability_weight"), level, 1.0)
     return balance
 
 
-def collateral_schedule(market: Market, asset: str) -> Row:
-    """The haircut schedule of an asset; the reporting currency without one has no haircut."""
-    name = market.snapshot.assets[asset].get("collateral_schedule")
-    if name is None:
-        if asset != market.snapshot.reporting:
-            raise ValueError(f"asset {asset} is held and has no collateral schedule")
-        return {"bands": [{"from": 0.0, "haircut": 0.0}]}
-    return dict(market.margin["collateral_schedules"][name])
+def collateral_schedule(market: Market, model: Row, asset: str) -> Row:
+    """The haircut schedule of an asset under a model; the reporting currency without one and hedges in the grid have no haircut."""
+    name = collateral_schedule_of(market.snapshot, model, asset)
+    hedge = is_unhaircut_hedge(model, asset)
+    if name is None and asset != market.snapshot.reporting and not hedge:
+        raise ValueError(f"asset {asset} is held and has no collateral schedule")
+    schedule = {} if name is None else dict(market.margin["collateral_schedules"][name])
+    if name is None or hedge:
+        return {"bands": [{"from": 0.0, "haircut": 0.0}], "liability_weight": schedule.get("liability_weight")}
+    return schedule
 
 
-def after_haircut(market: Market, asset: str, value: float, level: str) -> float:
+def after_haircut(market: Market, model: Row, asset: str, value: float, level: str) -> float:
     """What a positive token value counts: sum over bands of (1 - haircut) times the part of value*ratio inside the band."""
     state = market.state
-    schedule = collateral_schedule(market, asset)
+    schedule = collateral_schedule(market, model, asset)
     ratio = state.collateral_ratio[asset]
     worth = value * ratio
+    if is_unhaircut_hedge(model, asset):
+        return worth
     if schedule.get("basis", "value") == "quantity":
         unit = abs(state.value[asset]) * ratio
     else:
@@ -205,12 +216,12 @@ def requirement(market: Market, pool: Pool, level: str) -> float:
         instrument = market.snapshot.instruments[name]
         if instrument["kind"] == "option":
             total += option_requirement(market, model, name, position, level)
-        elif instrument["kind"] == "spot" and instrument.get("margin_schedule") is None:
+        elif instrument["kind"] == "spot" and market.margin_schedule_of(model, name) is None:
             continue
         elif by_underlying:
             groups[instrument["underlying"]][name] = position
         else:
-            total += instrument_requirement(market, name, position, level)
+            total += instrument_requirement(market, model, name, position, level)
     for underlying, group in groups.items():
         total += underlying_requirement(market, model, underlying, group, level)
     return total * margin_rate(market.state, pool.model_name, starred=False) * pool.multiplier
@@ -233,9 +244,9 @@ def currency_value(market: Market, schedule: Row) -> float:
     return market.state.value[schedule.get("currency") or market.snapshot.reporting]
 
 
-def instrument_requirement(market: Market, name: str, position: Position, level: str, leveraged: bool = True) -> float:
+def instrument_requirement(market: Market, model: Row, name: str, position: Position, level: str, leveraged: bool = True) -> float:
     """The requirement of one netted position from the tiers of its schedule (or its amount per contract), in reporting currency."""
-    schedule_name = market.snapshot.instruments[name].get("margin_schedule")
+    schedule_name = market.margin_schedule_of(model, name)
     schedule = margin_schedule(market, schedule_name, name)
     contracts = abs(position.quantity)
     unit = currency_value(market, schedule)
@@ -277,7 +288,7 @@ def from_schedule(schedule: Row, notional: float, contracts: float, level: str) 
 def option_requirement(market: Market, model: Row, name: str, position: Position, level: str) -> float:
     """Short: per unit max(rate*S - otm, minimum*base), or tiers on the notional; long margined: its value less the long-option credit."""
     instrument, state = market.snapshot.instruments[name], market.state
-    schedule_name = instrument.get("margin_schedule")
+    schedule_name = market.margin_schedule_of(model, name)
     if position.quantity >= 0.0:
         if instrument["premium_style"] == "paid" or position.quantity == 0.0:
             return 0.0
@@ -287,7 +298,7 @@ def option_requirement(market: Market, model: Row, name: str, position: Position
     schedule = margin_schedule(market, schedule_name, name)
     short = schedule.get("short_option")
     if short is None:
-        return instrument_requirement(market, name, position, level, leveraged=False)
+        return instrument_requirement(market, model, name, position, level, leveraged=False)
     currency = strike_currency(market.snapshot, instrument)
     underlying = state.value[instrument["underlying"]] / state.value[currency]
     w = 1.0 if instrument["option_type"] == "call" else -1.0
@@ -301,7 +312,7 @@ def option_requirement(market: Market, model: Row, name: str, position: Position
 
 def underlying_requirement(market: Market, model: Row, underlying: str, group: dict[str, Position], level: str) -> float:
     """T(|L - H|) + spread_rate * min(L, H), L and H the long and short expiry nets; initial at least |L - H| / smallest leverage."""
-    schedule_name = market.snapshot.assets[underlying].get("margin_schedule")
+    schedule_name = net_schedule_of(market.snapshot, model, underlying)
     schedule = margin_schedule(market, schedule_name, underlying)
     unit = currency_value(market, schedule)
     nets: dict[object, float] = defaultdict(float)

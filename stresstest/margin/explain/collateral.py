@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from stresstest.margin.explain.rules import HEDGE
 from stresstest.margin.explain.sums import total
 
 VERSIONS = ("maintenance", "initial")
@@ -48,11 +49,12 @@ def position_credits(positions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def net_tokens(balances: pl.DataFrame, credited: pl.DataFrame, assets: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
+def net_tokens(balances: pl.DataFrame, credited: pl.DataFrame, assets: pl.DataFrame, views: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
     """Per pool, scenario and token: balance of the rows, what joined it, the net; with the token's schedule and states.
 
     Args:
-        schedules: per asset `schedule, basis, currency, liability_weight_maintenance, liability_weight_initial`.
+        views: per pool the `view` of its account's model.
+        schedules: per view and asset `schedule, basis, currency, liability_weight_maintenance, liability_weight_initial`.
     """
     rows = balances.group_by(TOKEN, maintain_order=True).agg(
         rows=pl.len(), amount=total(pl.col("amount") * pl.col("holding_share")), balance=total("value"), base_balance=total("base_value")
@@ -68,7 +70,8 @@ def net_tokens(balances: pl.DataFrame, credited: pl.DataFrame, assets: pl.DataFr
         .with_columns(pl.col("rows").fill_null(0), pl.col("amount", "balance", "base_balance", "joined_maintenance", "joined_initial").fill_null(0.0))
     )
     tokens = tokens.with_row_index("token").join(assets, on=["asset", "scenario"], how="left", maintain_order="left")
-    tokens = tokens.join(schedules, on="asset", how="left", maintain_order="left")
+    tokens = tokens.join(views, on="pool", how="left", maintain_order="left")
+    tokens = tokens.join(schedules, on=["view", "asset"], how="left", maintain_order="left")
     currency = assets.select("scenario", currency="asset", currency_value="value")
     tokens = tokens.join(currency, on=["currency", "scenario"], how="left", maintain_order="left")
     return tokens.with_columns(*((pl.col("balance") + pl.col(f"joined_{version}")).alias(f"net_{version}") for version in VERSIONS))
@@ -93,7 +96,10 @@ def haircut_bands(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
             (pl.col("from") * unit).alias("from"),
             (pl.col("to") * unit).alias("to"),
             *(
-                (pl.col("haircut_scale") * pl.col(f"haircut_{version}") + pl.col("haircut_shift")).clip(0.0, 1.0).alias(f"stressed_haircut_{version}")
+                pl.when(pl.col("schedule") == HEDGE)
+                .then(0.0)
+                .otherwise((pl.col("haircut_scale") * pl.col(f"haircut_{version}") + pl.col("haircut_shift")).clip(0.0, 1.0))
+                .alias(f"stressed_haircut_{version}")
                 for version in VERSIONS
             ),
         )

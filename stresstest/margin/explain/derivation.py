@@ -88,7 +88,7 @@ def explain(
     valued = collateral.position_credits(positions.value_positions(held, instruments))
     charges, tiers = _charges(valued, pools, assets, terms, states.margin_rates(resolved, scenarios))
     balances = collateral.value_balances(holdings.collateral, assets, states.holding_shares(resolved, scenarios))
-    tokens = collateral.net_tokens(balances, valued, assets, terms.of_assets)
+    tokens = collateral.net_tokens(balances, valued, assets, pools.select("pool", "view"), terms.of_assets)
     bands = collateral.haircut_bands(tokens, terms.collateral_bands)
     tokens = collateral.margin_values(tokens, bands)
     wanted = pools.join(pl.DataFrame({"scenario": pl.Series(scenarios, dtype=pl.Int32)}), how="cross")
@@ -122,7 +122,7 @@ def _pools(dimensions: Dimensions, holdings: Holdings, terms: rules.Rules) -> pl
 def _with_terms(held: pl.DataFrame, pools: pl.DataFrame, terms: rules.Rules) -> pl.DataFrame:
     """Positions with the terms of their model and the schedules that may charge them."""
     held = held.join(pools.drop("owner_id", "account_id", "pool_id"), on="pool", how="left", maintain_order="left")
-    held = held.join(terms.of_instruments, on="instrument", how="left", maintain_order="left")
+    held = held.join(terms.of_instruments, on=["view", "instrument"], how="left", maintain_order="left")
     short = terms.margin_schedules.select("schedule", *rules.SHORT_OPTION)
     return held.join(short, on="schedule", how="left", maintain_order="left").with_columns(pl.col("short_option").fill_null(False))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from stresstest.margin.rulebook import AmountPair, Band, CollateralSchedule, MarginSchedule, Model, Rulebook, ShortOptionRate, Tier
+from stresstest.margin.views import View, views_of
 from stresstest.snapshot.book import Dimensions
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 NO_SCHEDULE = "(none)"
 """Schedule of an asset without one: nothing counts, a debt counts once."""
 REPORTING_CURRENCY = "(reporting currency)"
-"""Schedule of the reporting currency where the snapshot gives it none: all counts."""
+"""Schedule of the reporting currency where neither snapshot nor model gives it one: all counts."""
+HEDGE = "(hedge)"
+"""Schedule of an asset that moves in the grid of a portfolio model in place of its haircut: all counts, whatever moves haircuts."""
 
 SHORT_OPTION = ["short_option", "short_base", "short_rate_maintenance", "short_rate_initial", "short_minimum_maintenance", "short_minimum_initial"]
 """Columns of a margin schedule's rule for short options; `short_option` false = it has none."""
@@ -27,9 +30,11 @@ _PAIR = ("maintenance", "initial")
 
 @dataclass(frozen=True)
 class Rules:
-    """`models`: `model` and its terms, caps null = none. `of_instruments`: per `instrument` the `schedule` that charges it alone and
-    `net_schedule`, that of its underlying (null = none). `margin_schedules`, `tiers`, `collateral_bands`: by `schedule`, edges `from`
-    (inclusive) and `to` (null = no end). `of_assets`: `asset, schedule, basis, currency, liability_weight_*`.
+    """`models`: `model` and its terms, caps null = none; `view` numbers how it sees instruments and assets.
+
+    `of_instruments`: per `view` and `instrument` the `schedule` that charges it alone and `net_schedule`, that of its underlying (null = none).
+    `margin_schedules`, `tiers`, `collateral_bands`: by `schedule`, edges `from` (inclusive) and `to` (null = no end). `of_assets`:
+    `view, asset, schedule, basis, currency, liability_weight_*`.
     """
 
     models: pl.DataFrame
@@ -51,12 +56,19 @@ def rules_of(rulebook: Rulebook, dimensions: Dimensions) -> Rules:
     _known("margin schedules", names, rulebook.margin_schedules)
     _known("models", set(dimensions.accounts["margin_model"]), rulebook.models)
     currency = dimensions.reporting_currency
+    views = views_of(dimensions, rulebook)
+    of_models = pl.DataFrame({"model": list(views.of_model), "view": list(views.of_model.values())}, schema={"model": pl.String, "view": pl.Int32})
     return Rules(
-        models=_models(rulebook.models),
-        of_instruments=_of_instruments(dimensions),
+        models=_models(rulebook.models).join(of_models, on="model", how="left", maintain_order="left"),
+        of_instruments=pl.concat([_of_instruments(dimensions, view).with_columns(_numbered(number)) for number, view in enumerate(views.views)]),
         margin_schedules=_margin_schedules(rulebook.margin_schedules, codes, currency),
         tiers=_tiers(rulebook.margin_schedules),
-        of_assets=_of_assets(rulebook.collateral_schedules, codes, dimensions),
+        of_assets=pl.concat(
+            [
+                _of_assets(rulebook.collateral_schedules, codes, dimensions, view).with_columns(_numbered(number))
+                for number, view in enumerate(views.views)
+            ]
+        ),
         collateral_bands=_collateral_bands(rulebook.collateral_schedules),
     )
 
@@ -103,12 +115,17 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
     )
 
 
-def _of_instruments(dimensions: Dimensions) -> pl.DataFrame:
-    of_underlyings = dimensions.assets.select(underlying="asset", net_schedule="margin_schedule")
-    instruments = dimensions.instruments.with_row_index("instrument").select(
-        pl.col("instrument").cast(pl.Int32), "underlying", schedule="margin_schedule"
+def _numbered(view: int) -> pl.Expr:
+    return pl.lit(view, pl.Int32).alias("view")
+
+
+def _of_instruments(dimensions: Dimensions, view: View) -> pl.DataFrame:
+    nets = pl.Series(view.net, dtype=pl.String)
+    return dimensions.instruments.with_row_index("instrument").select(
+        pl.col("instrument").cast(pl.Int32),
+        schedule=pl.Series(view.margin, dtype=pl.String),
+        net_schedule=nets.gather(dimensions.instruments["underlying_code"]),
     )
-    return instruments.join(of_underlyings, on="underlying", how="left", maintain_order="left").drop("underlying")
 
 
 def _margin_schedules(schedules: Mapping[str, MarginSchedule], codes: Mapping[str, int], reporting: str) -> pl.DataFrame:
@@ -173,30 +190,31 @@ def _tiers(schedules: Mapping[str, MarginSchedule]) -> pl.DataFrame:
     )
 
 
-def _of_assets(schedules: Mapping[str, CollateralSchedule], codes: Mapping[str, int], dimensions: Dimensions) -> pl.DataFrame:
+def _of_assets(schedules: Mapping[str, CollateralSchedule], codes: Mapping[str, int], dimensions: Dimensions, view: View) -> pl.DataFrame:
     _known("collateral schedules", set(dimensions.assets["collateral_schedule"].drop_nulls()), schedules)
     plain = CollateralSchedule.model_validate({"bands": [{"from": 0, "haircut": 0}]})
 
-    def row(asset: str, name: str | None) -> dict[str, object]:
+    def row(asset: str, name: str | None, hedge: bool) -> dict[str, object]:
         schedule = plain if name is None else schedules[name]
         unnamed = REPORTING_CURRENCY if asset == dimensions.reporting_currency else NO_SCHEDULE
         return {
             "asset": codes[asset],
-            "schedule": unnamed if name is None else name,
-            "basis": schedule.basis,
-            "currency": codes[schedule.currency or dimensions.reporting_currency],
+            "schedule": HEDGE if hedge else unnamed if name is None else name,
+            "basis": plain.basis if hedge else schedule.basis,
+            "currency": codes[(None if hedge else schedule.currency) or dimensions.reporting_currency],
             **_pair("liability_weight", schedule.liability_weight),
         }
 
     schema = pl.Schema({"asset": pl.Int32, "schedule": pl.String, "basis": pl.String, "currency": pl.Int32, **_columns("liability_weight")})
-    pairs = dimensions.assets.select("asset", "collateral_schedule").rows()
-    return pl.DataFrame([row(asset, name) for asset, name in pairs], schema=schema)
+    terms = zip(dimensions.assets["asset"], view.collateral, view.without_haircut, strict=True)
+    return pl.DataFrame([row(asset, name, hedge) for asset, name, hedge in terms], schema=schema)
 
 
 def _collateral_bands(schedules: Mapping[str, CollateralSchedule]) -> pl.DataFrame:
     schema = pl.Schema({"schedule": pl.String, "band": pl.Int32, "from": pl.Float64, "to": pl.Float64, **_columns("haircut")})
     rows: list[tuple[str, int, float, float | None, float, float]] = [
         (REPORTING_CURRENCY, 1, 0.0, None, 0.0, 0.0),
+        (HEDGE, 1, 0.0, None, 0.0, 0.0),
         (NO_SCHEDULE, 1, 0.0, None, 1.0, 1.0),
     ]
     for name, schedule in schedules.items():

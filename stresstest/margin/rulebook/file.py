@@ -6,9 +6,9 @@ Formulas are in docs/methodology.md, section 4. Every pair `{maintenance, initia
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from stresstest.documents import Found, Name, Version, expect, not_yet, parse, problem, raise_all, read_document, resembling
 from stresstest.errors import Reason
@@ -49,6 +49,23 @@ class Rulebook(Sourced):
     models: Annotated[dict[Name, Model], AfterValidator(lambda models: {"default": TieredModel(), **models})] = Field(
         default={}, validate_default=True
     )
+
+    @model_validator(mode="after")
+    def _assigned_schedules(self) -> Self:
+        found: Found = []
+        for name, model in self.models.items():
+            for key, kind, existing in (
+                ("assign", "margin_schedule", self.margin_schedules),
+                ("assign_collateral", "collateral_schedule", self.collateral_schedules),
+            ):
+                for number, entry in enumerate(getattr(model, key)):
+                    schedule = getattr(entry, kind)
+                    if schedule not in existing:
+                        what = f"no {kind.replace('_', ' ')} `{schedule}` in this file"
+                        hint = resembling(schedule, list(existing)) or f"Define it under `{kind}s`."
+                        found.append((("models", name, key, number, kind), problem(what, hint)))
+        raise_all("margin file", found)
+        return self
 
     def margin_names(self) -> MarginNames:
         """The names that `margin_rate` shocks may mean."""

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Annotated, Literal
 
-from stresstest.documents import Flag, Name, Part
+from pydantic import AfterValidator
+
+from stresstest.documents import Flag, Found, Name, Part, problem, raise_all
 from stresstest.margin.rulebook.pairs import ZERO, AmountPair, Amounts, CapPair, Caps, RatioPair, Ratios, Sourced
+from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.scenarios.model import Where
+
+_OF_ASSETS = frozenset(FACTOR_TYPES["spot"].filters)
+_OF_INSTRUMENTS = frozenset(Where.model_fields) - {"location"}
+
+
+def _filters(what: str, known: frozenset[str]) -> Callable[[Where | None], Where | None]:
+    """For `AfterValidator`: a filter that asks only for what is `known` of the things filtered."""
+
+    def check(where: Where | None) -> Where | None:
+        given = [] if where is None else [key for key, value in where if value is not None and key not in known]
+        hint = f"Filters there: {', '.join(key for key in Where.model_fields if key in known)}."
+        found: Found = [((key,), problem(f"{what} cannot be filtered by `{key}`", hint)) for key in given]
+        raise_all("where", found)
+        return where
+
+    return check
 
 
 class Assign(Part):
-    """Instruments that pass `where` (null: all) take this margin schedule under the model, whatever the snapshot names."""
+    """Instruments that pass `where` (null: all) take this margin schedule under the model, whatever the snapshot names.
 
-    where: Where | None = None
+    So does the net of an underlying that passes it, where `where` asks for nothing that only instruments have.
+    """
+
+    where: Annotated[Where | None, AfterValidator(_filters("instruments", _OF_INSTRUMENTS))] = None
     margin_schedule: Name
+
+    @property
+    def of_underlyings(self) -> bool:
+        """Whether it speaks of the nets of underlyings too."""
+        return self.where is None or all(value is None or key in _OF_ASSETS for key, value in self.where)
 
 
 class AssignCollateral(Part):
     """Assets that pass `where` (null: all) take this collateral schedule under the model, whatever the snapshot names."""
 
-    where: Where | None = None
+    where: Annotated[Where | None, AfterValidator(_filters("assets", _OF_ASSETS))] = None
     collateral_schedule: Name
 
 
@@ -48,6 +76,16 @@ class BalanceRules(Sourced):
         """Rate on what nets across expiries."""
         return ZERO
 
+    @property
+    def charges_by_schedule(self) -> bool:
+        """Whether its requirement comes from margin schedules, so that instruments need one."""
+        return False
+
+    @property
+    def without_haircut(self) -> frozenset[str]:
+        """Assets that count in the margin balance without haircut."""
+        return frozenset()
+
 
 class TieredModel(BalanceRules):
     """A margin model of kind `tiered`.
@@ -68,3 +106,8 @@ class TieredModel(BalanceRules):
     def spread(self) -> AmountPair:
         """Rate on what nets across expiries."""
         return self.spread_rate
+
+    @property
+    def charges_by_schedule(self) -> bool:
+        """Whether its requirement comes from margin schedules, so that instruments need one."""
+        return True

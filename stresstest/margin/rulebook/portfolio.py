@@ -290,6 +290,11 @@ class PortfolioModel(BalanceRules):
         return self
 
     @property
+    def without_haircut(self) -> frozenset[str]:
+        """Hedges, which move in the grid in place of their haircut."""
+        return frozenset() if self.haircut_and_grid else frozenset(self.hedges)
+
+    @property
     def row_names(self) -> tuple[str, ...]:
         """The names of the grid's rows: their own, else what they move, such as `spot -15 % vol +40 %`."""
         return tuple(row.name or _described(row) for row in self.grid)

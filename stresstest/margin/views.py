@@ -1,0 +1,166 @@
+"""How models see a book: which schedule each instrument and asset has under them, and what counts without haircut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.margin.rulebook import Assign, AssignCollateral, Model, Rulebook
+from stresstest.scenarios.names import MarginNames
+from stresstest.scenarios.prices import in_reporting_currency
+from stresstest.scenarios.selectors import Mask, Universe
+from stresstest.snapshot.book import Dimensions
+
+Names = tuple[str | None, ...]
+"""Names of schedules by code, None = no schedule."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A book under one or several models.
+
+    `margin` [instruments]: margin schedules. `net` [assets]: those that charge nets of an underlying. `collateral` [assets]: collateral
+    schedules. `without_haircut` [assets]: counts without haircut, because it moves in the grid of a portfolio model instead.
+    """
+
+    margin: Names
+    net: Names
+    collateral: Names
+    without_haircut: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The distinct views of a book under the models that its accounts have; the first is that of the snapshot's own columns.
+
+    `of_model` gives every model of the margin file, in file order, its place among the `views`; models without accounts have the first.
+    """
+
+    views: tuple[View, ...]
+    of_model: dict[str, int]
+
+    def of_accounts(self, dimensions: Dimensions) -> npt.NDArray[np.int32]:
+        """The view of every account, by account code."""
+        return np.array([self.of_model[name] for name in dimensions.accounts["margin_model"]], dtype=np.int32)
+
+    def in_use(self, dimensions: Dimensions) -> tuple[View, ...]:
+        """The views of models that accounts have."""
+        numbers = sorted({self.of_model[name] for name in dimensions.accounts["margin_model"].unique()})
+        return tuple(self.views[number] for number in numbers)
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """An entry of `assign` or `assign_collateral` that gives nothing in a book its schedule. `number` counts from 1."""
+
+    model: str
+    key: str
+    number: int
+    schedule: str
+
+
+def views_of(dimensions: Dimensions, rulebook: Rulebook) -> Views:
+    """The views of a book under the models of a margin file.
+
+    Under a model, the first entry of `assign` whose `where` an instrument passes names its margin schedule; without one the snapshot does.
+    The net of an underlying is charged by the schedule of the asset: that of the first entry which the asset passes and which asks for
+    nothing that only instruments have. The first entry of `assign_collateral` that an asset passes names its collateral schedule.
+    Filters are those of shocks; days to expiry and moneyness are those at base.
+    """
+    universe = _Universe(dimensions)
+    views = [universe.own]
+    of_model = dict.fromkeys(rulebook.models, 0)
+    used = set(dimensions.accounts["margin_model"].unique())
+    for name, model in rulebook.models.items():
+        if name in used and sees_otherwise(model):
+            view = universe.under(model)
+            if view not in views:
+                views.append(view)
+            of_model[name] = views.index(view)
+    return Views(tuple(views), of_model)
+
+
+def sees_otherwise(model: Model) -> bool:
+    """Whether a model may see other terms than those of the snapshot's columns."""
+    return bool(model.assign or model.assign_collateral or model.without_haircut)
+
+
+def unmatched_entries(dimensions: Dimensions, rulebook: Rulebook) -> Iterator[Unmatched]:
+    """The entries that give nothing its schedule, of the models that accounts have; in file order."""
+    universe = _Universe(dimensions)
+    used = set(dimensions.accounts["margin_model"].unique())
+    for name, model in rulebook.models.items():
+        if name not in used:
+            continue
+        for number, (entry, instruments) in enumerate(zip(model.assign, universe.taken_instruments(model.assign), strict=True), start=1):
+            if not instruments.any():
+                yield Unmatched(name, "assign", number, entry.margin_schedule)
+        for number, (other, assets) in enumerate(zip(model.assign_collateral, universe.taken_assets(model.assign_collateral), strict=True), start=1):
+            if not assets.any():
+                yield Unmatched(name, "assign_collateral", number, other.collateral_schedule)
+
+
+class _Universe:
+    """A book's own terms, and what entries select in it."""
+
+    def __init__(self, dimensions: Dimensions) -> None:
+        self.dimensions = dimensions
+
+    @cached_property
+    def universe(self) -> Universe:
+        """Instruments and assets, as filters see them."""
+        price = self.dimensions.assets["price"].to_numpy()
+        return Universe(self.dimensions, MarginNames(), in_reporting_currency(self.dimensions, price[:, None])[:, 0])
+
+    @cached_property
+    def own(self) -> View:
+        """The book as the snapshot's columns have it."""
+        instruments, assets = self.dimensions.instruments, self.dimensions.assets
+        return View(
+            tuple(instruments["margin_schedule"]), tuple(assets["margin_schedule"]), tuple(assets["collateral_schedule"]), (False,) * assets.height
+        )
+
+    def under(self, model: Model) -> View:
+        """The book under a model."""
+        own, schedules = self.own, [entry.margin_schedule for entry in model.assign]
+        of_assets = [entry.collateral_schedule for entry in model.assign_collateral]
+        return View(
+            _given(own.margin, schedules, self.taken_instruments(model.assign)),
+            _given(own.net, schedules, self.taken_underlyings(model.assign)),
+            _given(own.collateral, of_assets, self.taken_assets(model.assign_collateral)),
+            tuple(asset in model.without_haircut for asset in self.dimensions.assets["asset"]),
+        )
+
+    def taken_instruments(self, entries: Sequence[Assign]) -> list[Mask]:
+        """For each entry, the instruments that pass it and none before it."""
+        return _firsts([self.universe.instruments_passing(entry.where) for entry in entries])
+
+    def taken_underlyings(self, entries: Sequence[Assign]) -> list[Mask]:
+        """The same of the assets whose nets an entry speaks of."""
+        return _firsts([self.universe.assets_passing(entry.where) & entry.of_underlyings for entry in entries])
+
+    def taken_assets(self, entries: Sequence[AssignCollateral]) -> list[Mask]:
+        """The same of collateral."""
+        return _firsts([self.universe.assets_passing(entry.where) for entry in entries])
+
+
+def _firsts(masks: Sequence[Mask]) -> list[Mask]:
+    """Each mask without what an earlier one has taken."""
+    found: list[Mask] = []
+    taken: Mask | None = None
+    for mask in masks:
+        found.append(mask if taken is None else mask & ~taken)
+        taken = mask if taken is None else mask | taken
+    return found
+
+
+def _given(own: Names, schedules: Sequence[str], masks: Sequence[Mask]) -> Names:
+    names = list(own)
+    for schedule, mask in zip(schedules, masks, strict=True):
+        for code in np.flatnonzero(mask).tolist():
+            names[code] = schedule
+    return tuple(names)
