@@ -14,8 +14,8 @@ from stresstest.tables import INPUT_TABLES, RESULT_TABLES
 ROOT = Path(__file__).parents[1]
 TO_COME = {
     "owners": {"assessment_cap", "clearing_member_id"},
-    "instruments": {"open_interest", "skew_scale", "confidence"},
-    "assets": {"daily_volume", "daily_vol", "depth", "price_low", "price_high", "confidence", "pool_deposits", "pool_borrows"},
+    "instruments": {"open_interest", "skew_scale"},
+    "assets": {"daily_vol", "depth", "price_low", "price_high", "pool_deposits", "pool_borrows"},
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stresstest.margin.add_on_tables import add_on_tables, check_depegs
 from stresstest.margin.kernels.lanes import LANES, Lanes, make_lanes
 from stresstest.margin.kernels.tables import (
     ASSET,
@@ -91,6 +92,7 @@ def compile_tables(
     """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base."""
     views = views_of(dimensions, rulebook)
     check_nettable(dimensions, rulebook, views)
+    check_depegs(dimensions, rulebook)
     rows = _RowList()
     scenarios = resolved.scenarios
     ones = rows.one(np.ones(scenarios))
@@ -104,6 +106,9 @@ def compile_tables(
     assets, bands, shocked_assets = _assets(dimensions, resolved, rulebook, views, codes, rows, price_row, ones, zeros)
     holding_row = np.tile(_holding_rows(dimensions, resolved, rows, price_row), (len(views.views), 1))
     models, weights, weight_rows = _models(resolved, rulebook, codes, rows, ones)
+    add_ons = add_on_tables(
+        dimensions, resolved, units, rulebook, rows.extend, price_row, instruments["value_row"][: dimensions.instruments.height], {}
+    )
     values = np.concatenate(rows.parts)
     # Margin rates, not weights: the weight of a schedule in another currency is that currency's price, and never one.
     shocked = shocked_assets.any(axis=0) | np.any([rate != 1.0 for rate in resolved.margin_rate.values()] or [False], axis=0)
@@ -124,6 +129,7 @@ def compile_tables(
         asset_plain=lanes.pack(shocked_assets.astype(np.float64)).max(axis=2) == 0.0,
         # Its memory lies as the indexing left it; kernels would be compiled once more for every other order.
         weight_unit=np.ascontiguousarray((in_lanes[:, weight_rows] == 1.0).all(axis=2)),
+        add_ons=add_ons,
     )
     # A deduction's zero adds up to two pieces, a leverage one.
     most_tiers, most_bands = int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max())

@@ -45,7 +45,14 @@ class Evaluated:
 def folded(compiled: Compiled, block: BlockHoldings) -> Program:
     """The program of every pool of a block."""
     holdings = block.holdings
-    program = empty_program(len(holdings.model), len(holdings.positions), len(holdings.collateral), compiled.most_tiers, compiled.most_bands)
+    program = empty_program(
+        len(holdings.model),
+        len(holdings.positions),
+        len(holdings.collateral),
+        compiled.most_tiers,
+        compiled.most_bands,
+        int(np.diff(compiled.tables.add_ons.first).max(initial=0)),
+    )
     fold(program, compiled.tables, holdings)
     return program
 

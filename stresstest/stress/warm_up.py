@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stresstest.margin.add_on_tables import no_add_ons
 from stresstest.margin.compile import Compiled, ViewCodes
 from stresstest.margin.kernels.lanes import aligned, make_lanes
 from stresstest.margin.kernels.program import COLLATERAL_ROW, POSITION, Holdings
@@ -32,6 +33,7 @@ def warm_up() -> None:
         weight_row=one,
         asset_plain=np.ones((lanes.blocks, 1), np.bool_),
         weight_unit=np.ones((lanes.blocks, 1), np.bool_),
+        add_ons=no_add_ons(1),
     )
     holdings = Holdings(none, np.zeros(0, POSITION), none, np.zeros(0, COLLATERAL_ROW), one, np.ones(1))
     accounts = Accounts(np.arange(2), one, one, one, nobody, np.zeros(1), nobody)

@@ -143,7 +143,7 @@ INSTRUMENTS = Table(
         Column("margin_schedule", "string", "schedule of the margin file", refers_to="margin file.margin_schedules"),
         Column("open_interest", "float", "open contracts on the venue", "contracts", not_used_yet=True),
         Column("skew_scale", "float", "open interest scale of size-dependent margin", "contracts", not_used_yet=True),
-        Column("confidence", "float", "confidence interval of the price source", "ratio", not_used_yet=True),
+        Column("confidence", "float", "how sure its source is of the price, 0 to 1; null = fully", "ratio"),
         Column("price_time", "timestamp", "moment of the price, UTC"),
     ),
     key=("instrument_id",),
@@ -160,6 +160,7 @@ INSTRUMENTS = Table(
             "mark_price",
             "Correct the mark: an inverse contract is valued at 1 / mark.",
         ),
+        Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
     ),
 )
 
@@ -183,18 +184,22 @@ ASSETS = Table(
         Column("duration", "float", "price sensitivity to the asset's own rate", "years"),
         Column("convexity", "float", "second-order sensitivity to the rate", "years squared"),
         Column("may_be_negative", "boolean", "price can be zero or negative; it then moves additively", default=False),
-        Column("daily_volume", "float", "traded volume a day", "reporting currency", not_used_yet=True),
+        Column("daily_volume", "float", "traded volume a day; null = none", "reporting currency"),
         Column("daily_vol", "float", "vol of one day", "decimal", not_used_yet=True),
         Column("depth", "float", "notional that takes the price to zero", "reporting currency", not_used_yet=True),
         Column("price_low", "float", "conservative low price", "price currency", not_used_yet=True),
         Column("price_high", "float", "conservative high price", "price currency", not_used_yet=True),
-        Column("confidence", "float", "confidence interval of the price source", "ratio", not_used_yet=True),
+        Column("confidence", "float", "how sure its source is of the price, 0 to 1; null = fully", "ratio"),
         Column("pool_deposits", "float", "deposits on the venue", "units of the asset", not_used_yet=True),
         Column("pool_borrows", "float", "borrows on the venue", "units of the asset", not_used_yet=True),
         Column("price_time", "timestamp", "moment of the price, UTC"),
     ),
     key=("asset",),
-    rules=(Rule("price above zero", "may_be_negative or price > 0", "price", "Set may_be_negative for an asset whose price can be zero or below."),),
+    rules=(
+        Rule("price above zero", "may_be_negative or price > 0", "price", "Set may_be_negative for an asset whose price can be zero or below."),
+        Rule("volume not negative", "daily_volume >= 0", "daily_volume", "Leave it null where nothing is traded."),
+        Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
+    ),
 )
 
 ORDERS = Table(

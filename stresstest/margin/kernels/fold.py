@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stresstest.margin.kernels.add_ons import fold_add_ons
 from stresstest.margin.kernels.balances import fold_outside, fold_token, fold_values, joined_token
 from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.program import (
@@ -20,6 +21,8 @@ from stresstest.margin.kernels.program import (
     GROUP_END,
     INSTRUCTIONS,
     LISTS,
+    MEASURES,
+    MEASURES_ADDED,
     MOST_PIECES,
     NEEDS,
     NET,
@@ -35,7 +38,7 @@ from stresstest.margin.kernels.program import (
     write_code,
 )
 from stresstest.margin.kernels.requirements import fold_group, weight_of
-from stresstest.margin.kernels.tables import Tables
+from stresstest.margin.kernels.tables import ADDED, IN_REPORTING_CURRENCY, AddOns, Tables
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
@@ -67,6 +70,7 @@ def _fold_all(
     tokens: Records,
     nets: Records,
     legs: Records,
+    measures: Records,
     position_first: Counters,
     positions: Records,
     collateral_first: Counters,
@@ -82,6 +86,7 @@ def _fold_all(
     models: Records,
     weights: Codes,
     span: Floats,
+    add_ons: AddOns,
     at: Counters,
     own: Floats,
     constants: Floats,
@@ -90,6 +95,7 @@ def _fold_all(
     weight_of_position: Codes,
     distinct_weights: Codes,
     distinct_tokens: Codes,
+    slot: Codes,
 ) -> None:
     pools = len(model_of)
     for pool in range(pools):
@@ -211,6 +217,38 @@ def _fold_all(
             if at[NETS] > net:
                 write_code(codes, at, NET, at[NETS] - net, 0.0, 0.0)
             write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
+        if add_ons.first[model] < add_ons.first[model + 1]:
+            weight = int(weights[IN_REPORTING_CURRENCY, model, weights.shape[2] - 1])
+            constants[0] = 0.0
+            constants[1] = 0.0
+            need = at[NEEDS]
+            measure = at[MEASURES]
+            if weight > 0:
+                write_code(codes, at, GROUP, weight, 0.0, 0.0)
+            fold_add_ons(
+                values,
+                needs,
+                measures,
+                legs,
+                at,
+                span,
+                add_ons,
+                slot,
+                positions,
+                first,
+                last,
+                add_ons.first[model],
+                add_ons.first[model + 1],
+                ADDED,
+                multiplier_of[pool],
+                multiplier_of[pool],
+                constants,
+            )
+            if at[NEEDS] > need:
+                write_code(codes, at, REQUIREMENT, at[NEEDS] - need, 0.0, 0.0)
+            if at[MEASURES] > measure:
+                write_code(codes, at, MEASURES_ADDED, at[MEASURES] - measure, 0.0, 0.0)
+            write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
     for k in range(LISTS):
         starts[pools, k] = at[k]
 
@@ -230,6 +268,7 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         tables.models,
         tables.weights,
         tables.span,
+        tables.add_ons,
         np.zeros(LISTS, dtype=np.int64),
         np.empty((MOST_PIECES, 5)),
         np.zeros(2),
@@ -238,4 +277,5 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
         np.empty(most + len(holdings.collateral), dtype=np.int32),
+        np.full(len(tables.add_ons.group), -1, dtype=np.int32),
     )

@@ -30,8 +30,8 @@ def add_net(
     last = leg + entry[0]["legs"]
     while i < last:
         clear(acc, NETTED, width)
-        expiry = legs[i]["expiry"]
-        while i < last and legs[i]["expiry"] == expiry:
+        expiry = legs[i]["key"]
+        while i < last and legs[i]["key"] == expiry:
             add_row(acc, NETTED, rows, legs[i]["row"], legs[i]["quantity"], width)
             i += 1
         for s in range(width):

@@ -30,6 +30,7 @@ MEASURE = 11  # value entries now measure one position's P&L
 PNL = 12  # model; x constant: weigh the measured P&L
 OUTSIDE = 13  # count value entries outside the balance; x, y credits to the balances (maintenance, initial)
 NET = 14  # one entry of `nets`
+MEASURES_ADDED = 15  # count entries of `measures`: add-on lines on the requirements
 
 
 class Holdings(NamedTuple):
@@ -66,11 +67,14 @@ TOKEN_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("amount", np.fl
 NET_ENTRY = np.dtype(
     [("legs", np.int32), ("schedule", np.int32), ("model", np.int32), ("spare", np.int32), ("leverage", np.float64), ("multiplier", np.float64)]
 )
-LEG_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("quantity", np.float64), ("expiry", np.int64)])
+LEG_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("quantity", np.float64), ("key", np.int64)])
+"""Legs of one key come first together: the expiry within a net by underlying, the net within a measure."""
+MEASURE_ENTRY = np.dtype([("line", np.int32), ("legs", np.int32), ("scale", np.float64), ("maintenance", np.float64), ("initial", np.float64)])
+"""What an add-on line asks for some nets: thresholds of its tiers times `scale`, all of it times `maintenance` and `initial`."""
 
 
 class Program(NamedTuple):
-    """Instructions and their entries; `first` i64[pools + 1, 7] holds where each pool's share of each list begins."""
+    """Instructions and their entries; `first` i64[pools + 1, 8] holds where each pool's share of each list begins."""
 
     first: npt.NDArray[np.int64]
     codes: Records
@@ -80,25 +84,30 @@ class Program(NamedTuple):
     tokens: Records
     nets: Records
     legs: Records
+    measures: Records
 
 
-INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS = 0, 1, 2, 3, 4, 5, 6
-LISTS = 7
+INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MEASURES = 0, 1, 2, 3, 4, 5, 6, 7
+LISTS = 8
 MOST_PIECES = 64
 """Pieces of one requirement: tiers, plus pieces where a deduction reaches zero."""
 
 
-def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int) -> Program:
-    """Room for the largest program that these holdings can give; untouched pages cost no memory."""
+def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int, most_lines: int = 0) -> Program:
+    """Room for the largest program that these holdings can give; untouched pages cost no memory.
+
+    `most_tiers`, `most_bands`, `most_lines`: of one schedule, of one asset, add-on lines of one model.
+    """
     return Program(
         first=np.zeros((pools + 1, LISTS), dtype=np.int64),
-        codes=np.empty(12 * pools + 9 * positions + 6 * collateral + 16, CODE),
+        codes=np.empty(16 * pools + 9 * positions + 6 * collateral + 16, CODE),
         values=np.empty(3 * positions + 8, VALUE_ENTRY),
-        needs=np.empty(2 * positions + 8, NEED_ENTRY),
+        needs=np.empty((2 + most_lines) * positions + 8, NEED_ENTRY),
         steps=np.empty(positions * (2 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
         tokens=np.empty(collateral + 8, TOKEN_ENTRY),
         nets=np.empty(positions + 1, NET_ENTRY),
-        legs=np.empty(positions + 1, LEG_ENTRY),
+        legs=np.empty((1 + most_lines) * positions + 1, LEG_ENTRY),
+        measures=np.empty(most_lines * positions + 1, MEASURE_ENTRY),
     )
 
 

@@ -30,7 +30,7 @@ from stresstest.margin.kernels.figures import (
 )
 from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.program import Program
-from stresstest.margin.kernels.tables import Tables
+from stresstest.margin.kernels.tables import AddOns, Tables
 from stresstest.margin.kernels.totals import (
     NET_EQUITY,
     NET_STRESS_LOSS,
@@ -90,6 +90,7 @@ def _evaluate(
     tokens: Records,
     nets: Records,
     legs: Records,
+    measures: Records,
     values: Floats,
     schedules: Records,
     pieces: Floats,
@@ -99,6 +100,7 @@ def _evaluate(
     weight_row: Codes,
     asset_plain: npt.NDArray[np.bool_],
     weight_unit: npt.NDArray[np.bool_],
+    add_ons: AddOns,
     acc: Records,
     scratch: Scratch,
     accounts: Accounts,
@@ -176,6 +178,7 @@ def _evaluate(
                     tokens,
                     nets,
                     legs,
+                    measures,
                     rows_here,
                     schedules,
                     pieces,
@@ -185,6 +188,7 @@ def _evaluate(
                     weight_row,
                     plain_here,
                     unit_here,
+                    add_ons,
                     width,
                 )
                 netted = slot > 0 and not accounts_isolated[pool]
@@ -343,6 +347,7 @@ def evaluate(
         tables.weight_row,
         tables.asset_plain,
         tables.weight_unit,
+        tables.add_ons,
         accumulators(),
         _scratch(scenario.shape[1], slots),
         accounts,

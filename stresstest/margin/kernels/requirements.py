@@ -107,12 +107,12 @@ def _gather_legs(legs: Records, start: int, instruments: Records, positions: Rec
         if q < p:
             return 0, 0.0
         k = start + count
-        while k > start and legs[k - 1]["expiry"] > instrument["expiry"]:
+        while k > start and legs[k - 1]["key"] > instrument["expiry"]:
             legs[k] = legs[k - 1]
             k -= 1
         legs[k]["row"] = instrument["net_notional_row"]
         legs[k]["quantity"] = position["quantity"]
-        legs[k]["expiry"] = instrument["expiry"]
+        legs[k]["key"] = instrument["expiry"]
         if position["leverage"] > 0.0 and (leverage == 0.0 or position["leverage"] < leverage):
             leverage = position["leverage"]
         count += 1

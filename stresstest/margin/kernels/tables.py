@@ -22,9 +22,14 @@ MARKED, SPOT, PAID_OPTION, MARGINED_OPTION = 0, 1, 2, 3
 MARGINAL, DEDUCTION, WHOLE = 0, 1, 2
 # Basis of a band's threshold: reporting currency, an amount in a currency that moves, units of the token.
 FIXED_VALUE, MOVING_VALUE, QUANTITY = 0, 1, 2
-# Columns of `pieces` and `bands`.
+# Columns of `pieces`, `bands` and the tiers of add-ons.
 START, MAINTENANCE_SLOPE, MAINTENANCE_CONSTANT, INITIAL_SLOPE, INITIAL_CONSTANT = 0, 1, 2, 3, 4
 BAND_START, MAINTENANCE_HAIRCUT, INITIAL_HAIRCUT = 0, 1, 2
+ADD_ON_START, ADD_ON_MAINTENANCE, ADD_ON_INITIAL = 0, 1, 2
+# Side of an add-on line that asks for none.
+BOTH_SIDES = 0
+# What an add-on line does: adds, is the least that a risk group needs, adds times the loss factor of its model.
+ADDED, FLOOR, ADDED_WITH_LOSS_FACTOR = 0, 1, 2
 # First axis of `weights`: of a requirement in the schedule's currency, and of one already in reporting currency.
 IN_SCHEDULE_CURRENCY, IN_REPORTING_CURRENCY = 0, 1
 
@@ -103,12 +108,49 @@ MODEL = np.dtype(
 """Caps are infinite where there is none."""
 
 
+ADD_ON = np.dtype(
+    [
+        ("side", np.int32),
+        ("by_position", np.int32),
+        ("hedged", np.int32),
+        ("role", np.int32),
+        ("tier_first", np.int32),
+        ("tier_count", np.int32),
+        ("depeg_row", np.int32),
+        ("spare", np.int32),
+        ("maintenance", np.float64),
+        ("initial", np.float64),
+    ]
+)
+"""`side`: 1 long, -1 short, 0 both. `by_position`: positions are not netted, and it is their side that is asked. `role`: named above.
+Rates, unless it has tiers. `depeg_row`: what multiplies the line, -1 for nothing."""
+
+
+class AddOns(NamedTuple):
+    """Add-on lines: records [lines] of type `ADD_ON`; those of a model are `first[model]` to `first[model + 1]` of i32[models + 1].
+
+    i32 or f64[lines, instruments]: the measure of one contract is `factor` times the row `row` (-1: not measured); `key` of the net that an
+    instrument belongs to; `scale` of the thresholds of a net, by key. `group` i32[instruments]: the risk group.
+    `tiers` f64[tiers, 3]: columns named above. A code beyond the number of instruments means the instrument of its remainder.
+    """
+
+    lines: Records
+    first: Codes
+    row: Codes
+    factor: Floats
+    key: Codes
+    scale: Floats
+    group: Codes
+    tiers: Floats
+
+
 class Tables(NamedTuple):
     """`instruments`, `schedules`, `assets`, `models` are records of the types above.
 
     `pieces` f64[pieces, 5], `bands` f64[bands, 3]: columns named above. `holding_row` i32[assets, locations + 1]: column 0 is 'no location'.
     `weights` i32[2, models, schedules + 1]: weight of a requirement, 0 = one everywhere; the last column is 'no schedule'.
     `values` f64[blocks, rows, width]: the rows in lanes. `span` f64[rows, 2]: smallest and largest value of each row. `weight_row` i32[weights].
+    `add_ons`: lines besides what schedules ask.
     What is unshocked in a block: `asset_plain` bool[blocks, assets], `weight_unit` bool[blocks, weights].
     """
 
@@ -125,3 +167,4 @@ class Tables(NamedTuple):
     weight_row: Codes
     asset_plain: Flags
     weight_unit: Flags
+    add_ons: AddOns

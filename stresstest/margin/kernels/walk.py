@@ -24,6 +24,7 @@ from stresstest.margin.kernels.accumulators import (
     WEIGHED_INITIAL,
     WEIGHED_MAINTENANCE,
 )
+from stresstest.margin.kernels.add_ons import add_measure
 from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.loops import (
     add_collateral,
@@ -48,6 +49,8 @@ from stresstest.margin.kernels.program import (
     INSTRUCTIONS,
     LEGS,
     MEASURE,
+    MEASURES,
+    MEASURES_ADDED,
     NEEDS,
     NET,
     NETS,
@@ -63,6 +66,7 @@ from stresstest.margin.kernels.program import (
     VALUE,
     VALUES,
 )
+from stresstest.margin.kernels.tables import AddOns
 from stresstest.margin.kernels.tokens import close_token, weigh
 
 Floats = npt.NDArray[np.float64]
@@ -108,6 +112,7 @@ def walk(
     tokens: Records,
     nets: Records,
     legs: Records,
+    measures: Records,
     rows: Floats,
     schedules: Records,
     pieces: Floats,
@@ -117,6 +122,7 @@ def walk(
     weight_row: Codes,
     asset_plain: Flags,
     weight_unit: Flags,
+    add_ons: AddOns,
     width: int,
 ) -> bool:
     """Fill the accumulators and the constants [KEPT_BEHIND, by accumulator] of one pool for one block of lanes.
@@ -134,6 +140,7 @@ def walk(
     at_token = starts[pool, TOKENS]
     at_net = starts[pool, NETS]
     at_leg = starts[pool, LEGS]
+    at_measure = starts[pool, MEASURES]
     clear_pool(acc, width)
     for k in range(len(constants)):
         constants[k] = 0.0
@@ -297,6 +304,11 @@ def walk(
                 add_net(acc, rows, nets[n : n + 1], legs, at_leg, schedules, pieces, models, width)
                 at_leg += nets[n]["legs"]
             at_net += count
+        elif operation == MEASURES_ADDED:
+            for n in range(at_measure, at_measure + count):
+                add_measure(acc, rows, measures[n : n + 1], legs, at_leg, add_ons, width)
+                at_leg += measures[n]["legs"]
+            at_measure += count
         if closes:
             close_token(acc, rows, assets[count : count + 1], bands, x, shocked, measured, width)
             valued = False

@@ -1,9 +1,10 @@
 """The margin file as checked values."""
 
+from stresstest.margin.rulebook.add_ons import AddOn, Depeg
 from stresstest.margin.rulebook.file import Model, Rulebook, load_rulebook
 from stresstest.margin.rulebook.models import Assign, AssignCollateral, BalanceRules, TieredModel
 from stresstest.margin.rulebook.pairs import AmountPair, CapPair, RatioPair
-from stresstest.margin.rulebook.portfolio import AddOn, GridRow, PortfolioModel
+from stresstest.margin.rulebook.portfolio import GridRow, PortfolioModel
 from stresstest.margin.rulebook.schedules import Band, CollateralSchedule, MarginSchedule, ShortOption, ShortOptionRate, Tier
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Band",
     "CapPair",
     "CollateralSchedule",
+    "Depeg",
     "GridRow",
     "MarginSchedule",
     "Model",

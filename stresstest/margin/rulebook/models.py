@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from stresstest.documents import Flag, Found, Name, Part, problem, raise_all
+from stresstest.margin.rulebook.add_ons import AddOn, check_names
 from stresstest.margin.rulebook.pairs import ZERO, AmountPair, Amounts, CapPair, Caps, RatioPair, Ratios, Sourced
 from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.scenarios.model import Where
@@ -90,12 +91,29 @@ class BalanceRules(Sourced):
 class TieredModel(BalanceRules):
     """A margin model of kind `tiered`.
 
-    `net_by: underlying` nets non-option notionals per underlying and expiry and charges `spread_rate` on the matched part.
+    `net_by: underlying` nets non-option notionals per underlying and expiry and charges `spread_rate` on the matched part. `add_ons` are
+    asked besides what schedules ask.
     """
 
     kind: Literal["tiered"] = "tiered"
     net_by: Literal["instrument", "underlying"] = "instrument"
     spread_rate: Amounts = ZERO
+    add_ons: tuple[AddOn, ...] = ()
+
+    @model_validator(mode="after")
+    def _without_grid(self) -> Self:
+        found = check_names(self.add_ons)
+        for number, line in enumerate(self.add_ons):
+            if line.of == "delta":
+                hint = "Measure `notional` or `underlying_notional`, or use `kind: portfolio`."
+                found.append((("add_ons", number, "of"), problem("`delta` is of models of kind portfolio", hint)))
+            if line.combine == "floor":
+                hint = "Leave it out, or use `kind: portfolio`."
+                found.append((("add_ons", number, "combine"), problem("a floor is under the scan loss of a risk group, and there is none", hint)))
+            if line.loss_factor:
+                found.append((("add_ons", number, "loss_factor"), problem("is of models of kind portfolio", "Multiply the rate.")))
+        raise_all("model", found)
+        return self
 
     @property
     def nets_by_underlying(self) -> bool:
