@@ -17,7 +17,8 @@ from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.selectors import Universe
 from stresstest.snapshot.book import Dimensions
-from stresstest.valuation.moves import Moves, OptionStates, changes
+from stresstest.valuation.moved_values import changes
+from stresstest.valuation.moves import Moves, OptionStates
 from stresstest.valuation.unit_values import UnitValues
 
 Floats = npt.NDArray[np.float64]
@@ -39,8 +40,9 @@ class GridValues:
     (see `UnitValues` for cost): exactly zero where the row moves nothing that the instrument depends on.
 
     `codes` i32[n]: instrument codes, ascending. `column_row` i32[C]: grid row of every column.
-    `change` f64[n, C, S]: of the value slope. `cost_change`, `settle_change` f64[n, C, S]: of the cost slope and of X of the settle asset;
-    None where no row moves the quote (inverse and quanto: settle) or settle asset of any instrument.
+    `change` f64[n, C, S]: of the value slope. `cost_change` f64[n, C, S]: of the cost slope; None where no row moves the quote (inverse and
+    quanto: settle) asset of any instrument with a cost. `settle_change` f64[n, C, S]: of X of the settle asset; None where no row moves that of an
+    instrument that may have funding (spot and paid options have none).
     `delta`, `cost_delta` f64[n, S]: (V(S * 1.01) - V(S * 0.99)) / 0.02 with all that the risk group moves, of the value and cost slopes: a
     position's delta is quantity * delta + cost * cost_delta. None if the model asks for no deltas; `cost_delta` None as `cost_change`.
     `clamped_vols` i64[S]: option vols that rows would have taken out of their range, each column once.
@@ -88,11 +90,21 @@ def grid_values(model: PortfolioModel, dimensions: Dimensions, resolved: Resolve
         column_row,
         found.value[:, :count],
         of_grid(found.cost),
-        of_grid(found.settle),
+        _settle_changes(dimensions, resolved, units, ordered, moves.settle[:, :count] - 1.0),
         slope(found.value),
         slope(found.cost),
         found.clamped_vols,
     )
+
+
+def _settle_changes(dimensions: Dimensions, resolved: Resolved, units: UnitValues, codes: Codes, move: Floats) -> Floats | None:
+    # What has no cost slope (spot, paid options) is worth its price and has no funding.
+    funded = (units.cost_slope[codes] != 0.0).any(axis=1)
+    if not (move[funded] != 0.0).any():
+        return None
+    settle = resolved.value[dimensions.instruments["settle_code"].to_numpy()[codes]]
+    change: Floats = settle[:, None, :] * np.where(funded[:, None], move, 0.0)[:, :, None]
+    return change
 
 
 def spot_shifts(model: PortfolioModel, dimensions: Dimensions) -> dict[str, Floats]:

@@ -16,6 +16,8 @@ from stresstest.valuation.american import american_price
 from stresstest.valuation.black import intrinsic, time_value, time_value_bound
 from stresstest.valuation.forwards import carry_at, forward_at, years_at
 
+Floats = npt.NDArray[np.float64]
+
 Operand = TypeVar("Operand", pl.Expr, npt.NDArray[np.float64])
 
 MAX_VOL = 10.0
@@ -55,6 +57,16 @@ def unit_notional(value: Operand) -> Operand:
 def inverse_unit_notional(contract_size: Operand, quote: Operand) -> Operand:
     """Notional of one inverse contract, reporting currency: cs*X_quote, a fixed amount of money."""
     return contract_size * quote
+
+
+def marked(
+    mark_price: Floats, contract_size: Floats, base_ratio: Floats, underlying: Floats, quote: Floats, money: Floats, basis: Floats,
+    *, additive: bool, inverse: bool,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Mark and value of one contract of what is no option: `underlying`, `quote` and `money` are X of these assets."""
+    inputs = (mark_price, underlying / quote, base_ratio, basis)
+    mark = additive_mark(*inputs) if additive else linear_mark(*inputs)
+    return mark, inverse_unit_value(contract_size, money, mark) if inverse else unit_value(contract_size, money, mark)
 
 
 def shocked_vol() -> pl.Expr:

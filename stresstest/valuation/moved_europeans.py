@@ -1,26 +1,19 @@
 """European lognormal options in moves on top of every scenario: the formula of `black`, many moves of one state at a time.
 
 The general way, a frame with one row a state, takes some 250 ns for each; a book of 5,000 options in 24 moves on top of 100 scenarios has 12
-million. Here what a move leaves as it is (logarithm, root, discount factor) is computed once for each scenario, and blocks of options are shared out
-to threads. The bytes do not depend on their number.
+million. Here what a move leaves as it is (logarithm, root, discount factor) is computed once for each scenario, on arrays that stay in a core's
+cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from scipy.special import ndtr
 
 Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-
-CELLS = 1 << 14
-"""Cells (option, scenario) of a block: its dozen of working arrays stay in a core's cache."""
 
 SMALLEST = 1e-300
 """In place of a total standard deviation of zero, by which log moneyness is divided: an option without time value has none here either."""
@@ -39,47 +32,17 @@ class EuropeanStates:
     worth: Floats
     inverse: bool
 
-    def part(self, rows: slice) -> EuropeanStates:
-        """Consecutive options of these."""
-        return EuropeanStates(self.sign[rows], self.strike[rows], self.forward[rows], self.root[rows], self.vol[rows], self.worth[rows], self.inverse)
 
-
-def change_of_europeans(
-    states: EuropeanStates, forward: Floats, money: Floats, vols: Callable[[slice], Floats], max_vol: float, out: Callable[[slice, Floats], None]
-) -> Counts:
-    """Hands the change of value of every option in C moves to `out`, block by block, f64[block, C, S]: exactly zero where nothing moves.
-
-    Returns i64[S]: vols that were brought into [0, max_vol].
+def europeans_in_moves(states: EuropeanStates, forward: Floats, money: Floats, vols: Floats) -> Floats:
+    """The change of value of every option in C moves, f64[n, C, S]: exactly zero where nothing moves.
 
     Args:
         states: the options in the scenarios.
         forward: f64[n, C], what every move multiplies the forward by.
         money: f64[n, C], what it multiplies `worth` by.
-        vols: gives the vols of a slice of options in the moves, f64[slice, C, S], any range.
-        max_vol: largest vol.
-        out: takes the changes of a slice of options; slices do not overlap.
+        vols: f64[n, C, S], vols in the moves.
     """
-    scenarios = states.forward.shape[1]
-    step = max(CELLS // max(scenarios, 1), 1)
     log_forward = np.log(forward)
-
-    def block(start: int) -> Counts:
-        rows = slice(start, start + step)
-        moved = vols(rows)
-        inside = np.clip(moved, 0.0, max_vol)
-        clamped: Counts = (inside != moved).sum(axis=(0, 1))
-        part = states.part(rows)
-        with np.errstate(over="ignore", under="ignore"):
-            out(rows, _block(part, forward[rows], log_forward[rows], money[rows], inside))
-        return clamped
-
-    starts = range(0, len(forward), step)
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        counts = list(pool.map(block, starts))
-    return np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(scenarios, dtype=np.int64)
-
-
-def _block(states: EuropeanStates, forward: Floats, log_forward: Floats, money: Floats, vols: Floats) -> Floats:
     moneyness = np.log(states.forward / states.strike)
     before = _value(states, states.forward, moneyness, states.vol)
     changes = np.empty_like(vols)
@@ -96,9 +59,11 @@ def _value(states: EuropeanStates, forward: Floats, moneyness: Floats, vol: Floa
     strike = states.strike
     low, high = np.minimum(forward, strike), np.maximum(forward, strike)
     deviation = vol * states.root
+    # h may pass the largest number: its N is zero all the same.
     np.maximum(deviation, SMALLEST, out=deviation)
     h = np.abs(moneyness)
-    h /= deviation
+    with np.errstate(over="ignore"):
+        h /= deviation
     np.negative(h, out=h)
     deviation *= 0.5
     value: Floats = ndtr(h + deviation)

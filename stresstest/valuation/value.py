@@ -12,7 +12,7 @@ from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.checks import refuse_currencies, refuse_values
 from stresstest.valuation.implied import EXPIRED, FOUND
-from stresstest.valuation.marks import additive_mark, inverse_unit_notional, inverse_unit_value, linear_mark, unit_cost, unit_notional, unit_value
+from stresstest.valuation.marks import inverse_unit_notional, marked, unit_cost, unit_notional
 from stresstest.valuation.states import block, value_options
 from stresstest.valuation.terms import instrument_terms
 from stresstest.valuation.unit_values import Counts, UnitValues
@@ -80,9 +80,9 @@ def _value_others(terms: pl.DataFrame, resolved: Resolved, tables: dict[str, Flo
             mark_price, size, cost_sign, base_ratio = (
                 part[name].to_numpy()[:, None] for name in ("mark_price", "contract_size", "cost_sign", "base_ratio")
             )
-            inputs = (mark_price, underlying / quote, base_ratio, resolved.basis[codes])
-            mark = additive_mark(*inputs) if additive else linear_mark(*inputs)
-            slope = inverse_unit_value(size, money, mark) if inverse else unit_value(size, money, mark)
+            mark, slope = marked(
+                mark_price, size, base_ratio, underlying, quote, money, resolved.basis[codes], additive=bool(additive), inverse=bool(inverse)
+            )
             tables["mark"][codes] = mark
             tables["value_slope"][codes] = slope
             tables["cost_slope"][codes] = unit_cost(cost_sign, size, money)

@@ -81,11 +81,11 @@ def test_what_an_inverse_perpetual_gains_is_in_its_cost() -> None:
     }  # fmt: skip
     found = valued(model([{"spot": 0.1}], add_ons=[{"name": "delta", "of": "delta", "rate": 0.1}]), grouped(book(CRYPTO, [inverse])))
     assert found.cost_change is not None
-    assert found.settle_change is not None
     assert found.cost_delta is not None
     assert found.delta is not None
     quantity, cost = 1_000.0, 1_000.0 / 50_000.0
     assert quantity * found.change[0, 0, 0] + cost * found.cost_change[0, 0, 0] == pytest.approx(1_000.0, rel=1e-12)
+    assert found.settle_change is not None
     assert found.settle_change[0, 0, 0] == pytest.approx(5_000.0, rel=1e-12)
     assert quantity * found.delta[0, 0] + cost * found.cost_delta[0, 0] == pytest.approx(10_000.0, rel=1e-12)
 

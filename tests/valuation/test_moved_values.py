@@ -14,8 +14,9 @@ from valuation.builders import CRYPTO, OPTION, SHOCKS, black, book, in_years, st
 
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.valuation import moved_europeans, moves
-from stresstest.valuation.moves import Changes, Moves, OptionStates, changes
+from stresstest.valuation import moved_values
+from stresstest.valuation.moved_values import changes
+from stresstest.valuation.moves import Changes, Moves, OptionStates
 from stresstest.valuation.value import value_instruments
 
 SPOT = np.array([1.0, 0.85, 1.0, 1.3, 0.05, 1.0, 3.0])
@@ -53,7 +54,7 @@ def test_the_lean_way_of_european_options_gives_what_the_general_one_gives(monke
     dimensions = european_book()
     resolved = states(dimensions, *SHOCKS, {"elapsed_years": 0.08})
     lean = moved(dimensions, resolved)
-    monkeypatch.setattr(moves, "_plain", lambda terms, _: pl.repeat(False, terms.height, eager=True))
+    monkeypatch.setattr(moved_values, "_plain", lambda terms, _: pl.repeat(False, terms.height, eager=True))
     general = moved(dimensions, resolved)
     bitcoin = resolved.value[dimensions.assets["asset"].to_list().index("BTC")]
     scale = np.maximum(bitcoin, 90_000.0) * SPOT.max()
@@ -68,8 +69,8 @@ def test_blocks_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     dimensions = european_book()
     resolved = states(dimensions, *SHOCKS)
     whole = moved(dimensions, resolved)
-    monkeypatch.setattr(moved_europeans, "CELLS", 1)
-    monkeypatch.setattr(moves, "CELLS", 1)
+    monkeypatch.setattr(moved_values, "IN_CACHE", 1)
+    monkeypatch.setattr(moved_values, "CELLS", 1)
     parts = moved(dimensions, resolved)
     assert whole.value.tobytes() == parts.value.tobytes()
     assert whole.clamped_vols.tolist() == parts.clamped_vols.tolist()
@@ -77,7 +78,7 @@ def test_blocks_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 THREADS = """
 import hashlib
-from valuation.test_moves import european_book, moved
+from valuation.test_moved_values import european_book, moved
 from valuation.builders import SHOCKS, states
 book = european_book()
 found = moved(book, states(book, *(SHOCKS * 50)))
