@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from oracle.margin import Market, Pool, after_haircut, at_level, build_pools, collateral_schedule
-from oracle.reading import Row, Snapshot
+from oracle.margin import Market, Pool, after_haircut, build_pools, collateral_schedule
+from oracle.reading import Row, Snapshot, at_level
 from oracle.shocks import BASE, holding_share, resolve
 from oracle.totals import OracleResult, tolerance
 from oracle.valuation import option_terms
@@ -36,7 +36,7 @@ def collateral(snapshot: Snapshot, margin: Row, scenario: Row, result: OracleRes
     base_state = resolve(snapshot, BASE, {})
     forwards = {name: term.base_forward for name, term in option_terms(snapshot, base_state).items()}
     state = base_state if scenario["id"] == "base" else resolve(snapshot, scenario, forwards)
-    market = Market(snapshot, margin, state, {})
+    market = Market(snapshot, margin, state, {}, base_state, {})
     found: dict[tuple[str, str | None], Held] = defaultdict(Held)
     for pool in build_pools(snapshot):
         account = pool.account_id

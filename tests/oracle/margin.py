@@ -1,19 +1,17 @@
-"""Balance and requirement of one margin pool in one state (methodology, section 4); the `tiered` model."""
+"""Balance and requirement of one margin pool in one state (methodology, section 4); `tiered` models here, others in modules of their own."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
+from oracle.add_ons import add_on_lines
 from oracle.assigned import collateral_schedule_of, is_unhaircut_hedge, margin_schedule_of, net_schedule_of
+from oracle.portfolio import LEVELS, Scan, portfolio_requirement, scan
+from oracle.reading import Row, Snapshot, at_level
 from oracle.shocks import State, clamped, holding_share, margin_rate
-from oracle.valuation import Priced, is_settled_in_profit_and_loss, position_value, strike_currency
-
-if TYPE_CHECKING:
-    from oracle.reading import Row, Snapshot
-
-LEVELS = ("maintenance", "initial")
+from oracle.valuation import OptionTerms, Priced, is_settled_in_profit_and_loss, position_value, strike_currency
 
 
 @dataclass
@@ -40,18 +38,21 @@ class Pool:
 
 @dataclass(frozen=True)
 class Market:
-    """A snapshot in one state, with its instruments valued: everything a pool has to know."""
+    """A snapshot in one state, with its instruments valued: everything a pool has to know. `rows` and `marks` keep what grids found."""
 
     snapshot: Snapshot
     margin: Row
     state: State
     priced: dict[str, Priced]
-    base_forwards: dict[str, float] = field(default_factory=dict)
-    """Of options, for filters by moneyness."""
+    base: State
+    terms: dict[str, OptionTerms]
+    rows: dict[Any, State] = field(default_factory=dict)
+    marks: dict[Any, float] = field(default_factory=dict)
 
     def margin_schedule_of(self, model: Row, name: str) -> str | None:
         """The margin schedule of an instrument under a model."""
-        return margin_schedule_of(self.snapshot, model, name, self.base_forwards.get(name))
+        terms = self.terms.get(name)
+        return margin_schedule_of(self.snapshot, model, name, None if terms is None else terms.base_forward)
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,13 @@ class PoolFigures:
     haircut_collateral: float
     """K: positive balances without P&L and spot positions, after initial haircuts."""
     gross_notional: float
+    scan: Scan | None
+    """Of a portfolio model."""
 
     @property
     def equity(self) -> float:
         """E = CV + PV."""
         return self.collateral_value + self.position_value
-
-
-def at_level(value: object, level: str, default: float) -> float:
-    """A parameter that may be given once or for maintenance and initial separately."""
-    if isinstance(value, dict):
-        value = value.get(level)
-    return default if value is None else float(value)  # type: ignore[arg-type]
 
 
 def build_pools(snapshot: Snapshot) -> list[Pool]:
@@ -119,13 +115,17 @@ def pool_figures(market: Market, pool: Pool) -> PoolFigures:
         share = holding_share(snapshot, state, asset, location) if quantity > 0.0 else 1.0
         tokens[asset] += state.value[asset] * quantity * share
     values = {name: value_of(market, name, position) for name, position in pool.positions.items()}
+    found = scan(market, pool, model, tokens) if model.get("kind") == "portfolio" else None
     return PoolFigures(
         collateral_value=sum(tokens.values()),
         position_value=sum(values.values()),
         balance={level: margin_balance(market, pool, tokens, values, level) for level in LEVELS},
-        requirement={level: requirement(market, pool, level) for level in LEVELS},
+        requirement={
+            level: requirement(market, pool, level) if found is None else portfolio_requirement(market, pool, model, found, level) for level in LEVELS
+        },
         haircut_collateral=sum(after_haircut(market, model, asset, value, "initial") for asset, value in tokens.items() if value > 0.0),
         gross_notional=sum(abs(position.quantity) * market.priced[name].notional for name, position in pool.positions.items()),
+        scan=found,
     )
 
 
@@ -156,7 +156,7 @@ def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values:
         elif value < 0.0:
             balance += value
         else:
-            balance += value * at_level(model.get("long_option_credit"), level, 0.0)
+            balance += value * at_level(model.get("long_option_credit"), level, 1.0 if model.get("kind") == "portfolio" else 0.0)
     for asset, value in net.items():
         if value >= 0.0:
             balance += after_haircut(market, model, asset, value, level)
@@ -205,10 +205,10 @@ def after_haircut(market: Market, model: Row, asset: str, value: float, level: s
 
 
 def requirement(market: Market, pool: Pool, level: str) -> float:
-    """R: what the model asks for all positions of the pool, times the account's multiplier and the model's margin rate."""
+    """R of a tiered model: what it asks for all positions of the pool, times the account's multiplier and the model's margin rate."""
     model = market.margin["models"][pool.model_name]
     if model.get("kind", "tiered") != "tiered":
-        raise ValueError(f"model {pool.model_name}: only tiered models are in this version")
+        raise ValueError(f"model {pool.model_name}: the reference does not know this kind")
     by_underlying = model.get("net_by", "instrument") == "underlying"
     total = 0.0
     groups: dict[str, dict[str, Position]] = defaultdict(dict)
@@ -224,6 +224,7 @@ def requirement(market: Market, pool: Pool, level: str) -> float:
             total += instrument_requirement(market, model, name, position, level)
     for underlying, group in groups.items():
         total += underlying_requirement(market, model, underlying, group, level)
+    total += sum(line.amount for line in add_on_lines(market, pool, model, level))
     return total * margin_rate(market.state, pool.model_name, starred=False) * pool.multiplier
 
 

@@ -64,7 +64,9 @@ def bounds(option: Option, forward: float, discount: float) -> tuple[float, floa
 def implied_vol(option: Option, mark: float, forward: float, years: float, discount: float) -> float | None:
     """The vol at which the model gives the mark, to the last bit that bisection reaches; None where there is none."""
     low_price, high_price = bounds(option, forward, discount)
-    if not low_price < mark < high_price:
+    # A time value in the last digits of the mark is its rounding: vols of any size would explain it.
+    rounding = 1e-14 * max(abs(forward), abs(option.strike)) * (1.0 / forward if option.inverse else discount)
+    if not low_price + rounding < mark < high_price:
         return None
     low, high = 0.0, LARGEST_VOL
     if option.normal:

@@ -83,6 +83,13 @@ def filled(table: str, row: Row) -> Row:
     return complete
 
 
+def at_level(value: object, level: str, default: float) -> float:
+    """A parameter that may be given once or for maintenance and initial separately."""
+    if isinstance(value, dict):
+        value = value.get(level)
+    return default if value is None else float(value)  # type: ignore[arg-type]
+
+
 def as_utc(moment: datetime | str) -> datetime:
     """A moment with its zone; without one it is UTC."""
     if isinstance(moment, str):

@@ -78,7 +78,7 @@ def run_snapshot(snapshot: Snapshot, margin: Row, scenarios: list[Row]) -> Oracl
     forwards = {name: term.base_forward for name, term in terms.items()}
 
     def figures_in(state: State) -> list[PoolFigures]:
-        market = Market(snapshot, margin, state, value_instruments(snapshot, base_state, state, terms), forwards)
+        market = Market(snapshot, margin, state, value_instruments(snapshot, base_state, state, terms), base_state, terms)
         return [pool_figures(market, pool) for pool in pools]
 
     at_base = figures_in(base_state)

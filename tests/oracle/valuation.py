@@ -115,16 +115,21 @@ def forward_price(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state
     return forward * (1.0 + state.basis[instrument["instrument_id"]])
 
 
-def option_mark(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: State) -> float:
-    """The price of an option in a state, in the unit of its mark."""
+def stressed_vol(terms: OptionTerms, state: State, name: str) -> float:
+    """The vol of an option in a state. The range is that of annualised decimals; normal vols are in price units and have no upper end."""
+    a, b = state.vol[name]
+    return terms.vol if (a, b) == (1.0, 0.0) else clamped(a * terms.vol + b, 0.0, math.inf if terms.option.normal else LARGEST_VOL)
+
+
+def option_mark(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: State, vol: float | None = None) -> float:
+    """The price of an option in a state, in the unit of its mark; `vol` in place of that of the state, if given."""
     years = years_to_expiry(snapshot, instrument, state)
     forward = forward_price(snapshot, instrument, terms, state)
     discount = discount_factor(snapshot, instrument, state)
     if years == 0.0:
         return value(terms.option, forward, forward, 0.0, 0.0, 1.0)
-    a, b = state.vol[instrument["instrument_id"]]
-    # The range of stressed vols is that of annualised decimals; normal vols are in price units and have no upper end.
-    vol = terms.vol if (a, b) == (1.0, 0.0) else clamped(a * terms.vol + b, 0.0, math.inf if terms.option.normal else LARGEST_VOL)
+    if vol is None:
+        vol = stressed_vol(terms, state, instrument["instrument_id"])
     spot = price_ratio(snapshot, instrument, state)
     model = value(terms.option, spot, forward, vol, years, discount)
     if terms.offset is None:
