@@ -32,10 +32,13 @@ def depeg(market: Market, rules: Row) -> float:
     return float(rules.get("factor", 1.0) * max(0.0, rules["threshold"] - market.state.spot[rules["asset"]]))
 
 
-def add_on_lines(
-    market: Market, pool: Pool, model: Row, level: str, unit_delta: Callable[[str], float] = dict[str, float]().__getitem__
-) -> list[Line]:
-    """The lines of all add-ons of a model, by risk group; `unit_delta` of an instrument, where there are deltas."""
+def no_deltas(name: str) -> float:
+    """Tiered models have no deltas."""
+    raise ValueError(f"the delta of {name} is asked for under a model without a grid")
+
+
+def add_on_lines(market: Market, pool: Pool, model: Row, level: str, unit_delta: Callable[[str], float] = no_deltas) -> list[Line]:
+    """The lines of all add-ons of a model, by risk group."""
     lines = []
     for rules in model.get("add_ons") or ():
         amounts: dict[str, float] = defaultdict(float)
