@@ -28,6 +28,7 @@ from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import CollateralSchedule, Rulebook
 from stresstest.margin.schedule_tables import records, schedule_tables
 from stresstest.margin.short_options import short_option_needs
+from stresstest.margin.strategy_tables import strategy_tables
 from stresstest.margin.views import Names, View, Views, views_of
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
@@ -109,6 +110,9 @@ def compile_tables(
     add_ons = add_on_tables(
         dimensions, resolved, units, rulebook, rows.extend, price_row, instruments["value_row"][: dimensions.instruments.height], {}
     )
+    strategies, strategy_legs, models["strategy"] = strategy_tables(
+        dimensions, resolved, units, rulebook, rows.extend, instruments["value_row"][: dimensions.instruments.height], price_row
+    )
     values = np.concatenate(rows.parts)
     # Margin rates, not weights: the weight of a schedule in another currency is that currency's price, and never one.
     shocked = shocked_assets.any(axis=0) | np.any([rate != 1.0 for rate in resolved.margin_rate.values()] or [False], axis=0)
@@ -130,6 +134,8 @@ def compile_tables(
         # Its memory lies as the indexing left it; kernels would be compiled once more for every other order.
         weight_unit=np.ascontiguousarray((in_lanes[:, weight_rows] == 1.0).all(axis=2)),
         add_ons=add_ons,
+        strategies=strategies,
+        strategy_legs=strategy_legs,
     )
     # A deduction's zero adds up to two pieces, a leverage one.
     most_tiers, most_bands = int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max())
@@ -201,6 +207,7 @@ def _instruments(
                 net_notional_row=net_row,
                 short_maintenance_row=short_row[0],
                 short_initial_row=short_row[1],
+                code=np.arange(count, dtype=np.int32),
                 expiry=expiry,
                 cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)),
                 base_notional=units.notional[:, 0],
@@ -331,8 +338,10 @@ def _models(
     for m, name in enumerate(rulebook.models):
         of_model = resolved.margin_rate.get(name, one)
         tier[m, -1] = plain[m, -1] = weight(one * of_model)
+        # Under a strategy model what a schedule charges takes the schedule's rate, everything else the model's: nothing is multiplied twice.
+        beside = one if rulebook.models[name].kind == "strategy" else of_model
         for k, (schedule_name, schedule) in enumerate(rulebook.margin_schedules.items()):
-            rate = resolved.margin_rate.get(schedule_name, one) * of_model
+            rate = resolved.margin_rate.get(schedule_name, one) * beside
             plain[m, k] = weight(rate)
             tier[m, k] = weight(rate * _factor(resolved, codes, schedule.currency))
     caps = [model.positive_pnl_cap for model in values]

@@ -84,6 +84,7 @@ def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:
         ),
         models=frozenset(rulebook.models),
         models_net_by_underlying=frozenset(name for name, model in rulebook.models.items() if model.nets_by_underlying),
+        models_of_strategies=frozenset(name for name, model in rulebook.models.items() if model.kind == "strategy"),
         models_pnl_into_value=frozenset(name for name, model in rulebook.models.items() if model.pnl_into == "value"),
         margin_model=settings.margin_model,
         models_compared=frozenset(settings.compare.models),

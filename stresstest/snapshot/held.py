@@ -101,22 +101,27 @@ def _settle_schedules(session: Session) -> list[Finding]:
 
 
 def _margin_schedules(session: Session) -> list[Finding]:
-    """An instrument's own schedule, or its underlying's under models that net by underlying (never for options)."""
+    """An instrument's own schedule, its underlying's under models that net by underlying; options none under strategy models."""
+    strategies = session.request.models_of_strategies
     by_underlying = "i.kind <> 'option' AND i.underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NOT NULL)"
-    lacking = f"SELECT *, {by_underlying} AS covered FROM held_instruments i WHERE kind <> 'spot' AND margin_schedule IS NULL"
+    covered = f"{by_underlying} OR i.kind = 'option'" if strategies else by_underlying
+    lacking = f"SELECT *, {covered} AS covered FROM held_instruments i WHERE kind <> 'spot' AND margin_schedule IS NULL"
     _wanting(session, "wanting_schedule", lacking)
     rule, hint = "margin schedule of what is held", "Name a schedule of the margin file."
     bare = "SELECT instrument_id FROM wanting_schedule WHERE NOT covered"
     findings = _fault(session, "instruments", "margin_schedule", rule, "held, without a margin schedule", hint, bare, "instrument_id", bare)
     if session.count("SELECT count(*) FROM wanting_schedule WHERE covered"):
-        others = _under_another(session, session.request.models_net_by_underlying)
-        rows = f"FROM {_positions_in('wanting_schedule')} WHERE i.covered AND {others}"
-        with session.reading("positions"):
-            findings += _fault(
-                session, "instruments", "margin_schedule", rule,
-                "held, without a margin schedule, by accounts whose model does not net by underlying", hint,
-                f"SELECT DISTINCT i.instrument_id {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}",
-            )  # fmt: skip
+        for kind, models, what in (
+            ("<>", session.request.models_net_by_underlying, "held, without a margin schedule, by accounts whose model does not net by underlying"),
+            ("=", strategies, "held, without a margin schedule, by accounts whose model is not of kind strategy"),
+        ):
+            wanted = f"i.covered AND i.kind {kind} 'option' AND {_under_another(session, models)}"
+            rows = f"FROM {_positions_in('wanting_schedule')} WHERE {wanted}"
+            with session.reading("positions"):
+                findings += _fault(
+                    session, "instruments", "margin_schedule", rule, what, hint,
+                    f"SELECT DISTINCT i.instrument_id {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}",
+                )  # fmt: skip
     return findings
 
 

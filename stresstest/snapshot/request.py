@@ -28,6 +28,7 @@ class StageRequest:
         collateral_schedules, margin_schedules, models: names that the margin file has.
         margin_schedules_for_options: those that have nothing but a rule for short options.
         models_net_by_underlying: models under which an instrument may take its underlying's margin schedule.
+        models_of_strategies: models of kind strategy, which have rules for options of their own.
         models_pnl_into_value: models under which P&L does not join a token balance, so its settle asset needs no schedule.
         margin_model: the model of every account, in place of what the accounts table says; null = as it says.
         models_compared: models that every account is looked at under besides its own, so that held things need their schedules too.
@@ -47,6 +48,7 @@ class StageRequest:
     margin_schedules_for_options: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset({"default"})
     models_net_by_underlying: frozenset[str] = frozenset()
+    models_of_strategies: frozenset[str] = frozenset()
     models_pnl_into_value: frozenset[str] = frozenset()
     margin_model: str | None = None
     models_compared: frozenset[str] = frozenset()

@@ -169,7 +169,6 @@ models:
 
 @pytest.mark.parametrize("text", [
     "models: {pm: {kind: portfolio, preset: tims, assign: []}}",
-    "models: {s: {kind: strategy}}",
     "models: {m: {preset: tims}}",
     "collateral_schedules: {x: {bands: [{from: 0, haircut: 0}], cap: 5}}",
     "collateral_schedules: {x: {bands: [{from: 0, haircut: 0}], concentration: {}}}",

@@ -38,6 +38,7 @@ from stresstest.margin.kernels.program import (
     write_code,
 )
 from stresstest.margin.kernels.requirements import fold_group, weight_of
+from stresstest.margin.kernels.strategies import WORK, fold_strategy
 from stresstest.margin.kernels.tables import ADDED, IN_REPORTING_CURRENCY, AddOns, Tables
 
 Floats = npt.NDArray[np.float64]
@@ -87,6 +88,8 @@ def _fold_all(
     weights: Codes,
     span: Floats,
     add_ons: AddOns,
+    strategies: Records,
+    strategy_legs: Records,
     at: Counters,
     own: Floats,
     constants: Floats,
@@ -96,6 +99,7 @@ def _fold_all(
     distinct_weights: Codes,
     distinct_tokens: Codes,
     slot: Codes,
+    work: Records,
 ) -> None:
     pools = len(model_of)
     for pool in range(pools):
@@ -113,7 +117,7 @@ def _fold_all(
         found_tokens = 0
         for p in range(first, last):
             token = joined_token(instruments, positions, p, into_value)
-            weight = weight_of(instruments, assets, models, weights, model, positions, p)
+            weight = weight_of(instruments, assets, models, weights, strategies, strategy_legs, model, positions, p)
             joined[p] = token
             entry_of[p] = -1
             weight_of_position[p] = weight
@@ -195,6 +199,8 @@ def _fold_all(
                 pieces,
                 assets,
                 models,
+                strategies,
+                strategy_legs,
                 own,
                 model,
                 multiplier_of[pool],
@@ -216,6 +222,24 @@ def _fold_all(
                 write_code(codes, at, STEPS, at[STEPS_AT] - step, 0.0, 0.0)
             if at[NETS] > net:
                 write_code(codes, at, NET, at[NETS] - net, 0.0, 0.0)
+            strategy = models[model]["strategy"]
+            if strategy >= 0 and weight == weights[IN_REPORTING_CURRENCY, model, -1]:
+                fold_strategy(
+                    codes,
+                    values,
+                    needs,
+                    at,
+                    span,
+                    instruments,
+                    positions,
+                    strategies[strategy : strategy + 1],
+                    strategy_legs,
+                    work,
+                    first,
+                    last,
+                    multiplier_of[pool],
+                    constants,
+                )
             write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
         if add_ons.first[model] < add_ons.first[model + 1]:
             weight = int(weights[IN_REPORTING_CURRENCY, model, weights.shape[2] - 1])
@@ -269,6 +293,8 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         tables.weights,
         tables.span,
         tables.add_ons,
+        tables.strategies,
+        tables.strategy_legs,
         np.zeros(LISTS, dtype=np.int64),
         np.empty((MOST_PIECES, 5)),
         np.zeros(2),
@@ -278,4 +304,5 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         np.empty(most, dtype=np.int32),
         np.empty(most + len(holdings.collateral), dtype=np.int32),
         np.full(len(tables.add_ons.group), -1, dtype=np.int32),
+        np.empty(most, dtype=WORK),
     )

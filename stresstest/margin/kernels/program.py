@@ -31,6 +31,10 @@ PNL = 12  # model; x constant: weigh the measured P&L
 OUTSIDE = 13  # count value entries outside the balance; x, y credits to the balances (maintenance, initial)
 NET = 14  # one entry of `nets`
 MEASURES_ADDED = 15  # count entries of `measures`: add-on lines on the requirements
+LESSER = 20  # count requirement entries in two parts: the lesser of the sums ALONE and TOGETHER (at least zero)
+GREATER = 21  # count requirement entries in three parts: CALLS, or PUTS where these need more by more than PREMIUMS (of calls less puts)
+ALONE, TOGETHER = 0, 1
+CALLS, PUTS, PREMIUMS = 0, 1, 2
 
 
 class Holdings(NamedTuple):
@@ -50,7 +54,7 @@ POSITION = np.dtype(
 COLLATERAL_ROW = np.dtype([("asset", np.int32), ("location", np.int32), ("amount", np.float64)])
 CODE = np.dtype([("operation", np.int32), ("count", np.int32), ("x", np.float64), ("y", np.float64)])
 VALUE_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("factor", np.float64), ("maintenance", np.float64), ("initial", np.float64)])
-NEED_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("maintenance", np.float64), ("initial", np.float64)])
+NEED_ENTRY = np.dtype([("row", np.int32), ("part", np.int32), ("maintenance", np.float64), ("initial", np.float64)])
 STEP_ENTRY = np.dtype(
     [
         ("row", np.int32),
@@ -100,9 +104,9 @@ def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, 
     """
     return Program(
         first=np.zeros((pools + 1, LISTS), dtype=np.int64),
-        codes=np.empty(16 * pools + 9 * positions + 6 * collateral + 16, CODE),
+        codes=np.empty(16 * pools + 11 * positions + 6 * collateral + 16, CODE),
         values=np.empty(3 * positions + 8, VALUE_ENTRY),
-        needs=np.empty((2 + most_lines) * positions + 8, NEED_ENTRY),
+        needs=np.empty((10 + most_lines) * positions + 8, NEED_ENTRY),
         steps=np.empty(positions * (2 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
         tokens=np.empty(collateral + 8, TOKEN_ENTRY),
         nets=np.empty(positions + 1, NET_ENTRY),

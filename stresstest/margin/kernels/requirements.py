@@ -10,6 +10,7 @@ import numpy.typing as npt
 from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.program import LEGS, NETS
 from stresstest.margin.kernels.schedules import fold_by_schedule, write_need
+from stresstest.margin.kernels.strategy_tables import NO_LEG
 from stresstest.margin.kernels.tables import IN_REPORTING_CURRENCY, IN_SCHEDULE_CURRENCY, MARGINED_OPTION, PAID_OPTION, SPOT
 
 Floats = npt.NDArray[np.float64]
@@ -19,7 +20,26 @@ Records = npt.NDArray[Any]
 
 
 @kernel
-def weight_of(instruments: Records, assets: Records, models: Records, weights: Codes, model: int, positions: Records, p: int) -> int:
+def is_leg(instruments: Records, models: Records, strategies: Records, strategy_legs: Records, model: int, positions: Records, p: int) -> bool:
+    """Whether a strategy model recognises position p: options, and spot positions where it has rates for shares."""
+    strategy = models[model]["strategy"]
+    if strategy < 0:
+        return False
+    return bool(strategy_legs[strategies[strategy]["first"] + instruments[positions[p]["instrument"]]["code"]]["kind"] != NO_LEG)
+
+
+@kernel
+def weight_of(
+    instruments: Records,
+    assets: Records,
+    models: Records,
+    weights: Codes,
+    strategies: Records,
+    strategy_legs: Records,
+    model: int,
+    positions: Records,
+    p: int,
+) -> int:
     """Weight of the requirement of position p, or -1 if it needs none (long paid options, spot without schedule)."""
     position = positions[p]
     instrument = instruments[position["instrument"]]
@@ -28,6 +48,8 @@ def weight_of(instruments: Records, assets: Records, models: Records, weights: C
     quantity = position["quantity"]
     if quantity == 0.0:
         return -1
+    if is_leg(instruments, models, strategies, strategy_legs, model, positions, p):
+        return int(weights[IN_REPORTING_CURRENCY, model, -1])
     if kind == PAID_OPTION or kind == MARGINED_OPTION:
         if quantity > 0.0:
             return int(weights[IN_REPORTING_CURRENCY, model, schedule]) if kind == MARGINED_OPTION else -1
@@ -133,6 +155,8 @@ def fold_group(
     pieces: Floats,
     assets: Records,
     models: Records,
+    strategies: Records,
+    strategy_legs: Records,
     own: Floats,
     model: int,
     multiplier: float,
@@ -150,7 +174,7 @@ def fold_group(
     """
     netting = models[model]["net_by_underlying"] != 0
     for p in range(first, last):
-        if weight_of_position[p] != weight:
+        if weight_of_position[p] != weight or is_leg(instruments, models, strategies, strategy_legs, model, positions, p):
             continue
         position = positions[p]
         instrument = instruments[position["instrument"]]

@@ -46,14 +46,14 @@ INSTRUMENT = np.dtype(
         ("net_notional_row", np.int32),
         ("short_maintenance_row", np.int32),
         ("short_initial_row", np.int32),
-        ("spare", np.int32),
+        ("code", np.int32),
         ("expiry", np.int64),
         ("cost_factor", np.float64),
         ("base_notional", np.float64),
     ]
 )
 """Rows of: value, price of the cost's currency, price of the settle asset, unit notional in the currency of the instrument's schedule and of the
-underlying's, needs of a short option (-1: by tiers)."""
+underlying's, needs of a short option (-1: by tiers). `code`: of the instrument in the book."""
 
 SCHEDULE = np.dtype(
     [
@@ -95,6 +95,8 @@ MODEL = np.dtype(
         ("into_value", np.int32),
         ("weighted_pnl", np.int32),
         ("breach_at_equality", np.int32),
+        ("strategy", np.int32),
+        ("spare", np.int32),
         ("maintenance_weight", np.float64),
         ("initial_weight", np.float64),
         ("maintenance_cap", np.float64),
@@ -105,7 +107,7 @@ MODEL = np.dtype(
         ("initial_spread", np.float64),
     ]
 )
-"""Caps are infinite where there is none."""
+"""Caps are infinite where there is none. `strategy`: its record in `strategies`, -1 for other kinds."""
 
 
 ADD_ON = np.dtype(
@@ -151,6 +153,7 @@ class Tables(NamedTuple):
     `weights` i32[2, models, schedules + 1]: weight of a requirement, 0 = one everywhere; the last column is 'no schedule'.
     `values` f64[blocks, rows, width]: the rows in lanes. `span` f64[rows, 2]: smallest and largest value of each row. `weight_row` i32[weights].
     `add_ons`: lines besides what schedules ask.
+    `strategies`, `strategy_legs`: see `strategy_tables`.
     What is unshocked in a block: `asset_plain` bool[blocks, assets], `weight_unit` bool[blocks, weights].
     """
 
@@ -168,3 +171,5 @@ class Tables(NamedTuple):
     asset_plain: Flags
     weight_unit: Flags
     add_ons: AddOns
+    strategies: Records
+    strategy_legs: Records

@@ -44,10 +44,12 @@ from stresstest.margin.kernels.program import (
     BANDS,
     COLLATERAL,
     CONSTANT,
+    GREATER,
     GROUP,
     GROUP_END,
     INSTRUCTIONS,
     LEGS,
+    LESSER,
     MEASURE,
     MEASURES,
     MEASURES_ADDED,
@@ -66,6 +68,7 @@ from stresstest.margin.kernels.program import (
     VALUE,
     VALUES,
 )
+from stresstest.margin.kernels.strategy_lanes import add_greater, add_lesser
 from stresstest.margin.kernels.tables import AddOns
 from stresstest.margin.kernels.tokens import close_token, weigh
 
@@ -194,6 +197,12 @@ def walk(
             constants[INITIAL] += y * outside
         elif operation == REQUIREMENT:
             add_needs(acc, rows, needs, at_need, count, width)
+            at_need += count
+        elif operation == LESSER or operation == GREATER:
+            if operation == LESSER:
+                add_lesser(acc, rows, needs, at_need, count, width)
+            else:
+                add_greater(acc, rows, needs, at_need, count, width)
             at_need += count
         elif operation == STEPS:
             add_steps(acc, NEED_MAINTENANCE, NEED_INITIAL, rows, steps, at_step, count, width)

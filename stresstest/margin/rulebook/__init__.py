@@ -6,6 +6,7 @@ from stresstest.margin.rulebook.models import Assign, AssignCollateral, BalanceR
 from stresstest.margin.rulebook.pairs import AmountPair, CapPair, RatioPair
 from stresstest.margin.rulebook.portfolio import GridRow, PortfolioModel
 from stresstest.margin.rulebook.schedules import Band, CollateralSchedule, MarginSchedule, ShortOption, ShortOptionRate, Tier
+from stresstest.margin.rulebook.strategy import NakedShort, StrategyModel
 
 __all__ = [
     "AddOn",
@@ -20,11 +21,13 @@ __all__ = [
     "GridRow",
     "MarginSchedule",
     "Model",
+    "NakedShort",
     "PortfolioModel",
     "RatioPair",
     "Rulebook",
     "ShortOption",
     "ShortOptionRate",
+    "StrategyModel",
     "Tier",
     "TieredModel",
     "load_rulebook",

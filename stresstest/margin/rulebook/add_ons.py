@@ -89,3 +89,18 @@ def check_names(lines: tuple[AddOn, ...]) -> Found:
         for number, name in enumerate(names)
         if name in names[:number]
     ]
+
+
+def check_without_grid(lines: tuple[AddOn, ...]) -> Found:
+    """What is wrong with the add-ons of a model that scans no grid, at their places below it."""
+    found = check_names(lines)
+    for number, line in enumerate(lines):
+        if line.of == "delta":
+            hint = "Measure `notional` or `underlying_notional`, or use `kind: portfolio`."
+            found.append((("add_ons", number, "of"), problem("`delta` is of models of kind portfolio", hint)))
+        if line.combine == "floor":
+            hint = "Leave it out, or use `kind: portfolio`."
+            found.append((("add_ons", number, "combine"), problem("a floor is under the scan loss of a risk group, and there is none", hint)))
+        if line.loss_factor:
+            found.append((("add_ons", number, "loss_factor"), problem("is of models of kind portfolio", "Multiply the rate.")))
+    return found

@@ -16,27 +16,27 @@ from stresstest.margin.rulebook.models import TieredModel
 from stresstest.margin.rulebook.pairs import Sourced
 from stresstest.margin.rulebook.portfolio import PortfolioModel
 from stresstest.margin.rulebook.schedules import CollateralSchedule, MarginSchedule
+from stresstest.margin.rulebook.strategy import StrategyModel
 from stresstest.scenarios.names import MarginNames
 
-KINDS: dict[str, type[TieredModel] | type[PortfolioModel]] = {"tiered": TieredModel, "portfolio": PortfolioModel}
+AnyModel = TieredModel | PortfolioModel | StrategyModel
+KINDS: dict[str, type[AnyModel]] = {"tiered": TieredModel, "portfolio": PortfolioModel, "strategy": StrategyModel}
 
 
-def _of_its_kind(value: Any, _: ValidatorFunctionWrapHandler) -> TieredModel | PortfolioModel:
+def _of_its_kind(value: Any, _: ValidatorFunctionWrapHandler) -> AnyModel:
     """The model by its `kind`, so that only the keys of that kind are known, and faults stand where they are."""
-    if isinstance(value, (TieredModel, PortfolioModel)):
+    if isinstance(value, AnyModel):
         return value
     kind = value.get("kind", "tiered") if isinstance(value, dict) else "tiered"
     if isinstance(value, dict) and "preset" in value:
         raise not_yet("presets", "Write the model out.")
-    if kind == "strategy":
-        raise not_yet("models of kind strategy", "Use `kind: tiered` or `portfolio`.")
     if not isinstance(kind, str) or kind not in KINDS:
         found: Found = [(("kind",), problem(f"must be one of {', '.join(KINDS)}, not {kind!r}", resembling(str(kind), list(KINDS))))]
         raise_all("model", found)
     return KINDS[kind].model_validate(value)
 
 
-Model = Annotated[TieredModel | PortfolioModel, WrapValidator(_of_its_kind, json_schema_input_type=TieredModel | PortfolioModel)]
+Model = Annotated[AnyModel, WrapValidator(_of_its_kind, json_schema_input_type=AnyModel)]
 
 
 class Rulebook(Sourced):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, model_validator
 
 from stresstest.documents import Flag, Found, Name, Part, problem, raise_all
-from stresstest.margin.rulebook.add_ons import AddOn, check_names
+from stresstest.margin.rulebook.add_ons import AddOn, check_without_grid
 from stresstest.margin.rulebook.pairs import ZERO, AmountPair, Amounts, CapPair, Caps, RatioPair, Ratios, Sourced
 from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.scenarios.model import Where
@@ -30,13 +30,17 @@ def _filters(what: str, known: frozenset[str]) -> Callable[[Where | None], Where
     return check
 
 
+InstrumentFilter = Annotated[Where | None, AfterValidator(_filters("instruments", _OF_INSTRUMENTS))]
+"""Which instruments are meant; null: all."""
+
+
 class Assign(Part):
     """Instruments that pass `where` (null: all) take this margin schedule under the model, whatever the snapshot names.
 
     So does the net of an underlying that passes it, where `where` asks for nothing that only instruments have.
     """
 
-    where: Annotated[Where | None, AfterValidator(_filters("instruments", _OF_INSTRUMENTS))] = None
+    where: InstrumentFilter = None
     margin_schedule: Name
 
     @property
@@ -102,16 +106,7 @@ class TieredModel(BalanceRules):
 
     @model_validator(mode="after")
     def _without_grid(self) -> Self:
-        found = check_names(self.add_ons)
-        for number, line in enumerate(self.add_ons):
-            if line.of == "delta":
-                hint = "Measure `notional` or `underlying_notional`, or use `kind: portfolio`."
-                found.append((("add_ons", number, "of"), problem("`delta` is of models of kind portfolio", hint)))
-            if line.combine == "floor":
-                hint = "Leave it out, or use `kind: portfolio`."
-                found.append((("add_ons", number, "combine"), problem("a floor is under the scan loss of a risk group, and there is none", hint)))
-            if line.loss_factor:
-                found.append((("add_ons", number, "loss_factor"), problem("is of models of kind portfolio", "Multiply the rate.")))
+        found = check_without_grid(self.add_ons)
         raise_all("model", found)
         return self
 
