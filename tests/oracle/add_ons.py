@@ -105,11 +105,11 @@ def measure(market: Market, name: str, position: Position, of: str, unit_delta: 
     inverse = instrument["payoff"] == "inverse" and instrument["kind"] != "option"
     if of == "contracts":
         return position.quantity
-    if of == "underlying_notional":
+    if of == "underlying_notional" and not inverse:
         return float(position.quantity * instrument["contract_size"] * market.state.value[instrument["underlying"]])
     if of == "delta":
         return position.quantity * unit_delta(name)
-    if of == "notional" or inverse:
+    if of == "notional" or inverse:  # of an inverse contract, whose size is in dollars, that is also the notional of its underlying
         return position.quantity * priced.notional
     currency = instrument["settle"] if instrument["payoff"] == "quanto" else instrument["quote"]
     return float(position.quantity * instrument["contract_size"] * priced.mark * market.state.value[currency])

@@ -23,25 +23,54 @@ def standard(case: Row, file: Row, book: CaseBook) -> Outcome:
     waits = _waits(inputs, rules)
     if waits is not None:
         return waits
-    book.account(name, USD=inputs["cash"])
+    lines = _add_ons(name, inputs, rules, book)
+    book.account(name, {"add_ons": lines} if lines else None, USD=inputs["cash"])
     for market in inputs["markets"]:
         _market(name, market, rules, book)
-    return Runs(tuple(checks(case, PUBLISHED)))
+    doubted = any(market["base_qty"] and market["spot_confidence"] < rules["oracle"]["base_threshold"] for market in inputs["markets"])
+    return Runs(tuple(checks(case, PUBLISHED)), "the coins are held as a spot position, which add-ons measure" if doubted else "")
+
+
+def _add_ons(name: str, inputs: Row, rules: Row, book: CaseBook) -> list[Row]:
+    """What initial margin asks for prices that are not sure, and for a stablecoin below its peg; only what the case has of either."""
+    sizes: list[Row] = [{"where": {"kind": "perpetual"}}, {"where": {"kind": "option"}, "side": "short"}]
+    lines: list[Row] = []
+    oracle, depeg = rules["oracle"], rules["depeg"]
+    for what, size in zip(("perp", "option", "base"), [*sizes, {"where": {"kind": "spot"}}], strict=True):
+        if _doubted(inputs, oracle, what):
+            rate = {"maintenance": 0.0, "initial": oracle["factor"]}
+            lines.append(
+                {"name": f"confidence {what}", "of": "underlying_notional", "rate": rate, "confidence_below": oracle[f"{what}_threshold"], **size}
+            )
+    if inputs["stable_price"] < depeg["threshold"]:
+        peg = {
+            "asset": book.asset(f"{name}.stable", 1.0, published=inputs["stable_price"]),
+            "threshold": depeg["threshold"],
+            "factor": depeg["factor"],
+        }
+        rate = {"maintenance": 0.0, "initial": 1.0}
+        lines += [{"name": f"depeg {n}", "of": "underlying_notional", "rate": rate, "depeg": peg, **size} for n, size in enumerate(sizes)]
+    return lines
+
+
+def _doubted(inputs: Row, oracle: Row, what: str) -> bool:
+    """Whether some price of perpetuals, options or coins held is below the confidence that is asked."""
+    held: list[float] = []
+    for market in inputs["markets"]:
+        spot = market["spot_confidence"]
+        if what == "perp":
+            held += [min(spot, market["perp"]["confidence"])] if market["perp"]["qty"] else []
+        elif what == "base":
+            held += [spot] if market["base_qty"] else []
+        else:
+            held += [min(spot, expiry["forward_confidence"], expiry["vol_confidence"]) for expiry in market["expiries"]]
+    return any(confidence < oracle[f"{what}_threshold"] for confidence in held)
 
 
 def _waits(inputs: Row, rules: Row) -> Waits | None:
-    if inputs["stable_price"] < rules["depeg"]["threshold"]:
-        return Waits("add-on for a depeg of the settlement currency")
     for market in inputs["markets"]:
-        thresholds = rules["oracle"]
-        perp, spot = market["perp"], market["spot_confidence"]
-        doubted = perp["qty"] and min(spot, perp["confidence"]) < thresholds["perp_threshold"]
-        if doubted or (market["base_qty"] and spot < thresholds["base_threshold"]):
-            return Waits("add-on for the confidence of prices")
         for expiry in market["expiries"]:
             short = any(option["qty"] < 0.0 for option in expiry["options"])
-            if short and min(spot, expiry["forward_confidence"], expiry["vol_confidence"]) < thresholds["option_threshold"]:
-                return Waits("add-on for the confidence of prices")
             if short and _most_loss(expiry, rules["option"]) > _of_shorts(market["spot"], expiry, rules["option"]) - 1e-9:
                 return Waits("strategy margin: a spread needs its largest loss")
             if any(_multiple_of_maintenance(market["spot"], expiry, option, rules["option"]) for option in expiry["options"]):
@@ -90,12 +119,16 @@ def _multiple_of_maintenance(spot: float, expiry: Row, option: Row, rules: Row) 
 
 def _market(name: str, market: Row, rules: Row, book: CaseBook) -> None:
     own, spot = f"{name}.{market['underlying']}", market["spot"]
-    base = book.asset(own, LOWER * spot, rules=haircuts(1.0 - rules["base_weight"]), published=spot)
-    if market["base_qty"]:
+    base = book.asset(own, LOWER * spot, rules=haircuts(1.0 - rules["base_weight"]), published=spot, confidence=market["spot_confidence"])
+    if market["base_qty"] and market["spot_confidence"] < rules["oracle"]["base_threshold"]:
+        book.position(name, book.instrument(f"{own}.coin", "spot", base, LOWER * spot, None), market["base_qty"])
+    elif market["base_qty"]:
         book.deposit(name, base, market["base_qty"])
     perp = market["perp"]
     if perp["qty"]:
-        perpetual = book.instrument(f"{own}.perp", "perpetual", base, LOWER * perp["price"], flat(rules["perp_mm"], rules["perp_im"]))
+        perpetual = book.instrument(
+            f"{own}.perp", "perpetual", base, LOWER * perp["price"], flat(rules["perp_mm"], rules["perp_im"]), confidence=perp["confidence"]
+        )
         book.position(name, perpetual, perp["qty"], perp["price"] - perp["unrealized_pnl"] / perp["qty"])
     option_rules = rules["option"]
     shorts = {
@@ -110,6 +143,7 @@ def _market(name: str, market: Row, rules: Row, book: CaseBook) -> None:
             instrument = book.instrument(
                 f"{own}.{expiry['seconds']}.{option['type']}.{option['strike']:g}", "option", base, _black(expiry, option, forward), shorts,
                 expiry=after(expiry["seconds"]), strike=option["strike"], option_type=option["type"], implied_vol=option["iv"], forward=forward,
+                confidence=min(expiry["forward_confidence"], expiry["vol_confidence"]),
             )  # fmt: skip
             book.position(name, instrument, option["qty"])
 
