@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.add_on_tables import add_on_tables, check_depegs
+from stresstest.margin.compile_scan import compile_scans
 from stresstest.margin.kernels.lanes import LANES, Lanes, make_lanes
 from stresstest.margin.kernels.tables import (
     ASSET,
     FIXED_VALUE,
+    IN_REPORTING_CURRENCY,
     INSTRUMENT,
     MARGINED_OPTION,
     MARKED,
@@ -25,7 +27,8 @@ from stresstest.margin.kernels.tables import (
     Tables,
 )
 from stresstest.margin.nettable import check_nettable
-from stresstest.margin.rulebook import CollateralSchedule, Rulebook
+from stresstest.margin.row_list import RowList
+from stresstest.margin.rulebook import CollateralSchedule, PortfolioModel, Rulebook
 from stresstest.margin.schedule_tables import records, schedule_tables
 from stresstest.margin.short_options import short_option_needs
 from stresstest.margin.strategy_tables import strategy_tables
@@ -53,38 +56,16 @@ class ViewCodes(NamedTuple):
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the kernels need besides holdings: `tables`, the scenarios as `lanes`, and the codes of models and schedules by name."""
+    """What the kernels need besides holdings: `tables`, the scenarios as `lanes`, and the codes of models, schedules and rows of grids by name."""
 
     tables: Tables
     lanes: Lanes
     models: tuple[str, ...]
     schedules: tuple[str, ...]
+    grid_rows: tuple[str, ...]
     views: ViewCodes
     most_tiers: int
     most_bands: int
-
-
-@dataclass
-class _RowList:
-    """Rows being numbered; equal rows need not be told apart, single rows are shared by content."""
-
-    parts: list[Floats] = field(default_factory=list)
-    count: int = 0
-    known: dict[bytes, int] = field(default_factory=dict)
-
-    def extend(self, rows: Floats) -> npt.NDArray[np.int32]:
-        """Numbers of new rows [n, S]."""
-        self.parts.append(np.ascontiguousarray(rows))
-        first = self.count
-        self.count += len(rows)
-        return np.arange(first, self.count, dtype=np.int32)
-
-    def one(self, row: Floats) -> int:
-        """Number of one row [S], the same for equal content."""
-        key = row.tobytes()
-        if key not in self.known:
-            self.known[key] = int(self.extend(row[np.newaxis])[0])
-        return self.known[key]
 
 
 def compile_tables(
@@ -94,7 +75,7 @@ def compile_tables(
     views = views_of(dimensions, rulebook)
     check_nettable(dimensions, rulebook, views)
     check_depegs(dimensions, rulebook)
-    rows = _RowList()
+    rows = RowList()
     scenarios = resolved.scenarios
     ones = rows.one(np.ones(scenarios))
     zeros = rows.one(np.zeros(scenarios))
@@ -107,8 +88,9 @@ def compile_tables(
     assets, bands, shocked_assets = _assets(dimensions, resolved, rulebook, views, codes, rows, price_row, ones, zeros)
     holding_row = np.tile(_holding_rows(dimensions, resolved, rows, price_row), (len(views.views), 1))
     models, weights, weight_rows = _models(resolved, rulebook, codes, rows, ones)
+    scans = compile_scans(dimensions, resolved, units, rulebook, rows, price_row, weights[IN_REPORTING_CURRENCY, :, -1].tolist())
     add_ons = add_on_tables(
-        dimensions, resolved, units, rulebook, rows.extend, price_row, instruments["value_row"][: dimensions.instruments.height], {}
+        dimensions, resolved, units, rulebook, rows.extend, price_row, instruments["value_row"][: dimensions.instruments.height], scans.deltas
     )
     strategies, strategy_legs, models["strategy"] = strategy_tables(
         dimensions, resolved, units, rulebook, rows.extend, instruments["value_row"][: dimensions.instruments.height], price_row
@@ -116,7 +98,7 @@ def compile_tables(
     values = np.concatenate(rows.parts)
     # Margin rates, not weights: the weight of a schedule in another currency is that currency's price, and never one.
     shocked = shocked_assets.any(axis=0) | np.any([rate != 1.0 for rate in resolved.margin_rate.values()] or [False], axis=0)
-    lanes = make_lanes(headline, shocked, widest)
+    lanes = make_lanes(headline, shocked, min(widest, scans.widest()))
     in_lanes = lanes.pack(values)
     tables = Tables(
         instruments,
@@ -136,11 +118,12 @@ def compile_tables(
         add_ons=add_ons,
         strategies=strategies,
         strategy_legs=strategy_legs,
+        scans=scans.in_lanes(lanes),
     )
     # A deduction's zero adds up to two pieces, a leverage one.
     most_tiers, most_bands = int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max())
     view_codes = ViewCodes(np.array(list(views.of_model.values()), dtype=np.int32), dimensions.instruments.height, dimensions.assets.height)
-    return Compiled(tables, lanes, model_names, schedule_names, view_codes, most_tiers, most_bands)
+    return Compiled(tables, lanes, model_names, schedule_names, scans.row_names, view_codes, most_tiers, most_bands)
 
 
 def _codes(names: Names, of: Iterable[str]) -> npt.NDArray[np.int32]:
@@ -161,7 +144,7 @@ def _instruments(
     rulebook: Rulebook,
     views: Views,
     codes: dict[str, int],
-    rows: _RowList,
+    rows: RowList,
     price_row: npt.NDArray[np.int32],
 ) -> Records:
     """The instruments of every view, one view after the other; settle asset and underlying are those of the same view."""
@@ -220,7 +203,7 @@ class _Notionals:
     """Rows of unit notionals in the currencies of schedules, each made once for an instrument and a currency; often it is the value row itself."""
 
     def __init__(
-        self, rows: _RowList, units: UnitValues, value_row: npt.NDArray[np.int32], resolved: Resolved, rulebook: Rulebook, codes: dict[str, int]
+        self, rows: RowList, units: UnitValues, value_row: npt.NDArray[np.int32], resolved: Resolved, rulebook: Rulebook, codes: dict[str, int]
     ) -> None:
         self.rows, self.units = rows, units
         number: dict[bytes, int] = {}
@@ -248,7 +231,7 @@ def _assets(
     rulebook: Rulebook,
     views: Views,
     codes: dict[str, int],
-    rows: _RowList,
+    rows: RowList,
     price_row: npt.NDArray[np.int32],
     ones: int,
     zeros: int,
@@ -306,7 +289,7 @@ def _collateral(dimensions: Dimensions, rulebook: Rulebook, view: View) -> Itera
             yield _NO_HAIRCUT if free or asset == dimensions.reporting_currency else _NO_SCHEDULE
 
 
-def _holding_rows(dimensions: Dimensions, resolved: Resolved, rows: _RowList, price_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def _holding_rows(dimensions: Dimensions, resolved: Resolved, rows: RowList, price_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Row of each (asset, location): the asset's price, or its price times the recoverable share where some scenario shocks that."""
     holding = np.repeat(price_row[:, np.newaxis], dimensions.locations.height + 1, axis=1)
     for (asset, location), share in resolved.holding_rows.items():
@@ -314,7 +297,7 @@ def _holding_rows(dimensions: Dimensions, resolved: Resolved, rows: _RowList, pr
     return np.ascontiguousarray(holding, dtype=np.int32)
 
 
-def _shock_rows(rows: _RowList, values: Floats, neutral: int, unshocked: float) -> npt.NDArray[np.int32]:
+def _shock_rows(rows: RowList, values: Floats, neutral: int, unshocked: float) -> npt.NDArray[np.int32]:
     """Row of each asset's shock; assets that no scenario shocks share the neutral row."""
     result = np.full(len(values), neutral, dtype=np.int32)
     for code in np.flatnonzero((values != unshocked).any(axis=1)):
@@ -323,7 +306,7 @@ def _shock_rows(rows: _RowList, values: Floats, neutral: int, unshocked: float) 
 
 
 def _models(
-    resolved: Resolved, rulebook: Rulebook, codes: dict[str, int], rows: _RowList, ones: int
+    resolved: Resolved, rulebook: Rulebook, codes: dict[str, int], rows: RowList, ones: int
 ) -> tuple[Records, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     values = list(rulebook.models.values())
     weights: dict[int, int] = {ones: 0}
@@ -358,6 +341,7 @@ def _models(
             for model, cap in zip(values, caps, strict=True)
         ],
         breach_at_equality=[model.breach_at_equality for model in values],
+        scanned=[isinstance(model, PortfolioModel) for model in values],
         maintenance_weight=[model.positive_pnl_weight.maintenance for model in values],
         initial_weight=[model.positive_pnl_weight.initial for model in values],
         maintenance_cap=[np.inf if cap.maintenance is None else cap.maintenance for cap in caps],

@@ -17,7 +17,7 @@ import polars as pl
 
 from stresstest.executors import Executor
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.accumulators import FIGURES
+from stresstest.margin.kernels.accumulators import FIGURES, RECORDED
 from stresstest.margin.kernels.figures import MARGIN_SHORTFALL, POSITIONS
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
@@ -122,7 +122,7 @@ def _block(task: _Task, number: int) -> _Part:
     found = evaluate_block(task.compiled, task.holders, block, room=pools * every, keep_all=True, pool_rows=True).rows
     assert found is not None
     # Rows are sorted by pool and scenario.
-    figures, status = found.figures.reshape(pools, every, FIGURES), found.status.reshape(pools, every)
+    figures, status = found.figures.reshape(pools, every, RECORDED)[..., :FIGURES], found.status.reshape(pools, every)
     accounts = block.accounts
     shown = _of_accounts(np.add, figures[:, : task.states], block), _of_accounts(np.maximum, status[:, : task.states], block)
     tolerance = np.maximum(TOLERANCE, RELATIVE_TOLERANCE * _of_accounts(np.add, block.gross, block))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.accumulators import FIGURES
+from stresstest.margin.kernels.accumulators import FIGURES, RECORDED
 from stresstest.margin.kernels.fold import fold
 from stresstest.margin.kernels.program import Program, empty_program
 from stresstest.margin.kernels.reduce import evaluate
@@ -24,7 +24,7 @@ DENSE_ROWS = 400_000
 
 
 class RowArrays(NamedTuple):
-    """Rows kept: `holder` (account code, or pool code), `scenario`, `figures` [rows, FIGURES], `status`."""
+    """Rows kept: `holder` (account code, or pool code), `scenario`, `figures` [rows, RECORDED], `status`."""
 
     holder: npt.NDArray[np.int32]
     scenario: npt.NDArray[np.int32]
@@ -92,7 +92,7 @@ def evaluate_block(
         loss=np.zeros((2, 2, blocks, width)), default=np.zeros((2, blocks, width), dtype=np.bool_), netting=np.zeros((2, slots, 3, blocks, width))
     )
     kept = Kept(
-        figures=np.zeros((accounts, 3, FIGURES)),
+        figures=np.zeros((accounts, 3, RECORDED)),
         status=np.zeros((accounts, 3), dtype=np.int8),
         scenario=np.full((accounts, 3), -1, dtype=np.int32),
         pool_base=np.zeros((pools, 4)),
@@ -100,7 +100,7 @@ def evaluate_block(
     rows = Rows(
         holder=np.empty(room, dtype=np.int32),
         scenario=np.empty(room, dtype=np.int32),
-        figures=np.empty((room, FIGURES)),
+        figures=np.empty((room, RECORDED)),
         status=np.empty(room, dtype=np.int8),
         written=np.zeros(1, dtype=np.int64),
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.margin.compile import Compiled
+from stresstest.margin.kernels.accumulators import WORST_ROW
 from stresstest.margin.kernels.figures import (
     BALANCE,
     COLLATERAL,
@@ -38,24 +39,28 @@ BASE, WORST_HEADLINE, WORST = 0, 1, 2
 
 @dataclass(frozen=True)
 class Names:
-    """Names of the codes: [accounts] owner, account, name, segment, pools, positions; [pools] account code and pool; scenario ids in file order."""
+    """Names of the codes: [accounts] owner, account, name, segment, pools, positions; [pools] account code and pool; scenario ids in file order;
+    rows of grids in the order of their codes.
+    """
 
     accounts: pl.DataFrame
     pools: pl.DataFrame
     scenarios: tuple[str, ...]
+    grid_rows: tuple[str, ...]
 
 
-def names_of(dimensions: Dimensions, scenarios: tuple[str, ...]) -> Names:
-    """The names of a book and its scenarios."""
+def names_of(dimensions: Dimensions, scenarios: tuple[str, ...], grid_rows: tuple[str, ...]) -> Names:
+    """The names of a book, its scenarios and the rows of its margin grids."""
     return Names(
         dimensions.accounts.select("owner_id", "account_id", "name", "segment", "pools", "positions"),
         dimensions.pools.select("account_code", "pool_id"),
         scenarios,
+        grid_rows,
     )
 
 
 def measures(figures: Floats, base: Floats) -> dict[str, Floats]:
-    """The columns `tables.MEASURES` from figures [rows, FIGURES] and position and collateral value at base [rows, 2]."""
+    """The columns `tables.MEASURES` from figures [rows, RECORDED] and position and collateral value at base [rows, 2]."""
     position_pnl = figures[:, POSITIONS] - base[:, 0]
     collateral_pnl = figures[:, COLLATERAL] - base[:, 1]
     columns = {
@@ -79,6 +84,8 @@ def measures(figures: Floats, base: Floats) -> dict[str, Floats]:
 
 def words(names: tuple[str, ...], codes: npt.NDArray[np.integer]) -> pl.Series:
     """Names of codes; null where the code is negative."""
+    if not names:
+        return pl.Series([None] * len(codes), dtype=pl.String)
     known = pl.Series(names, dtype=pl.String).gather(pl.Series(np.maximum(codes, 0).astype(np.uint32)))
     return known if not len(codes) or codes.min() >= 0 else pl.select(pl.when(pl.Series(codes >= 0)).then(known)).to_series()
 
@@ -90,7 +97,10 @@ def _gathered(frame: pl.DataFrame, codes: Codes) -> pl.DataFrame:
 def _scenario_columns(names: Names, rows: RowArrays, base: Floats) -> list[pl.Series]:
     columns = [words(names.scenarios, rows.scenario).alias("scenario_id")]
     columns += [pl.Series(name, values) for name, values in measures(rows.figures, base).items()]
-    columns += [words(STATUSES, rows.status).alias("status"), pl.Series("worst_row", [None] * len(rows.status), dtype=pl.String)]
+    columns += [
+        words(STATUSES, rows.status).alias("status"),
+        words(names.grid_rows, rows.figures[:, WORST_ROW].astype(np.int32) - 1).alias("worst_row"),
+    ]
     return columns
 
 

@@ -74,7 +74,9 @@ def static_stress(
     """
     compiled = compile_tables(book.dimensions, resolved, units, rulebook, headline_flags(scenarios))
     holders = holders_of(book.dimensions, compiled.models)
-    task = Task(book, compiled, holders, limits_of(rulebook, book.dimensions), names_of(book.dimensions, resolved.ids), keep, folder, sink)
+    task = Task(
+        book, compiled, holders, limits_of(rulebook, book.dimensions), names_of(book.dimensions, resolved.ids, compiled.grid_rows), keep, folder, sink
+    )
     merger = Merger(compiled.lanes.used, compiled.lanes.width, holders.slots)
     results: list[BlockResult] = []
     groups = range(-(-book.blocks // blocks_a_group(book.blocks)))

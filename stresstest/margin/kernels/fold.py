@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from stresstest.margin.kernels.add_ons import fold_add_ons
 from stresstest.margin.kernels.balances import fold_outside, fold_token, fold_values, joined_token
+from stresstest.margin.kernels.fold_scan import fold_scan
 from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.program import (
     CONSTANT,
@@ -38,6 +39,7 @@ from stresstest.margin.kernels.program import (
     write_code,
 )
 from stresstest.margin.kernels.requirements import fold_group, weight_of
+from stresstest.margin.kernels.scan_tables import ScanTables
 from stresstest.margin.kernels.strategies import WORK, fold_strategy
 from stresstest.margin.kernels.tables import ADDED, IN_REPORTING_CURRENCY, AddOns, Tables
 
@@ -72,6 +74,7 @@ def _fold_all(
     nets: Records,
     legs: Records,
     measures: Records,
+    changes: Records,
     position_first: Counters,
     positions: Records,
     collateral_first: Counters,
@@ -90,6 +93,7 @@ def _fold_all(
     add_ons: AddOns,
     strategies: Records,
     strategy_legs: Records,
+    scans: ScanTables,
     at: Counters,
     own: Floats,
     constants: Floats,
@@ -241,6 +245,38 @@ def _fold_all(
                     constants,
                 )
             write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
+        if models[model]["scanned"] != 0:
+            weight = scans.grids[model]["weight"]
+            if weight > 0:
+                write_code(codes, at, GROUP, weight, 0.0, 0.0)
+            fold_scan(
+                codes,
+                values,
+                tokens,
+                changes,
+                at,
+                instruments,
+                assets,
+                holding_row,
+                scans,
+                positions,
+                first,
+                last,
+                collateral,
+                c_first,
+                c_last,
+                model,
+                multiplier_of[pool],
+                distinct_tokens,
+                needs,
+                measures,
+                legs,
+                span,
+                add_ons,
+                slot,
+                constants,
+            )
+            write_code(codes, at, GROUP_END, weight, 0.0, 0.0)
         if add_ons.first[model] < add_ons.first[model + 1]:
             weight = int(weights[IN_REPORTING_CURRENCY, model, weights.shape[2] - 1])
             constants[0] = 0.0
@@ -295,6 +331,7 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         tables.add_ons,
         tables.strategies,
         tables.strategy_legs,
+        tables.scans,
         np.zeros(LISTS, dtype=np.int64),
         np.empty((MOST_PIECES, 5)),
         np.zeros(2),

@@ -35,6 +35,24 @@ LESSER = 20  # count requirement entries in two parts: the lesser of the sums AL
 GREATER = 21  # count requirement entries in three parts: CALLS, or PUTS where these need more by more than PREMIUMS (of calls less puts)
 ALONE, TOGETHER = 0, 1
 CALLS, PUTS, PREMIUMS = 0, 1, 2
+# Of portfolio models; the first of them is the smallest number.
+POOL_OPEN = 32  # model
+SCAN = 33  # group; opens its scan; x place in the pool; y = 1: opens a list of groups that offset each other
+CHANGES = 34  # count change entries to the set of cells x
+HEDGE = 35  # count collateral entries that move as row `y` of the shifts says, to the set of cells x
+EXPIRY_OPEN = 36  # opens an expiry of a group whose rows are not plain sums
+EXPIRY_VALUE = 37  # count value entries: the paid options of the open expiry at the state
+EXPIRY_CLOSE = 38  # expiry; adds its rows to the group's
+CAP = 39  # count value entries: what one expiry can still lose, at least zero, to the cap; x = 1: the first one
+DELTA = 40  # count value entries to the delta of the group at place x
+DELTA_HEDGE = 41  # count collateral entries to the same
+FLOOR_OPEN = 42  # what is required until FLOOR_CLOSE is the least that the group needs
+FLOOR_CLOSE = 43  # x, y constants
+SCALE_ADD_ONS = 44  # x, y constants: what was required so far times the loss factors
+SCAN_END = 45  # group; x multiplier, y its place in the pool
+LIST_END = 46  # x multiplier: the groups since the last LIST_END offset each other
+CREDITED = 47  # credit; x, y places of its two groups in the pool
+POOL_END = 48  # count groups come together by credits or correlation; x multiplier
 
 
 class Holdings(NamedTuple):
@@ -68,6 +86,7 @@ STEP_ENTRY = np.dtype(
     ]
 )
 TOKEN_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("amount", np.float64), ("maintenance", np.float64), ("initial", np.float64)])
+CHANGE_ENTRY = np.dtype([("entry", np.int32), ("spare", np.int32), ("factor", np.float64)])
 NET_ENTRY = np.dtype(
     [("legs", np.int32), ("schedule", np.int32), ("model", np.int32), ("spare", np.int32), ("leverage", np.float64), ("multiplier", np.float64)]
 )
@@ -78,7 +97,7 @@ MEASURE_ENTRY = np.dtype([("line", np.int32), ("legs", np.int32), ("scale", np.f
 
 
 class Program(NamedTuple):
-    """Instructions and their entries; `first` i64[pools + 1, 8] holds where each pool's share of each list begins."""
+    """Instructions and their entries; `first` i64[pools + 1, 9] holds where each pool's share of each list begins."""
 
     first: npt.NDArray[np.int64]
     codes: Records
@@ -89,10 +108,11 @@ class Program(NamedTuple):
     nets: Records
     legs: Records
     measures: Records
+    changes: Records
 
 
-INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MEASURES = 0, 1, 2, 3, 4, 5, 6, 7
-LISTS = 8
+INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MEASURES, MOVES = 0, 1, 2, 3, 4, 5, 6, 7, 8
+LISTS = 9
 MOST_PIECES = 64
 """Pieces of one requirement: tiers, plus pieces where a deduction reaches zero."""
 
@@ -104,14 +124,15 @@ def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, 
     """
     return Program(
         first=np.zeros((pools + 1, LISTS), dtype=np.int64),
-        codes=np.empty(16 * pools + 11 * positions + 6 * collateral + 16, CODE),
-        values=np.empty(3 * positions + 8, VALUE_ENTRY),
+        codes=np.empty(32 * pools + 16 * positions + 10 * collateral + 16, CODE),
+        values=np.empty(8 * positions + 8, VALUE_ENTRY),
         needs=np.empty((10 + most_lines) * positions + 8, NEED_ENTRY),
         steps=np.empty(positions * (2 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
-        tokens=np.empty(collateral + 8, TOKEN_ENTRY),
+        tokens=np.empty(3 * collateral + 8, TOKEN_ENTRY),
         nets=np.empty(positions + 1, NET_ENTRY),
         legs=np.empty((1 + most_lines) * positions + 1, LEG_ENTRY),
         measures=np.empty(most_lines * positions + 1, MEASURE_ENTRY),
+        changes=np.empty(3 * positions + 8, CHANGE_ENTRY),
     )
 
 

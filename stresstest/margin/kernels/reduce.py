@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.accumulators import FIGURES, KEPT_BEHIND, SUMS, accumulators
+from stresstest.margin.kernels.accumulators import FIGURES, KEPT_BEHIND, RECORDED, SUMS, WORST_LOSS, WORST_ROW, accumulators
 from stresstest.margin.kernels.figures import (
     BREACHED,
     COLLATERAL,
@@ -29,7 +29,8 @@ from stresstest.margin.kernels.figures import (
     finish_pool,
 )
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.program import Program
+from stresstest.margin.kernels.program import LISTS, Program
+from stresstest.margin.kernels.scan_tables import ScanScratch, ScanTables, scan_scratch
 from stresstest.margin.kernels.tables import AddOns, Tables
 from stresstest.margin.kernels.totals import (
     NET_EQUITY,
@@ -65,18 +66,20 @@ class Scratch(NamedTuple):
     status: npt.NDArray[np.int8]
     worst_status: npt.NDArray[np.int8]
     owner_default: npt.NDArray[np.bool_]
+    cursor: Longs
 
 
 def _scratch(width: int, slots: int) -> Scratch:
     return Scratch(
         np.zeros(KEPT_BEHIND + 1),
-        np.zeros((FIGURES, width)),
+        np.zeros((RECORDED + 1, width)),
         np.zeros(3, dtype=np.int64),
         np.zeros((2, width)),
         np.zeros((max(slots, 1), 3, width)),
         np.zeros(width, dtype=np.int8),
         np.zeros(width, dtype=np.int8),
         np.zeros(width, dtype=np.bool_),
+        np.zeros(LISTS + 1, dtype=np.int64),
     )
 
 
@@ -91,6 +94,7 @@ def _evaluate(
     nets: Records,
     legs: Records,
     measures: Records,
+    changes: Records,
     values: Floats,
     schedules: Records,
     pieces: Floats,
@@ -101,6 +105,8 @@ def _evaluate(
     asset_plain: npt.NDArray[np.bool_],
     weight_unit: npt.NDArray[np.bool_],
     add_ons: AddOns,
+    scans: ScanTables,
+    scan_scratch: ScanScratch,
     acc: Records,
     scratch: Scratch,
     accounts: Accounts,
@@ -119,7 +125,8 @@ def _evaluate(
     keep_breaches: bool,
     pool_rows: bool,
 ) -> None:
-    constants, total, counts, owner_loss, netting, status, worst_status, owner_default = scratch
+    constants, total, counts, owner_loss, netting, status, worst_status, owner_default, cursor = scratch
+    scanning = scans.changes.shape[0] > 0
     # Once, not in the loops: taking an array out of a tuple counts a reference.
     accounts_first_pool = accounts.first_pool
     accounts_code = accounts.code
@@ -166,6 +173,10 @@ def _evaluate(
             if single and block > 0:
                 bar = bar_of(kept_figures, kept_scenario, account, headline[block])
             for pool in range(first, last):
+                if scanning:
+                    for s in range(width):
+                        a[WORST_ROW, s] = 0.0
+                        a[WORST_LOSS, s] = 0.0
                 special = walk(
                     acc,
                     constants,
@@ -189,6 +200,11 @@ def _evaluate(
                     plain_here,
                     unit_here,
                     add_ons,
+                    changes,
+                    scans,
+                    scan_scratch,
+                    cursor,
+                    block,
                     width,
                 )
                 netted = slot > 0 and not accounts_isolated[pool]
@@ -250,8 +266,14 @@ def _evaluate(
                         else:
                             for s in range(width):
                                 total[k, s] += a[k, s]
+                    if scanning:
+                        # Of several pools the worst row is that of the one with the largest scan loss.
+                        for s in range(width):
+                            worse = pool == first or a[WORST_LOSS, s] > total[RECORDED, s]
+                            total[WORST_ROW, s] = a[WORST_ROW, s] if worse else total[WORST_ROW, s]
+                            total[RECORDED, s] = a[WORST_LOSS, s] if worse else total[RECORDED, s]
             if not single:
-                for k in range(FIGURES):
+                for k in range(RECORDED if scanning else FIGURES):
                     for s in range(width):
                         a[k, s] = total[k, s]
                 stale = True
@@ -284,7 +306,7 @@ def _evaluate(
             if block == 0:
                 kept_scenario[account, 0] = 0
                 kept_status[account, 0] = OK if ok else worst_status[0]
-                for k in range(FIGURES):
+                for k in range(RECORDED):
                     kept_figures[account, 0, k] = a[k, 0]
             elif not single or found & WORSE:
                 keep_worst(kept_figures, kept_status, kept_scenario, account, headline[block], acc, scenario, block, worst_status, ok, width)
@@ -348,6 +370,8 @@ def evaluate(
         tables.asset_plain,
         tables.weight_unit,
         tables.add_ons,
+        tables.scans,
+        scan_scratch(tables.scans.terms.shape[1], tables.values.shape[2]),
         accumulators(),
         _scratch(scenario.shape[1], slots),
         accounts,

@@ -40,13 +40,13 @@ def weight_of(
     positions: Records,
     p: int,
 ) -> int:
-    """Weight of the requirement of position p, or -1 if it needs none (long paid options, spot without schedule)."""
+    """Weight of the requirement of position p, or -1 if it needs none (long paid options, spot without schedule, portfolio models)."""
     position = positions[p]
     instrument = instruments[position["instrument"]]
     kind = instrument["kind"]
     schedule = instrument["schedule"]
     quantity = position["quantity"]
-    if quantity == 0.0:
+    if quantity == 0.0 or models[model]["scanned"] != 0:
         return -1
     if is_leg(instruments, models, strategies, strategy_legs, model, positions, p):
         return int(weights[IN_REPORTING_CURRENCY, model, -1])

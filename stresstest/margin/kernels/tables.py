@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stresstest.margin.kernels.scan_tables import ScanTables
+
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
@@ -96,7 +98,7 @@ MODEL = np.dtype(
         ("weighted_pnl", np.int32),
         ("breach_at_equality", np.int32),
         ("strategy", np.int32),
-        ("spare", np.int32),
+        ("scanned", np.int32),
         ("maintenance_weight", np.float64),
         ("initial_weight", np.float64),
         ("maintenance_cap", np.float64),
@@ -107,7 +109,8 @@ MODEL = np.dtype(
         ("initial_spread", np.float64),
     ]
 )
-"""Caps are infinite where there is none. `strategy`: its record in `strategies`, -1 for other kinds."""
+"""Caps are infinite where there is none. `strategy`: its record in `strategies`, -1 for other kinds. `scanned`: the requirement is that of a
+portfolio model."""
 
 
 ADD_ON = np.dtype(
@@ -153,7 +156,7 @@ class Tables(NamedTuple):
     `weights` i32[2, models, schedules + 1]: weight of a requirement, 0 = one everywhere; the last column is 'no schedule'.
     `values` f64[blocks, rows, width]: the rows in lanes. `span` f64[rows, 2]: smallest and largest value of each row. `weight_row` i32[weights].
     `add_ons`: lines besides what schedules ask.
-    `strategies`, `strategy_legs`: see `strategy_tables`.
+    `strategies`, `strategy_legs`: see `strategy_tables`. `scans`: grids of portfolio models.
     What is unshocked in a block: `asset_plain` bool[blocks, assets], `weight_unit` bool[blocks, weights].
     """
 
@@ -173,3 +176,4 @@ class Tables(NamedTuple):
     add_ons: AddOns
     strategies: Records
     strategy_legs: Records
+    scans: ScanTables

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.accumulators import FIGURES
+from stresstest.margin.kernels.accumulators import RECORDED
 from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, MARGIN_SHORTFALL, OK
 from stresstest.margin.kernels.jit import kernel, part
 
@@ -94,7 +94,7 @@ def write_row(rows: Rows, holder: int, scenario: int, acc: Records, lane: int, s
         rows.holder[n] = holder
         rows.scenario[n] = scenario
         rows.status[n] = status
-        for k in range(FIGURES):
+        for k in range(RECORDED):
             rows.figures[n, k] = a[k, lane]
 
 
@@ -167,7 +167,7 @@ def keep_worst(
         if lane >= 0:
             kept_scenario[account, which] = scenario[block, lane]
             kept_status[account, which] = OK if ok else status[lane]
-            for k in range(FIGURES):
+            for k in range(RECORDED):
                 kept_figures[account, which, k] = a[k, lane]
 
 

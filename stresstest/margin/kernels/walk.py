@@ -53,11 +53,13 @@ from stresstest.margin.kernels.program import (
     MEASURE,
     MEASURES,
     MEASURES_ADDED,
+    MOVES,
     NEEDS,
     NET,
     NETS,
     OUTSIDE,
     PNL,
+    POOL_OPEN,
     REQUIREMENT,
     STEPS,
     STEPS_AT,
@@ -68,12 +70,15 @@ from stresstest.margin.kernels.program import (
     VALUE,
     VALUES,
 )
+from stresstest.margin.kernels.scan import run_scan
+from stresstest.margin.kernels.scan_tables import ScanScratch, ScanTables
 from stresstest.margin.kernels.strategy_lanes import add_greater, add_lesser
 from stresstest.margin.kernels.tables import AddOns
 from stresstest.margin.kernels.tokens import close_token, weigh
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
+Counters = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Records = npt.NDArray[Any]
 
@@ -126,11 +131,17 @@ def walk(
     asset_plain: Flags,
     weight_unit: Flags,
     add_ons: AddOns,
+    changes: Records,
+    scans: ScanTables,
+    scan_scratch: ScanScratch,
+    cursor: Counters,
+    block: int,
     width: int,
 ) -> bool:
     """Fill the accumulators and the constants [KEPT_BEHIND, by accumulator] of one pool for one block of lanes.
 
-    `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block.
+    `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block, whose number only the grids
+    of portfolio models need. `cursor` [LISTS + 1] is scratch.
     Returns whether the pool used APART, INITIAL and KEPT_BEHIND.
 
     Value and P&L are always added to DIRECT and requirements to NEED_*, so that the loops over many rows are compiled for these
@@ -144,6 +155,7 @@ def walk(
     at_net = starts[pool, NETS]
     at_leg = starts[pool, LEGS]
     at_measure = starts[pool, MEASURES]
+    at_move = starts[pool, MOVES]
     clear_pool(acc, width)
     for k in range(len(constants)):
         constants[k] = 0.0
@@ -318,6 +330,14 @@ def walk(
                 add_measure(acc, rows, measures[n : n + 1], legs, at_leg, add_ons, width)
                 at_leg += measures[n]["legs"]
             at_measure += count
+        elif operation >= POOL_OPEN:
+            cursor[VALUES] = at_value
+            cursor[TOKENS] = at_token
+            cursor[MOVES] = at_move
+            run_scan(acc, rows, scans, scan_scratch, block, codes, i, cursor, values, tokens, changes, rows.shape[1], width)
+            at_value = cursor[VALUES]
+            at_token = cursor[TOKENS]
+            at_move = cursor[MOVES]
         if closes:
             close_token(acc, rows, assets[count : count + 1], bands, x, shocked, measured, width)
             valued = False
