@@ -79,6 +79,16 @@ def test_american_options(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert differences(write(book).run_file, tmp_path / "result") == []
 
 
+def test_options_settled_at_an_average(tmp_path: Path) -> None:
+    """A generated book whose options are inside their averaging windows, which are years here: the share that is fixed differs with the expiry."""
+    book = make_book(tmp_path / "book", 0)
+    options = [row for row in book.tables["instruments"] if row["kind"] == "option"]
+    for number, row in enumerate(options):
+        row |= {"settlement_averaging_seconds": 2e8, "settled_average": row["strike"] * 1.02 if number % 2 else None}
+    assert len(options) >= 4
+    assert differences(write(book).run_file, tmp_path / "result") == []
+
+
 @pytest.mark.slow
 def test_a_book_of_several_blocks(tmp_path: Path) -> None:
     # Owners with thousands of accounts reach over the borders of blocks.

@@ -59,14 +59,18 @@ def _coin_options(instruments: pl.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def base_forwards(options: pl.DataFrame, futures: pl.DataFrame) -> pl.DataFrame:
-    """Adds `base_forward` and `carry` to the options, in their order.
+    """Adds `market_forward`, `variable_share`, `fixed_forward`, `base_forward` and `carry` to the options, in their order.
 
-    The forward comes from, in this order: the option's own `forward`; the mark of a dated future of the same underlying, currency of
+    The market's forward comes from, in this order: the option's own `forward`; the mark of a dated future of the same underlying, currency of
     the strike and expiry (of several, the first by instrument id); R(0) * exp(r * T). The carry is c = ln(F(0)/R(0)) / T, zero where
     that is not defined: at expiry, where the forward is R(0), and where a price is not positive, where forwards move additively.
 
+    An option that is settled at an average is priced on `base_forward` = variable share * market forward + fixed forward: of the share
+    (window - seconds to expiry) / window, not below zero, the average so far is known and moves no more.
+
     Args:
-        options: `underlying`, `strike_currency`, `expiry`, `forward`, `base_ratio`, `base_rate`, `base_years`.
+        options: `underlying`, `strike_currency`, `expiry`, `forward`, `base_ratio`, `base_rate`, `base_years`, `settlement_averaging_seconds`,
+            `settled_average`.
         futures: `instrument_id`, `underlying`, `quote`, `expiry`, `mark_price` of every dated future.
     """
     key = ["underlying", "strike_currency", "expiry"]
@@ -75,14 +79,20 @@ def base_forwards(options: pl.DataFrame, futures: pl.DataFrame) -> pl.DataFrame:
         .select("underlying", "expiry", strike_currency="quote", future_mark="mark_price")
         .unique(key, keep="first", maintain_order=True)
     )
-    ratio, years, forward = pl.col("base_ratio"), pl.col("base_years"), pl.col("base_forward")
+    ratio, years, forward = pl.col("base_ratio"), pl.col("base_years"), pl.col("market_forward")
     grown = ratio * (pl.col("base_rate") * years).exp()
     quoted = pl.coalesce("forward", "future_mark")
     carry = pl.when(quoted.is_null()).then(pl.col("base_rate")).otherwise((forward / ratio).log() / years)
+    window, variable = pl.col("settlement_averaging_seconds"), pl.col("variable_share")
+    fixed = (1.0 - variable) * pl.coalesce("settled_average", "market_forward")
     return (
         options.join(listed, on=key, how="left", maintain_order="left")
-        .with_columns(base_forward=pl.when(years > 0.0).then(pl.coalesce(quoted, grown)).otherwise(ratio))
-        .with_columns(carry=pl.when((years > 0.0) & (ratio > 0.0) & (forward > 0.0)).then(carry).otherwise(0.0))
+        .with_columns(
+            market_forward=pl.when(years > 0.0).then(pl.coalesce(quoted, grown)).otherwise(ratio),
+            variable_share=(years * SECONDS_A_YEAR / window).clip(upper_bound=1.0).fill_null(1.0),
+        )
+        .with_columns(carry=pl.when((years > 0.0) & (ratio > 0.0) & (forward > 0.0)).then(carry).otherwise(0.0), fixed_forward=fixed)
+        .with_columns(base_forward=variable * forward + pl.col("fixed_forward"))
         .drop("future_mark")
     )
 

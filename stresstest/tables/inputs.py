@@ -138,6 +138,13 @@ INSTRUMENTS = Table(
             "forward price for the expiry; of an option on a future, that future's price",
             "quote currency; inverse: price currency of the underlying",
         ),
+        Column(
+            "settlement_averaging_seconds",
+            "float",
+            "window before expiry over which the settlement price is averaged, European options; null = none",
+            "seconds",
+        ),
+        Column("settled_average", "float", "average over that window so far; null = the forward", "as forward"),
         Column("premium_style", "string", "premium paid up front or margined", default="paid", choices=("paid", "margined")),
         Column("risk_group", "string", "group inside which risk nets; null = underlying"),
         Column("margin_schedule", "string", "schedule of the margin file", refers_to="margin file.margin_schedules"),
@@ -161,6 +168,24 @@ INSTRUMENTS = Table(
             "Correct the mark: an inverse contract is valued at 1 / mark.",
         ),
         Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
+        Rule(
+            "averaging window above zero",
+            "settlement_averaging_seconds > 0",
+            "settlement_averaging_seconds",
+            "State its length in seconds, or leave it null where settlement is not averaged.",
+        ),
+        Rule(
+            "averaging of European options",
+            "settlement_averaging_seconds is null or (kind = 'option' and exercise = 'european')",
+            "settlement_averaging_seconds",
+            "Leave it null: the mark of a future says what it is worth, and an American option is settled at the price of its exercise.",
+        ),
+        Rule(
+            "average has a window",
+            "settled_average is null or settlement_averaging_seconds is not null",
+            "settled_average",
+            "State settlement_averaging_seconds, the window that it is the average of.",
+        ),
     ),
 )
 

@@ -13,14 +13,16 @@ def years_at() -> pl.Expr:
 def forward_at() -> pl.Expr:
     """Forward at a state, in the currency of the strike.
 
-    F(s) = R(s) * exp((c + dr) * T(s)) * (1 + basis), written from the base forward as
+    F(s) = R(s) * exp((c + dr) * T(s)) * (1 + basis), written from the market's base forward as
     F(0) * (R(s)/R(0)) * exp(c * (T(s) - T(0)) + dr * T(s)) * (1 + basis), so that the base is exact; dr is the change of the
-    rate. An underlying that may be negative: (F(0) + R(s) - R(0)) * (1 + basis). Needs `years`, the time to expiry at the state.
+    rate. An underlying that may be negative: (F(0) + R(s) - R(0)) * (1 + basis). Of that, options settled at an average keep the share that
+    was variable at base, and what was fixed is added. Needs `years`, the time to expiry at the state.
     """
     growth = pl.col("carry") * (pl.col("years") - pl.col("base_years")) + (pl.col("rate") - pl.col("base_rate")) * pl.col("years")
-    carried = pl.col("base_forward") * (pl.col("ratio") / pl.col("base_ratio")) * growth.exp()
-    moved = pl.col("base_forward") + (pl.col("ratio") - pl.col("base_ratio"))
-    return pl.when(pl.col("additive")).then(moved).otherwise(carried) * (1.0 + pl.col("basis"))
+    carried = pl.col("market_forward") * (pl.col("ratio") / pl.col("base_ratio")) * growth.exp()
+    moved = pl.col("market_forward") + (pl.col("ratio") - pl.col("base_ratio"))
+    market = pl.when(pl.col("additive")).then(moved).otherwise(carried) * (1.0 + pl.col("basis"))
+    return pl.col("variable_share") * market + pl.col("fixed_forward")
 
 
 def carry_at(*, normal: bool) -> pl.Expr:

@@ -77,10 +77,12 @@ def _blocks(terms: pl.DataFrame, columns: int, scenarios: int) -> tuple[list[pl.
 
 
 def _plain(terms: pl.DataFrame, units: UnitValues) -> pl.Series:
-    """European options with lognormal vols implied by their marks, on what is always above zero: no offset, no bound, no branch."""
+    """European options with lognormal vols implied by their marks, on a forward that moves as a whole and is always above zero: no offset, no
+    bound, no branch."""
     forward = pl.Series(units.forward[terms["instrument"].to_numpy()].min(axis=1, initial=np.inf) > 0.0)
     lognormal = pl.col("option") & ~pl.col("normal") & ~pl.col("american") & ~pl.col("additive")
-    return terms.select((lognormal & (pl.col("strike") > 0.0) & (pl.col("outcome") == FOUND)).fill_null(False)).to_series() & forward
+    whole = (pl.col("variable_share") == 1.0) & (pl.col("outcome") == FOUND) & (pl.col("strike") > 0.0)
+    return terms.select((lognormal & whole).fill_null(False)).to_series() & forward
 
 
 @dataclass(frozen=True)

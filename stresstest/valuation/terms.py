@@ -37,6 +37,9 @@ OF_OPTIONS = (
     "discounting",
     "base_years",
     "base_rate",
+    "market_forward",
+    "variable_share",
+    "fixed_forward",
     "base_forward",
     "carry",
     "base_vol",
@@ -52,7 +55,8 @@ def instrument_terms(dimensions: Dimensions, resolved: Resolved) -> pl.DataFrame
     `quote_code`, `rate_code` (whose rate carries and discounts), `money_code` (asset whose X turns price into value) i32;
     `contract_size`, `cost_sign`, `mark_price`, `base_ratio` = R(0) f64.
     Options, null elsewhere: `sign` w, `strike`, `normal` bool, `american` bool, `discounting` (1 discounted, 0 margined or inverse), `base_years`,
-    `base_rate`, `base_forward`, `carry`, `base_vol` (implied; no root: the given vol, or zero), `offset` (quote units), `outcome` of implying.
+    `base_rate`, `carry`, `market_forward`, `variable_share`, `fixed_forward` and `base_forward` (see `base_forwards`), `base_vol` (implied; no root:
+    the given vol, or zero), `offset` (quote units), `outcome` of implying.
 
     A quanto option is treated as one of linear payoff: the snapshot refuses those that are held, so nothing uses the figures.
     """

@@ -39,7 +39,8 @@ TYPES: dict[str, dict[str, pa.DataType]] = {
         "instrument_id": pa.string(), "kind": pa.string(), "underlying": pa.string(), "quote": pa.string(), "settle": pa.string(),
         "payoff": pa.string(), "contract_size": pa.float64(), "mark_price": pa.float64(), "expiry": MOMENT, "strike": pa.float64(),
         "option_type": pa.string(), "exercise": pa.string(), "implied_vol": pa.float64(), "vol_type": pa.string(),
-        "forward": pa.float64(), "premium_style": pa.string(), "risk_group": pa.string(), "margin_schedule": pa.string(),
+        "forward": pa.float64(), "settlement_averaging_seconds": pa.float64(), "settled_average": pa.float64(),
+        "premium_style": pa.string(), "risk_group": pa.string(), "margin_schedule": pa.string(),
     },
     "assets": {
         "asset": pa.string(), "price": pa.float64(), "price_currency": pa.string(), "asset_class": pa.string(),

@@ -122,11 +122,11 @@ def price_options(random: Random, assets: dict[str, Row], reporting: str, rows: 
         if row["kind"] != "option":
             continue
         if random.random() < 0.25:
-            plain, _ = base_forward(snapshot, snapshot.instruments[name], base)
+            plain = base_forward(snapshot, snapshot.instruments[name], base)
             row["forward"] = plain + random.uniform(-0.5, 0.5) if row["underlying"] == "WTI" else plain * random.uniform(0.98, 1.03)
             snapshot.instruments[name]["forward"] = row["forward"]
         instrument = snapshot.instruments[name]
-        forward, _ = base_forward(snapshot, instrument, base)
+        forward = base_forward(snapshot, instrument, base)
         years = years_to_expiry(snapshot, instrument)
         vol = random.uniform(0.15, 1.2)
         deviations = random.choice([0.0, random.uniform(-2.5, 2.5)])

@@ -20,6 +20,7 @@ class OptionTerms:
 
     option: Option
     carry: float
+    market_forward: float
     base_forward: float
     base_ratio: float
     additive: bool
@@ -48,8 +49,24 @@ def price_ratio(snapshot: Snapshot, instrument: Row, state: State) -> float:
     return state.value[instrument["underlying"]] / state.value[strike_currency(snapshot, instrument)]
 
 
-def base_forward(snapshot: Snapshot, instrument: Row, base: State) -> tuple[float, float]:
-    """Forward and carry at base: from the column, else a dated future of the same underlying, currency and expiry, else the rate."""
+def settled(snapshot: Snapshot, instrument: Row, market_at_base: float, market: float) -> float:
+    """The forward that an option is settled at, given the market's: inside its averaging window the average so far has its share, fixed at base."""
+    window = instrument.get("settlement_averaging_seconds")
+    if window is None:
+        return market
+    share = max(0.0, 1.0 - years_to_expiry(snapshot, instrument) * 365.0 * 86_400.0 / window)
+    average = instrument.get("settled_average")
+    return share * (market_at_base if average is None else average) + (1.0 - share) * market
+
+
+def base_forward(snapshot: Snapshot, instrument: Row, base: State) -> float:
+    """The forward at base on which an option is priced."""
+    market, _ = market_forward(snapshot, instrument, base)
+    return settled(snapshot, instrument, market, market)
+
+
+def market_forward(snapshot: Snapshot, instrument: Row, base: State) -> tuple[float, float]:
+    """The market's forward and carry at base: from the column, else a dated future of the same underlying, currency and expiry, else the rate."""
     years = years_to_expiry(snapshot, instrument)
     ratio = price_ratio(snapshot, instrument, base)
     currency = strike_currency(snapshot, instrument)
@@ -81,7 +98,8 @@ def option_terms(snapshot: Snapshot, base: State) -> dict[str, OptionTerms]:
             normal=instrument["vol_type"] == "normal",
             american=instrument["exercise"] == "american",
         )
-        forward, carry = base_forward(snapshot, instrument, base)
+        market, carry = market_forward(snapshot, instrument, base)
+        forward = settled(snapshot, instrument, market, market)
         years = years_to_expiry(snapshot, instrument)
         discount = discount_factor(snapshot, instrument, base)
         ratio = price_ratio(snapshot, instrument, base)
@@ -92,7 +110,7 @@ def option_terms(snapshot: Snapshot, base: State) -> dict[str, OptionTerms]:
             vol = given
             offset = instrument["mark_price"] - value(option, ratio, forward, vol, years, discount)
         additive = snapshot.assets[instrument["underlying"]]["may_be_negative"]
-        terms[name] = OptionTerms(option, carry, forward, ratio, additive, vol, offset)
+        terms[name] = OptionTerms(option, carry, market, forward, ratio, additive, vol, offset)
     return terms
 
 
@@ -104,15 +122,16 @@ def discount_factor(snapshot: Snapshot, instrument: Row, state: State) -> float:
 
 
 def forward_price(snapshot: Snapshot, instrument: Row, terms: OptionTerms, state: State) -> float:
-    """F(s): R(s)*exp((c + dr)*T(s)), or the base forward plus the move of R where the underlying may be negative; times (1 + basis)."""
+    """F(s): R(s)*exp((c + dr)*T(s)), or the base forward plus the move of R where the underlying may be negative; times (1 + basis); of
+    that the share not yet settled."""
     ratio = price_ratio(snapshot, instrument, state)
     if terms.additive:
-        forward = terms.base_forward + ratio - terms.base_ratio
+        forward = terms.market_forward + ratio - terms.base_ratio
     else:
         currency = strike_currency(snapshot, instrument)
         carry = terms.carry + state.rate[currency] - snapshot.assets[currency]["rate"]
         forward = ratio * math.exp(carry * years_to_expiry(snapshot, instrument, state))
-    return forward * (1.0 + state.basis[instrument["instrument_id"]])
+    return settled(snapshot, instrument, terms.market_forward, forward * (1.0 + state.basis[instrument["instrument_id"]]))
 
 
 def stressed_vol(terms: OptionTerms, state: State, name: str) -> float:

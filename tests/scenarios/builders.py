@@ -18,6 +18,7 @@ ASSET_COLUMNS: dict[str, Any] = {
 INSTRUMENT_COLUMNS: dict[str, Any] = {
     "instrument_id": pl.String, "kind": pl.String, "underlying": pl.String, "quote": pl.String, "settle": pl.String, "payoff": pl.String,
     "mark_price": pl.Float64, "expiry": pl.Datetime("us", "UTC"), "strike": pl.Float64, "option_type": pl.String, "forward": pl.Float64,
+    "settlement_averaging_seconds": pl.Float64, "settled_average": pl.Float64,
     "risk_group": pl.String, "underlying_code": pl.Int32, "quote_code": pl.Int32, "settle_code": pl.Int32,
 }  # fmt: skip
 

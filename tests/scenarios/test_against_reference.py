@@ -57,7 +57,7 @@ def test_factor_values_agree_with_the_reference(tmp_path: Path, seeds: range) ->
         models = tuple(dict.fromkeys(("default", *models)))
         resolved, _ = resolve(load_scenarios([tmp_path / "scenarios.yaml"]), dimensions, MarginNames(schedules, models))
         at_base = reference(snapshot, BASE, {})
-        forwards = {name: base_forward(snapshot, row, at_base)[0] for name, row in snapshot.instruments.items() if row["kind"] == "option"}
+        forwards = {name: base_forward(snapshot, row, at_base) for name, row in snapshot.instruments.items() if row["kind"] == "option"}
         for number, scenario in enumerate((BASE, *made.scenarios)):
             expected = _expected(snapshot, reference(snapshot, scenario, forwards), dimensions, schedules, models)
             for what, found in _found(resolved, number, dimensions, (*schedules, *models)).items():

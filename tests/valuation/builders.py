@@ -58,6 +58,8 @@ def book(assets: dict[str, dict[str, Any]], instruments: list[dict[str, Any]], a
         "implied_vol": pl.Float64,
         "vol_type": pl.String,
         "forward": pl.Float64,
+        "settlement_averaging_seconds": pl.Float64,
+        "settled_average": pl.Float64,
         "premium_style": pl.String,
         "underlying_code": pl.Int32,
         "quote_code": pl.Int32,

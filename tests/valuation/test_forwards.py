@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import pytest
-from valuation.builders import CRYPTO, OPTION, book, in_years, states
+from valuation.builders import AS_OF, CRYPTO, OPTION, book, in_years, states
 
 from stresstest.valuation.value import value_instruments
 
@@ -43,6 +44,35 @@ def test_inverse_option_takes_the_future_in_its_strikes_currency() -> None:
     future = {"instrument_id": "F", "underlying": "BTC", "payoff": "inverse", "settle": "BTC", "mark_price": 51_000.0, "expiry": in_years(0.5)}
     dimensions = book(CRYPTO, [future, option])
     assert value_instruments(dimensions, states(dimensions)).forward[1, 0] == 51_000.0
+
+
+def test_inside_the_averaging_window_a_share_of_the_forward_is_fixed() -> None:
+    # 600 of 1,800 seconds to go: two thirds are settled, at 50,300. The forward of the rest is the spot.
+    option = {**OPTION, "expiry": AS_OF + timedelta(seconds=600), "mark_price": 400.0, "forward": 50_000.0, "settlement_averaging_seconds": 1_800.0}
+    rows = [
+        {**option, "instrument_id": "A", "settled_average": 50_300.0},
+        {**option, "instrument_id": "B"},
+        {**option, "instrument_id": "C", "settled_average": 50_300.0, "settlement_averaging_seconds": 600.0},
+        {**option, "instrument_id": "D", "payoff": "inverse", "quote": "BTC", "mark_price": 0.01, "settled_average": 50_300.0},
+    ]
+    dimensions = book(CRYPTO, rows)
+    unit = value_instruments(dimensions, states(dimensions, {"spot": {"BTC": 40_000.0}}, {"spot": {"BTC": 40_000.0}, "elapsed_years": 1.0}))
+    settled = 2.0 / 3.0 * 50_300.0
+    assert unit.forward[0].tolist() == pytest.approx([settled + 50_000.0 / 3.0, *[settled + 40_000.0 / 3.0] * 2], rel=1e-12)
+    # Nothing known of the average so far: it is taken to be the forward.
+    assert unit.forward[1].tolist() == pytest.approx([50_000.0, *[2.0 / 3.0 * 50_000.0 + 40_000.0 / 3.0] * 2], rel=1e-12)
+    assert unit.forward[2].tolist() == pytest.approx([50_000.0, 40_000.0, 40_000.0], rel=1e-12)  # the window has just begun
+    assert unit.forward[3] == pytest.approx(unit.forward[0], rel=1e-15)
+    # Marks are exact at base, and at expiry the option is worth what settlement gives, of coin options in coin.
+    assert unit.mark[:, 0].tolist() == [400.0, 400.0, 400.0, 0.01]
+    assert unit.mark[:, 2].tolist() == [0.0] * 4
+
+
+def test_a_settled_option_is_worth_its_payoff_at_the_average() -> None:
+    put = {**OPTION, "option_type": "put", "expiry": AS_OF + timedelta(seconds=600), "mark_price": 6.0, "forward": 50_000.0}
+    dimensions = book(CRYPTO, [{**put, "instrument_id": "P", "settlement_averaging_seconds": 1_200.0, "settled_average": 49_990.0}])
+    unit = value_instruments(dimensions, states(dimensions, {"spot": {"BTC": 49_000.0}, "elapsed_years": 1.0}))
+    assert unit.mark[0, 1] == pytest.approx(50_000.0 - (49_990.0 + 49_000.0) / 2.0, rel=1e-12)
 
 
 def test_rate_shock_moves_the_forward_of_the_time_that_is_left() -> None:
