@@ -147,3 +147,5 @@ def _compare(folder: Path, derived: dict[str, Any], console: Console) -> None:
     for name in (measure.name for measure in MEASURES):
         if not math.isclose(row[name], derived[name], rel_tol=CLOSE, abs_tol=CLOSE * max(scale, 1.0)):
             console.warn(f"{name}: the run has {row[name]!r}, this derivation {derived[name]!r}; please report it")
+    if row["worst_row"] != derived["worst_row"]:
+        console.warn(f"worst_row: the run has {row['worst_row']!r}, this derivation {derived['worst_row']!r}; please report it")

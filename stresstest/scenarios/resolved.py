@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,3 +48,17 @@ class Resolved:
     def scenarios(self) -> int:
         """Number of scenarios, base included."""
         return len(self.ids)
+
+    def take(self, positions: Sequence[int]) -> Resolved:
+        """These scenarios alone, in this order."""
+        chosen = list(positions)
+        tables = ("spot", "value", "rate", "basis", "vol_scale", "vol_shift", "collateral_ratio", "haircut_scale", "haircut_shift")
+        return replace(
+            self,
+            ids=tuple(self.ids[position] for position in chosen),
+            **{name: getattr(self, name)[:, chosen] for name in tables},
+            holding_rows={pair: shares[chosen] for pair, shares in self.holding_rows.items()},
+            margin_rate={name: rates[chosen] for name, rates in self.margin_rate.items()},
+            depth={asset: depths[chosen] for asset, depths in self.depth.items()},
+            elapsed_years=self.elapsed_years[chosen],
+        )

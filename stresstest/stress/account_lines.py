@@ -7,6 +7,7 @@ import math
 import polars as pl
 
 from stresstest.margin.explain import Explanation
+from stresstest.margin.explain.sums import total
 from stresstest.scenarios.scenario_set import BASE
 from stresstest.snapshot.book import Dimensions
 from stresstest.tables import ACCOUNT_HOLDINGS
@@ -114,9 +115,20 @@ def _balances(explanation: Explanation, scenario: str, dimensions: Dimensions) -
 
 
 def _nets(explanation: Explanation, scenario: str) -> pl.DataFrame:
-    """Requirements of positions that net by underlying, largest first."""
-    nets = explanation.charges.filter(pl.col("instrument_id").is_null())
-    key = ["pool_id", "underlying"]
+    """Requirements that positions have only together, largest first: nets by underlying, scans of a grid, add-ons line by line."""
+    required = ["requirement_maintenance", "requirement_initial"]
+    head = ["pool_id", "scenario_id"]
+    nets = pl.concat(
+        [
+            explanation.charges.filter(pl.col("instrument_id").is_null()).select(*head, "underlying", "notional", *required, item="underlying"),
+            explanation.scans.select(*head, *required, item=pl.format("scan {}", "scan")),
+            explanation.add_ons.filter(pl.col("combine") == "add")
+            .group_by(*head, item=pl.format("add-on {}", "line"), maintain_order=True)
+            .agg(total(name).alias(name) for name in required),
+        ],
+        how="diagonal",
+    )
+    key = ["pool_id", "item"]
     base = _in(nets, BASE.id).select(*key, base_maintenance_margin="requirement_maintenance")
     return (
         _in(nets, scenario)
@@ -127,7 +139,7 @@ def _nets(explanation: Explanation, scenario: str) -> pl.DataFrame:
             "underlying",
             "notional",
             "base_maintenance_margin",
-            item="underlying",
+            "item",
             maintenance_margin="requirement_maintenance",
             initial_margin="requirement_initial",
         )

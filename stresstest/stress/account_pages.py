@@ -82,7 +82,8 @@ def _explained(
     codes = [names.index_of(account["account_id"]) for account in accounts]
     scenarios = [account["worst_headline_scenario_id"] for account in accounts]
     positions = sorted({0, *(resolved.ids.index(scenario) for scenario in scenarios)})
-    whole = explain(book.dimensions, holdings_of(book, [code for code in codes if code is not None]), resolved, units.mark, rulebook, positions)
+    holdings = holdings_of(book, [code for code in codes if code is not None])
+    whole = explain(book.dimensions, holdings, resolved, units.mark, rulebook, positions, units)
     for account, scenario in zip(accounts, scenarios, strict=True):
         wanted = (pl.col("account_id") == account["account_id"]) & pl.col("scenario_id").is_in([resolved.ids[0], scenario])
         frames = {name: frame.filter(wanted) for name, frame in vars(whole).items() if isinstance(frame, pl.DataFrame)}

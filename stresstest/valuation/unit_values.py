@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,3 +40,9 @@ class UnitValues:
     clamped_vols: Counts
     clamped_prices: int
     terms: pl.DataFrame | None = None
+
+    def take(self, positions: Sequence[int]) -> UnitValues:
+        """The values in these scenarios alone, in this order; `clamped_prices` stays that of all."""
+        chosen = list(positions)
+        tables = {name: getattr(self, name)[:, chosen] for name in ("mark", "value_slope", "cost_slope", "notional", "forward")}
+        return replace(self, **tables, clamped_vols=self.clamped_vols[chosen])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.tables import ACCOUNTS, ASSETS, INSTRUMENTS, Table
+from stresstest.valuation.value import value_instruments
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 TYPES = {"string": pl.String, "float": pl.Float64, "boolean": pl.Boolean, "string list": pl.List(pl.String), "timestamp": pl.Datetime("us", "UTC")}
@@ -112,7 +114,7 @@ class Case:
                     "quote": "USD",
                     **row,
                     "settle": row.get("settle", row.get("quote", "USD")),
-                    "risk_group": row["underlying"],
+                    "risk_group": row.get("risk_group", row["underlying"]),
                     "underlying_code": self.asset[row["underlying"]],
                     "quote_code": self.asset[row.get("quote", "USD")],
                     "settle_code": self.asset[row.get("settle", row.get("quote", "USD"))],
@@ -154,6 +156,15 @@ class Case:
         resolved, marks = self.factors(scenarios)
         return explain(self.dimensions, self.holdings, resolved, marks, self.rulebook, range(resolved.scenarios))
 
+    def valued(self, **scenarios: Row) -> Explanation:
+        """As `explain`, with instruments valued in the scenarios: `spot` moves their marks, and grids can move them on."""
+        resolved, _ = self.factors(scenarios)
+        options = np.array([code for code, row in enumerate(self.instruments.values()) if row["kind"] == "option"], dtype=np.int32)
+        vols = np.ones((len(options), resolved.scenarios))
+        resolved = replace(resolved, option_codes=options, vol_scale=vols, vol_shift=0.0 * vols)
+        units = value_instruments(self.dimensions, resolved)
+        return explain(self.dimensions, self.holdings, resolved, units.mark, self.rulebook, range(resolved.scenarios), units)
+
     def factors(self, scenarios: dict[str, Row]) -> tuple[Resolved, np.ndarray[Any, np.dtype[np.float64]]]:
         """Factor values and marks, from dicts by name: `spot`, `mark`, `ratio`, `haircut` (shift), `haircut_scale`, `holding`, `margin_rate`."""
         every = [{}, *scenarios.values()]
@@ -185,7 +196,7 @@ class Case:
             ids=("base", *scenarios),
             spot=spot,
             value=value,
-            rate=np.zeros((assets, count)),
+            rate=table("rate", [row.get("rate", 0.0) for row in self.assets.values()], self.asset),
             basis=np.zeros((instruments, count)),
             option_codes=np.zeros(0, dtype=np.int32),
             vol_scale=np.ones((0, count)),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from stresstest.margin.explain import collateral, positions, requirement, rules, states, totals
+from stresstest.margin.explain.grid_terms import Market
 from stresstest.margin.explain.holdings import Holdings
 from stresstest.margin.explain.naming import Names
-from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.explain.naming_portfolio import portfolio_frames
+from stresstest.margin.explain.portfolio import NO_PARTS, PortfolioParts, portfolio_parts
+from stresstest.margin.rulebook import PortfolioModel, Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.unit_values import Floats, UnitValues
@@ -33,7 +36,21 @@ class Explanation:
     `balances`: collateral row by row, with location and holding share.
     `tokens`: net balance per token: rows, P&L and spot joined, ratio, and what counts after haircut or liability weight.
     `bands`: band by band: edges and part in reporting currency, haircut at base and stressed, value kept.
-    `pools`, `accounts`: all measures and the status.
+    `pools`, `accounts`: all measures and the status; `worst_row` of portfolio models: the grid row of the largest scan loss.
+
+    `add_ons`, of models that have them: per line and net its `measure` with its sign, `size`, rate (null = tiers), `depeg`, `amount` (size *
+    rate * depeg), `unscaled` (times the loss factor, where the line asks for it); `requirement` null for a floor, which is in its scan.
+    `add_on_tiers`: tier by tier. Of accounts under portfolio models, whose requirement is the sum of `scans` and add-ons, besides:
+
+    `scans`: one row per scan loss that enters the requirement, of a risk group, of a list of `offsets`, or (`correlation`) of the pool:
+    `loss`, its factors, the sum of its `floor` lines, `unscaled` = max(factor * loss, floor), `requirement` after margin rate and multiplier.
+    `groups`: per risk group its own `worst_row` with `worst_pnl` and `scan_loss`, the `row` of its scan (with offsets that of its list, else
+    its own), and what became of the loss: `maximum_loss` (null = no cap), `delta` and `credit`, `correlated` = sum of rho_ij * L_i * L_j,
+    and `loss` in the end. `credits`: the spread credits one by one.
+    `rows`: the whole vector: per group and grid row the `move` of its prices, `pnl`, and what of it is `counted` in its scan.
+    `expiries`: in the row of its scan, per expiry and currency of strikes (null = undated) what P comes from.
+    `grid_positions`: every position and hedge in that row: changes per unit, and its `pnl` = quantity * change + cost * cost_change +
+    funding * settle_change; of a hedge `value` * `move`. An expiry with two `forward` moves shows the worse.
     """
 
     reporting_currency: str
@@ -45,6 +62,14 @@ class Explanation:
     bands: pl.DataFrame
     pools: pl.DataFrame
     accounts: pl.DataFrame
+    scans: pl.DataFrame
+    groups: pl.DataFrame
+    credits: pl.DataFrame
+    rows: pl.DataFrame
+    expiries: pl.DataFrame
+    grid_positions: pl.DataFrame
+    add_ons: pl.DataFrame
+    add_on_tiers: pl.DataFrame
 
 
 def explain(
@@ -67,10 +92,11 @@ def explain(
         marks: f64[instruments, S] in quote units: `UnitValues.mark`.
         rulebook: the margin file.
         scenario_positions: which scenarios, by position in `resolved`; 0 is base.
-        units: the valuation that `marks` are of, for the forwards and vols of options; they are shown and enter no figure.
+        units: the valuation that `marks` are of, for the forwards and vols of options, which are shown; the grids of portfolio models start from it.
 
     Raises:
         IndexError: a scenario position that `resolved` does not have.
+        ValueError: accounts of a portfolio model, and no `units`.
     """
     for position in scenario_positions:
         if not 0 <= position < resolved.scenarios:
@@ -86,13 +112,17 @@ def explain(
     )
     held = _with_terms(holdings.positions, pools, terms)
     valued = collateral.position_credits(positions.value_positions(held, instruments))
-    charges, tiers = _charges(valued, pools, assets, terms, states.margin_rates(resolved, scenarios))
+    rates = states.margin_rates(resolved, scenarios)
+    charges, tiers = _charges(valued.filter(pl.col("model_kind") != "portfolio"), pools, assets, terms, rates)
     balances = collateral.value_balances(holdings.collateral, assets, states.holding_shares(resolved, scenarios))
     tokens = collateral.net_tokens(balances, valued, assets, pools.select("pool", "view"), terms.of_assets)
     bands = collateral.haircut_bands(tokens, terms.collateral_bands)
     tokens = collateral.margin_values(tokens, bands)
+    parts = _portfolio(rulebook, dimensions, resolved, units, scenarios, pools, valued, balances, rates)
+    required = pl.concat([charges, parts.scans, parts.add_ons], how="diagonal_relaxed")
     wanted = pools.join(pl.DataFrame({"scenario": pl.Series(scenarios, dtype=pl.Int32)}), how="cross")
-    totalled = totals.total_pools(wanted, valued, balances, tokens, charges)
+    totalled = totals.total_pools(wanted, valued, balances, tokens, required)
+    totalled = totalled.join(parts.worst_rows, on=["pool", "scenario"], how="left", maintain_order="left")
     names = Names(dimensions, resolved, pools, sorted(set(scenario_positions)))
     pool_figures = names.pools(totalled)
     return Explanation(
@@ -105,7 +135,38 @@ def explain(
         bands=names.bands(bands),
         pools=pool_figures,
         accounts=totals.total_accounts(pool_figures),
+        **portfolio_frames(names, parts),
     )
+
+
+def _portfolio(
+    rulebook: Rulebook,
+    dimensions: Dimensions,
+    resolved: Resolved,
+    units: UnitValues | None,
+    scenarios: list[int],
+    pools: pl.DataFrame,
+    valued: pl.DataFrame,
+    balances: pl.DataFrame,
+    rates: pl.DataFrame,
+) -> PortfolioParts:
+    """What no schedule charges, scaled."""
+    ours = set(pools["model"])
+    models = {name: model for name, model in rulebook.models.items() if name in ours and (isinstance(model, PortfolioModel) or model.add_ons)}
+    if not models:
+        return NO_PARTS
+    of_pools = pools.select("pool", "model", "margin_multiplier")
+    market = Market(dimensions, resolved.take(scenarios), None if units is None else units.take(scenarios), scenarios)
+    parts = portfolio_parts(models, market, valued, balances.join(of_pools, on="pool", how="left", maintain_order="left"))
+
+    def scaled(rows: pl.DataFrame) -> pl.DataFrame:
+        rows = rows.join(of_pools, on="pool", how="left", maintain_order="left").with_columns(schedule=pl.lit(None, pl.String))
+        return requirement.scale_requirements(rows, rates)
+
+    lines = scaled(parts.add_ons).with_columns(
+        pl.when(pl.col("combine") == "add").then(f"requirement_{version}").alias(f"requirement_{version}") for version in collateral.VERSIONS
+    )
+    return replace(parts, scans=scaled(parts.scans), add_ons=lines)
 
 
 def _pools(dimensions: Dimensions, holdings: Holdings, terms: rules.Rules) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -16,8 +17,9 @@ _HEAD = ("account_id", "pool_id", "scenario_id")
 def as_document(explanation: Explanation) -> dict[str, Any]:
     """One account in one scenario as nested plain values: `account` (totals), and `pools`, each with its totals, positions, charges, tokens.
 
-    A charge holds its `tiers`, a token its `balances` and `bands`; numbers are unrounded, in the units of `Explanation`; absent is null. Keys
-    are added, never renamed, within a `schema_version`.
+    A charge holds its `tiers`, a token its `balances` and `bands`; under portfolio models there are `scans`, each with its `groups`, and those
+    with their `rows`, `expiries` and `positions`, and `credits`; where the model has them, `add_ons` with their `tiers`. Numbers are
+    unrounded, in the units of `Explanation`; absent is null. Keys are added, never renamed, within a `schema_version`.
 
     Raises:
         ValueError: the explanation is not of exactly one account and scenario.
@@ -58,4 +60,41 @@ def _pool(explanation: Explanation, pool: dict[str, Any]) -> dict[str, Any]:
             }
             for token in of_pool(explanation.tokens).to_dicts()
         ],
+        **_beside_schedules(explanation, of_pool),
     }
+
+
+def _beside_schedules(explanation: Explanation, of_pool: Callable[[pl.DataFrame], pl.DataFrame]) -> dict[str, Any]:
+    """Scans with their groups, and groups with the row that sets their scan; credits; add-ons."""
+    frames = {name: _written(of_pool(getattr(explanation, name))) for name in ("rows", "expiries", "grid_positions", "add_ons", "add_on_tiers")}
+
+    def of_group(name: str, group: str) -> list[dict[str, Any]]:
+        rows = frames[name].filter(pl.col("risk_group") == group)
+        return rows.drop([column for column in ("risk_group", "scan") if column in rows.columns]).to_dicts()
+
+    groups = [
+        {
+            **group,
+            "rows": of_group("rows", group["risk_group"]),
+            "expiries": of_group("expiries", group["risk_group"]),
+            "positions": of_group("grid_positions", group["risk_group"]),
+        }
+        for group in of_pool(explanation.groups).to_dicts()
+    ]
+    tiers = frames["add_on_tiers"]
+    return {
+        "scans": [
+            {**scan, "groups": [group for group in groups if group["scan"] == scan["scan"]]}
+            for scan in of_pool(explanation.scans).drop("group_count").to_dicts()
+        ],
+        "credits": of_pool(explanation.credits).to_dicts(),
+        "add_ons": [
+            {**net, "tiers": tiers.filter(pl.col("line") == net["line"], pl.col("subject") == net["subject"]).drop("line", "subject").to_dicts()}
+            for net in frames["add_ons"].to_dicts()
+        ],
+    }
+
+
+def _written(rows: pl.DataFrame) -> pl.DataFrame:
+    """Moments as text."""
+    return rows.with_columns(pl.col(pl.Datetime).dt.strftime("%Y-%m-%dT%H:%M:%SZ"))

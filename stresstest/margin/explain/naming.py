@@ -39,26 +39,28 @@ class Names:
         rows = rows.join(own, on=["pool", "scenario", "instrument"], how="left", maintain_order="left")
         netted = (pl.col("net_by") == "underlying") & (pl.col("kind") != "option") & ((pl.col("kind") != "spot") | pl.col("schedule").is_not_null())
         schedule = pl.when(netted).then(pl.col("net_schedule")).otherwise(pl.col("schedule"))
-        return self._named(
+        return self.named(
             rows.with_columns(
                 rule=pl.coalesce(
                     "charged",
                     pl.when(pl.col("quantity") == 0)
                     .then(pl.lit("nothing held"))
+                    .when(pl.col("model_kind") == "portfolio")
+                    .then(pl.lit("in the grid"))
                     .when(schedule.is_null())
                     .then(pl.lit("no schedule"))
                     .otherwise(pl.lit("net by underlying")),
                 ),
-                schedule=schedule,
+                schedule=pl.when(pl.col("model_kind") != "portfolio").then(schedule),
                 stressed_price="mark",
                 base_price="base_mark",
                 price_move=pl.when(pl.col("base_mark") > 0).then(pl.col("mark") / pl.col("base_mark") - 1.0),
                 stressed_value="value",
                 value_change=pl.col("value") - pl.col("base_value"),
-                joins=self._gather("assets", "asset", rows["joins"]),
-                underlying=self._gather("assets", "asset", rows["underlying"]),
-                quote=self._gather("assets", "asset", rows["quote"]),
-                settle=self._gather("assets", "asset", rows["settle"]),
+                joins=self.gather("assets", "asset", rows["joins"]),
+                underlying=self.gather("assets", "asset", rows["underlying"]),
+                quote=self.gather("assets", "asset", rows["quote"]),
+                settle=self.gather("assets", "asset", rows["settle"]),
                 **{f"stressed_{name}": name for name in ("quote_value", "settle_value", "forward", "vol")},
             ),
             ["instrument"],
@@ -92,7 +94,7 @@ class Names:
 
     def charges(self, rows: pl.DataFrame) -> pl.DataFrame:
         """See `Explanation`."""
-        return self._named(
+        return self.named(
             self._subject(rows),
             ["underlying_code", "instrument"],
             "subject",
@@ -130,7 +132,7 @@ class Names:
     def tiers(self, rows: pl.DataFrame) -> pl.DataFrame:
         """See `Explanation`; tiers with nothing inside are left out, but for the first."""
         reached = rows.filter((pl.col("part") > 0) | (pl.col("tier") == 1))
-        return self._named(
+        return self.named(
             self._subject(reached),
             ["underlying_code", "instrument", "tier"],
             "subject",
@@ -148,10 +150,10 @@ class Names:
 
     def balances(self, rows: pl.DataFrame) -> pl.DataFrame:
         """See `Explanation`."""
-        return self._named(
+        return self.named(
             rows.with_columns(
-                asset_id=self._gather("assets", "asset", rows["asset"]),
-                location_name=self._gather("locations", "location", rows.select(pl.when(pl.col("location") >= 0).then("location"))["location"]),
+                asset_id=self.gather("assets", "asset", rows["asset"]),
+                location_name=self.gather("locations", "location", rows.select(pl.when(pl.col("location") >= 0).then("location"))["location"]),
                 stressed_price="price",
                 stressed_value="value",
                 value_change=pl.col("value") - pl.col("base_value"),
@@ -170,7 +172,7 @@ class Names:
 
     def tokens(self, rows: pl.DataFrame) -> pl.DataFrame:
         """See `Explanation`."""
-        return self._named(
+        return self.named(
             self._token(rows),
             ["asset"],
             pl.col("asset_id").alias("asset"),
@@ -190,7 +192,7 @@ class Names:
     def bands(self, rows: pl.DataFrame) -> pl.DataFrame:
         """See `Explanation`; bands with nothing inside are left out, but for the first."""
         reached = rows.filter((pl.max_horizontal("part_maintenance", "part_initial") > 0) | (pl.col("band") == 1))
-        return self._named(
+        return self.named(
             self._token(reached),
             ["asset", "band"],
             pl.col("asset_id").alias("asset"),
@@ -204,7 +206,7 @@ class Names:
 
     def pools(self, rows: pl.DataFrame) -> pl.DataFrame:
         """See `Explanation`."""
-        return self._named(
+        return self.named(
             rows,
             [],
             "owner_id",
@@ -220,24 +222,27 @@ class Names:
             "gross_notional",
             "tolerance",
             "breach_at_equality",
+            "worst_row",
+            "worst_scan_loss",
         )
 
     def _subject(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.with_columns(
             underlying_code="underlying",
-            underlying=self._gather("assets", "asset", rows["underlying"]),
-            instrument_id=self._gather("instruments", "instrument_id", rows["instrument"]),
-            currency=self._gather("assets", "asset", rows["currency"]),
+            underlying=self.gather("assets", "asset", rows["underlying"]),
+            instrument_id=self.gather("instruments", "instrument_id", rows["instrument"]),
+            currency=self.gather("assets", "asset", rows["currency"]),
         ).with_columns(subject=pl.coalesce("instrument_id", pl.format("{} net", "underlying")))
 
     def _token(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.with_columns(asset_id=self._gather("assets", "asset", rows["asset"]))
+        return rows.with_columns(asset_id=self.gather("assets", "asset", rows["asset"]))
 
-    def _gather(self, table: str, column: str, codes: pl.Series) -> pl.Series:
+    def gather(self, table: str, column: str, codes: pl.Series) -> pl.Series:
+        """Names of a dimension table by code; null stays null."""
         names: pl.Series = getattr(self.dimensions, table)[column]
         return names.gather(codes)
 
-    def _named(self, rows: pl.DataFrame, order: list[str], *columns: str | pl.Expr) -> pl.DataFrame:
+    def named(self, rows: pl.DataFrame, order: list[str], *columns: str | pl.Expr) -> pl.DataFrame:
         """The wanted scenarios, in order of pool, scenario and `order`, with account, pool and scenario named."""
         terms = self.of_pools.select("pool", "account_id", "pool_id", "owner_id", "model", "margin_multiplier")
         chosen = rows.filter(pl.col("scenario").is_in(self.wanted)).drop(terms.columns[1:], strict=False)

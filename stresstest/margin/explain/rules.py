@@ -91,6 +91,7 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
     schema = pl.Schema(
         {
             "model": pl.String,
+            "model_kind": pl.String,
             "net_by": pl.String,
             "pnl_into": pl.String,
             "breach_at_equality": pl.Boolean,
@@ -101,6 +102,7 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
         [
             {
                 "model": name,
+                "model_kind": model.kind,
                 "net_by": "underlying" if model.nets_by_underlying else "instrument",
                 "pnl_into": model.pnl_into,
                 "breach_at_equality": model.breach_at_equality,

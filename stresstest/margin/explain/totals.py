@@ -80,7 +80,9 @@ def _short(balance: str, requirement: str) -> pl.Expr:
 
 
 def total_accounts(pools: pl.DataFrame) -> pl.DataFrame:
-    """Accounts: every measure the sum of its pools, the status the worst of theirs; keeps the order of pools."""
+    """Accounts: every measure the sum of its pools, the status the worst of theirs, `worst_row` that of the pool with the largest scan loss;
+    keeps the order of pools."""
+    worst_row = pl.col("worst_row").gather(pl.col("worst_scan_loss").arg_max()).first()
     return pools.group_by("owner_id", "account_id", "scenario_id", maintain_order=True).agg(
-        pl.len().alias("pools"), *(total(name).alias(name) for name in (*_MEASURES, "gross_notional")), pl.col("status").max()
+        pl.len().alias("pools"), *(total(name).alias(name) for name in (*_MEASURES, "gross_notional")), pl.col("status").max(), worst_row
     )
