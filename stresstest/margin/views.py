@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,9 +35,9 @@ class View:
 
 @dataclass(frozen=True)
 class Views:
-    """The distinct views of a book under the models that its accounts have; the first is that of the snapshot's own columns.
+    """The distinct views of a book under the models asked about; the first is that of the snapshot's own columns.
 
-    `of_model` gives every model of the margin file, in file order, its place among the `views`; models without accounts have the first.
+    `of_model` gives every model of the margin file, in file order, its place among the `views`; models not asked about have the first.
     """
 
     views: tuple[View, ...]
@@ -47,24 +47,28 @@ class Views:
         """The view of every account, by account code."""
         return np.array([self.of_model[name] for name in dimensions.accounts["margin_model"]], dtype=np.int32)
 
-    def in_use(self, dimensions: Dimensions) -> tuple[View, ...]:
-        """The views of models that accounts have."""
-        numbers = sorted({self.of_model[name] for name in dimensions.accounts["margin_model"].unique()})
-        return tuple(self.views[number] for number in numbers)
+    def haircuts(self, dimensions: Dimensions) -> list[list[str]]:
+        """Per asset the distinct collateral schedules whose haircuts it takes under models that accounts have, those of the first views first."""
+        used = sorted({self.of_model[name] for name in dimensions.accounts["margin_model"].unique()})
+        found: list[dict[str, None]] = [{} for _ in range(dimensions.assets.height)]
+        for view in (self.views[number] for number in used):
+            for names, schedule, free in zip(found, view.collateral, view.without_haircut, strict=True):
+                if schedule is not None and not free:
+                    names[schedule] = None
+        return [list(names) for names in found]
 
 
 @dataclass(frozen=True)
 class Unmatched:
-    """An entry of `assign` or `assign_collateral` that gives nothing in a book its schedule. `number` counts from 1."""
+    """An entry of `assign` or `assign_collateral` (`place`, counted from 1) that gives nothing in a book its schedule."""
 
     model: str
-    key: str
-    number: int
-    schedule: str
+    place: str
+    message: str
 
 
-def views_of(dimensions: Dimensions, rulebook: Rulebook) -> Views:
-    """The views of a book under the models of a margin file.
+def views_of(dimensions: Dimensions, rulebook: Rulebook, besides: Iterable[str] = ()) -> Views:
+    """The views of a book under the models of a margin file: of those that accounts have, and of others named `besides`.
 
     Under a model, the first entry of `assign` whose `where` an instrument passes names its margin schedule; without one the snapshot does.
     The net of an underlying is charged by the schedule of the asset: that of the first entry which the asset passes and which asks for
@@ -74,7 +78,7 @@ def views_of(dimensions: Dimensions, rulebook: Rulebook) -> Views:
     universe = _Universe(dimensions)
     views = [universe.own]
     of_model = dict.fromkeys(rulebook.models, 0)
-    used = set(dimensions.accounts["margin_model"].unique())
+    used = {*dimensions.accounts["margin_model"].unique(), *besides}
     for name, model in rulebook.models.items():
         if name in used and sees_otherwise(model):
             view = universe.under(model)
@@ -96,12 +100,18 @@ def unmatched_entries(dimensions: Dimensions, rulebook: Rulebook) -> Iterator[Un
     for name, model in rulebook.models.items():
         if name not in used:
             continue
-        for number, (entry, instruments) in enumerate(zip(model.assign, universe.taken_instruments(model.assign), strict=True), start=1):
-            if not instruments.any():
-                yield Unmatched(name, "assign", number, entry.margin_schedule)
-        for number, (other, assets) in enumerate(zip(model.assign_collateral, universe.taken_assets(model.assign_collateral), strict=True), start=1):
-            if not assets.any():
-                yield Unmatched(name, "assign_collateral", number, other.collateral_schedule)
+        of_margin = zip(universe.taken_instruments(model.assign), universe.taken_underlyings(model.assign), strict=True)
+        for number, (entry, masks) in enumerate(zip(model.assign, of_margin, strict=True), start=1):
+            taken = masks[0].any() or (model.nets_by_underlying and masks[1].any())
+            if not taken:
+                yield Unmatched(name, f"assign {number}", _nothing("instrument", entry.margin_schedule))
+        for number, (other, mask) in enumerate(zip(model.assign_collateral, universe.taken_assets(model.assign_collateral), strict=True), start=1):
+            if not mask.any():
+                yield Unmatched(name, f"assign_collateral {number}", _nothing("asset", other.collateral_schedule))
+
+
+def _nothing(what: str, schedule: str) -> str:
+    return f"gives no {what} of this book the schedule {schedule}: none passes it, or earlier entries take them all."
 
 
 class _Universe:

@@ -11,6 +11,7 @@ import numpy as np
 from stresstest.config import RunFile
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.views import views_of
 from stresstest.results.exports import FORMATS, export
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.folders import cannot_write
@@ -92,11 +93,11 @@ def _held(book: Book) -> set[tuple[int, int]]:
 
 
 def _haircuts(dimensions: Dimensions, rulebook: Rulebook) -> list[Haircut]:
-    """Both haircuts of every band of every asset with a schedule."""
+    """Both haircuts of every band of every asset with a schedule; where models give an asset several, those of all, by the schedule's name."""
     return [
-        Haircut(code, f"{calculation} from {band.from_:.15g}", haircut)
-        for code, name in enumerate(dimensions.assets["collateral_schedule"].to_list())
-        if name is not None
+        Haircut(code, f"{calculation} from {band.from_:.15g}" + (f" of {name}" if len(names) > 1 else ""), haircut)
+        for code, names in enumerate(views_of(dimensions, rulebook).haircuts(dimensions))
+        for name in names
         for band in rulebook.collateral_schedules[name].bands
         for calculation, haircut in (("maintenance", band.haircut), ("initial", band.initial))
     ]

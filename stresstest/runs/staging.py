@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stresstest.config import RunFile
 from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.scheduled import check_schedules
 from stresstest.results.store import sha256_of
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.request import StageRequest
@@ -34,12 +35,19 @@ def stage(settings: RunFile, rulebook: Rulebook, work: Path, *, ours: bool = Fal
         StressTestError: input data, with every fault of the snapshot.
     """
     staged = work / "book"
+    book = None
     if staged.is_dir():
         book = _finished(staged)
-        if book is not None and inputs_now(settings.snapshot, work) == {file.table: file.sha256 for file in book.inputs}:
-            return book
-        shutil.rmtree(staged)
-    request = _request(settings, rulebook, work)
+        if book is None or inputs_now(settings.snapshot, work) != {file.table: file.sha256 for file in book.inputs}:
+            book = None
+            shutil.rmtree(staged)
+    if book is None:
+        book = _staged(_request(settings, rulebook, work), ours=ours)
+    check_schedules(book, rulebook, settings.compare.models)
+    return book
+
+
+def _staged(request: StageRequest, *, ours: bool) -> Book:
     if ours:
         from stresstest.snapshot.staging import stage as stage_here
 
@@ -86,6 +94,10 @@ def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:
         models_net_by_underlying=frozenset(name for name, model in rulebook.models.items() if model.nets_by_underlying),
         models_of_strategies=frozenset(name for name, model in rulebook.models.items() if model.kind == "strategy"),
         models_pnl_into_value=frozenset(name for name, model in rulebook.models.items() if model.pnl_into == "value"),
+        models_free_of_margin_schedules=frozenset(name for name, model in rulebook.models.items() if model.assign or not model.charges_by_schedule),
+        models_free_of_collateral_schedules=frozenset(
+            name for name, model in rulebook.models.items() if model.assign_collateral or model.without_haircut
+        ),
         margin_model=settings.margin_model,
         models_compared=frozenset(settings.compare.models),
         max_memory=settings.max_memory,

@@ -13,7 +13,7 @@ from stresstest.snapshot.sources import literal
 
 
 def _positions_in(wanting: str) -> str:
-    """SQL: positions in the instruments of a temporary table, with their accounts."""
+    """SQL: positions in the instruments `i` of a table, with their accounts `a`."""
     return f"raw_positions p JOIN {wanting} i ON p.instrument_id = i.instrument_id LEFT JOIN accounts a ON p.account_id = a.account_id"
 
 
@@ -71,14 +71,20 @@ def _not_in_this_version(session: Session) -> list[Finding]:
 
 def _collateral_schedules(session: Session) -> list[Finding]:
     rule, hint = "collateral schedule of what is held", "Name a schedule of the margin file; haircut 1 gives no credit."
-    assets = f"SELECT asset FROM held_assets WHERE {_lacking(session, 'asset')}"
-    spots = f"FROM held_instruments WHERE kind = 'spot' AND {_lacking(session, 'underlying')}"
-    return [
-        *_fault(session, "assets", "collateral_schedule", rule, "held as collateral, without a collateral schedule", hint,
-                assets, "account_id", f"SELECT DISTINCT account_id FROM raw_collateral WHERE asset IN ({assets})"),
-        *_fault(session, "assets", "collateral_schedule", rule, "underlying of a held spot instrument, without a collateral schedule", hint,
-                f"SELECT DISTINCT underlying {spots}", "instrument_id", f"SELECT instrument_id {spots}"),
-    ]  # fmt: skip
+    free = session.request.models_free_of_collateral_schedules
+    findings: list[Finding] = []
+    if _wanting(session, "wanting_collateral", f"SELECT asset FROM held_assets WHERE {_lacking(session, 'asset')}"):
+        rows = (
+            "FROM raw_collateral c JOIN wanting_collateral w ON c.asset = w.asset LEFT JOIN accounts a ON c.account_id = a.account_id "
+            f"WHERE {_under_another(session, free)}"
+        )
+        with session.reading("collateral"):
+            findings += _fault(session, "assets", "collateral_schedule", rule, "held as collateral, without a collateral schedule", hint,
+                               f"SELECT DISTINCT c.asset {rows}", "account_id", f"SELECT DISTINCT c.account_id {rows}")  # fmt: skip
+    if _wanting(session, "wanting_spot", f"SELECT * FROM held_instruments WHERE kind = 'spot' AND {_lacking(session, 'underlying')}"):
+        what = "underlying of a held spot instrument, without a collateral schedule"
+        findings += _lacked(session, "assets", "collateral_schedule", rule, what, hint, "wanting_spot", "underlying", free)
+    return findings
 
 
 def _settle_schedules(session: Session) -> list[Finding]:
@@ -87,11 +93,12 @@ def _settle_schedules(session: Session) -> list[Finding]:
         return []
     rule, hint = "collateral schedule of what P&L is paid in", "Name a schedule of the margin file; haircut 1 gives no credit."
     pays = "i.kind <> 'spot' AND (i.kind <> 'option' OR i.premium_style = 'margined')"
-    into_balance = f"{pays} AND {_under_another(session, session.request.models_pnl_into_value)}"
+    free = session.request.models_free_of_collateral_schedules
+    into_balance = f"{pays} AND {_under_another(session, session.request.models_pnl_into_value | free)}"
     findings: list[Finding] = []
     for condition, what in (
         (into_balance, "receives P&L of held instruments, without a collateral schedule"),
-        ("p.margin_mode = 'isolated'", "isolated margin is posted in it, without a collateral schedule"),
+        (f"p.margin_mode = 'isolated' AND {_under_another(session, free)}", "isolated margin is posted in it, without a collateral schedule"),
     ):
         rows = f"FROM {_positions_in('wanting_settle')} WHERE {condition}"
         with session.reading("positions"):
@@ -108,14 +115,14 @@ def _margin_schedules(session: Session) -> list[Finding]:
     lacking = f"SELECT *, {covered} AS covered FROM held_instruments i WHERE kind <> 'spot' AND margin_schedule IS NULL"
     _wanting(session, "wanting_schedule", lacking)
     rule, hint = "margin schedule of what is held", "Name a schedule of the margin file."
-    bare = "SELECT instrument_id FROM wanting_schedule WHERE NOT covered"
-    findings = _fault(session, "instruments", "margin_schedule", rule, "held, without a margin schedule", hint, bare, "instrument_id", bare)
+    free, bare = session.request.models_free_of_margin_schedules, "(SELECT * FROM wanting_schedule WHERE NOT covered)"
+    findings = _lacked(session, "instruments", "margin_schedule", rule, "held, without a margin schedule", hint, bare, "instrument_id", free)
     if session.count("SELECT count(*) FROM wanting_schedule WHERE covered"):
         for kind, models, what in (
             ("<>", session.request.models_net_by_underlying, "held, without a margin schedule, by accounts whose model does not net by underlying"),
             ("=", strategies, "held, without a margin schedule, by accounts whose model is not of kind strategy"),
         ):
-            wanted = f"i.covered AND i.kind {kind} 'option' AND {_under_another(session, models)}"
+            wanted = f"i.covered AND i.kind {kind} 'option' AND {_under_another(session, models | free)}"
             rows = f"FROM {_positions_in('wanting_schedule')} WHERE {wanted}"
             with session.reading("positions"):
                 findings += _fault(
@@ -129,7 +136,8 @@ def _rules_for_options_alone(session: Session) -> list[Finding]:
     """A schedule that has only a rule for short options would ask nothing of anything else."""
     schedules = quoted(session.request.margin_schedules_for_options)
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IN ({schedules})"
-    rows = f"FROM {_positions_in('wanting_tiers')} WHERE {_under_another(session, session.request.models_net_by_underlying)}"
+    free = session.request.models_net_by_underlying | session.request.models_free_of_margin_schedules
+    rows = f"FROM {_positions_in('wanting_tiers')} WHERE {_under_another(session, free)}"
     return _wanted_by(
         session, "wanting_tiers", bare, rows, "instruments", "held, not an option, with a margin schedule that has a rule for short options only",
         "Give the schedule `tiers` or `amount_per_contract`, or name another one.", "i.instrument_id",
@@ -140,11 +148,25 @@ def _schedules_of_nets(session: Session) -> list[Finding]:
     """Models that net by underlying charge the net by the schedule of the underlying, whatever schedules the instruments have."""
     without = "underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NULL)"
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IS NOT NULL AND {without}"
-    rows = f"FROM {_positions_in('wanting_net')} WHERE {_under_one_of(session, session.request.models_net_by_underlying)}"
+    models = session.request.models_net_by_underlying - session.request.models_free_of_margin_schedules
+    rows = f"FROM {_positions_in('wanting_net')} WHERE {_under_one_of(session, models)}"
     return _wanted_by(
         session, "wanting_net", bare, rows, "assets", "underlying of what accounts hold whose model nets by underlying, without a margin schedule",
         "Name a schedule of the margin file.", "i.underlying",
     )  # fmt: skip
+
+
+def _lacked(
+    session: Session, table: str, column: str, rule: str, what: str, hint: str, instruments: str, key: str, free: frozenset[str]
+) -> list[Finding]:
+    """A fault of held instruments: blamed on them, or, where there are models `free` of it, on the accounts that hold them under others."""
+    if not free:
+        return _fault(session, table, column, rule, what, hint, f"SELECT DISTINCT i.{key} FROM {instruments} i", "instrument_id",
+                      f"SELECT i.instrument_id FROM {instruments} i")  # fmt: skip
+    rows = f"FROM {_positions_in(instruments)} WHERE {_under_another(session, free)}"
+    with session.reading("positions"):
+        return _fault(session, table, column, rule, what, hint, f"SELECT DISTINCT i.{key} {rows}", "account_id",
+                      f"SELECT DISTINCT p.account_id {rows}")  # fmt: skip
 
 
 def _wanting(session: Session, name: str, query: str) -> bool:
