@@ -31,7 +31,7 @@ class _Held:
 def check_schedules(book: Book, rulebook: Rulebook, compared: Sequence[str] = ()) -> None:
     """Refuse what is held without a schedule that a model with schedules of its own needs.
 
-    Under a model that charges by schedules and has `assign`: every instrument but spot needs a margin schedule (nets that of the asset), and
+    Under a model that has `assign`: every instrument of a kind that schedules charge, but spot, needs a margin schedule (nets that of the asset), and
     what is no option one with tiers or amounts. Under a model with `assign_collateral` or hedges without haircut: every asset that is
     posted, that P&L is paid in or that is the underlying of spot needs a collateral schedule, but for the reporting currency and those hedges.
 
@@ -104,12 +104,12 @@ class _OfModel:
 
     def margin(self, options_alone: set[str]) -> Iterator[Lacking]:
         """Instruments, and underlyings of nets, without a margin schedule that can charge them."""
-        if not (self.model.assign and self.model.charges_by_schedule):
+        if not self.model.assign:
             return
         kind, underlying = self.dimensions.instruments["kind"].to_numpy(), self.dimensions.instruments["underlying_code"].to_numpy()
         without = np.array([name is None for name in self.view.margin], dtype=np.bool_)
         # Spot without a schedule is charged nothing, and takes part in no net.
-        charged = self.held.instruments & ~((kind == "spot") & without)
+        charged = self.held.instruments & np.isin(kind, list(self.model.scheduled_kinds)) & ~((kind == "spot") & without)
         netted = charged & (kind != "option") & self.model.nets_by_underlying
         yield "instruments", "assign", "held, without a margin schedule", "", charged & without & ~netted
         alone = np.array([name in options_alone for name in self.view.margin], dtype=np.bool_)

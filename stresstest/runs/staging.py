@@ -94,7 +94,7 @@ def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:
         models_net_by_underlying=frozenset(name for name, model in rulebook.models.items() if model.nets_by_underlying),
         models_of_strategies=frozenset(name for name, model in rulebook.models.items() if model.kind == "strategy"),
         models_pnl_into_value=frozenset(name for name, model in rulebook.models.items() if model.pnl_into == "value"),
-        models_free_of_margin_schedules=frozenset(name for name, model in rulebook.models.items() if model.assign or not model.charges_by_schedule),
+        models_free_of_margin_schedules=frozenset(name for name, model in rulebook.models.items() if model.assign or not model.scheduled_kinds),
         models_free_of_collateral_schedules=frozenset(
             name for name, model in rulebook.models.items() if model.assign_collateral or model.without_haircut
         ),

@@ -32,12 +32,12 @@ KEYS = 5
 class Limits:
     """`most` [schedules]: notional in the schedule's currency (infinite: none); `option` [instruments]: whether it is one.
 
-    `by_schedule` [models]: whether schedules charge its accounts.
+    `governed` [models, instruments]: whether schedules charge it under the model.
     """
 
     most: npt.NDArray[np.float64]
     option: npt.NDArray[np.bool_]
-    by_schedule: npt.NDArray[np.bool_]
+    governed: npt.NDArray[np.bool_]
 
 
 class BlockLimits(NamedTuple):
@@ -51,8 +51,13 @@ def limits_of(rulebook: Rulebook, dimensions: Dimensions) -> Limits:
     """The limits of a margin file's schedules, in file order."""
     schedules = rulebook.margin_schedules.values()
     most = [np.inf if schedule.max_notional is None else schedule.max_notional for schedule in schedules]
-    by_schedule = [model.charges_by_schedule for model in rulebook.models.values()]
-    return Limits(np.array(most, dtype=np.float64), (dimensions.instruments["kind"] == "option").to_numpy(), np.array(by_schedule, dtype=np.bool_))
+    option = (dimensions.instruments["kind"] == "option").to_numpy()
+    return Limits(np.array(most, dtype=np.float64), option, _governed(rulebook, dimensions))
+
+
+def _governed(rulebook: Rulebook, dimensions: Dimensions) -> npt.NDArray[np.bool_]:
+    kinds = dimensions.instruments["kind"].to_numpy()
+    return np.stack([np.isin(kinds, list(model.scheduled_kinds)) for model in rulebook.models.values()])
 
 
 def block_limits(limits: Limits, compiled: Compiled, block: BlockHoldings) -> BlockLimits:
@@ -65,9 +70,9 @@ def block_limits(limits: Limits, compiled: Compiled, block: BlockHoldings) -> Bl
     schedule = compiled.tables.instruments["schedule"][instrument]
     size = np.abs(positions["quantity"])
     row = compiled.tables.instruments["notional_row"][instrument]
-    option = limits.option[instrument % compiled.views.instruments]
-    tested = (schedule >= 0) & ~(option & (positions["quantity"] > 0.0))
-    tested &= np.repeat(limits.by_schedule[block.holdings.model], np.diff(block.holdings.position_first))
+    code = instrument % compiled.views.instruments
+    model = np.repeat(block.holdings.model, np.diff(block.holdings.position_first))
+    tested = (schedule >= 0) & limits.governed[model, code] & ~(limits.option[code] & (positions["quantity"] > 0.0))
     extended = tested & (size * compiled.tables.span[row, 1] > limits.most[schedule])
     weights = size[extended] * compiled.tables.values[0, row[extended], 0]
     return BlockLimits(
@@ -91,19 +96,21 @@ def check_limits(book: Book, resolved: Resolved, units: UnitValues, rulebook: Ru
     keys: dict[str, list[str]] = {name: [] for name in schedules}
     views = views_of(book.dimensions, rulebook)
     view_of = views.of_accounts(book.dimensions)
-    by_schedule = np.array([rulebook.models[name].charges_by_schedule for name in book.dimensions.accounts["margin_model"]], dtype=np.bool_)
+    governed = _governed(rulebook, book.dimensions)
+    codes_of_models = {name: code for code, name in enumerate(rulebook.models)}
+    model_of = np.array([codes_of_models[name] for name in book.dimensions.accounts["margin_model"]], dtype=np.int32)
     # [views, instruments]: notional in reporting currency that a position may have; infinite for what the schedule does not govern.
     most = {}
     for name, schedule in schedules.items():
         rate = 1.0 if schedule.currency is None else float(resolved.value[codes[schedule.currency], 0])
         assert schedule.max_notional is not None
-        governed = np.array([[each == name for each in view.margin] for view in views.views], dtype=np.bool_)
-        most[name] = np.where(governed, schedule.max_notional * rate, np.inf)
+        has = np.array([[each == name for each in view.margin] for view in views.views], dtype=np.bool_)
+        most[name] = np.where(has, schedule.max_notional * rate, np.inf)
     base = units.notional[:, 0]
     for number in range(book.blocks):
         block = load_block(book, number)
         holder = block.account[block.position_pool]
-        untested = (option[block.instrument] & (block.quantity > 0.0)) | ~by_schedule[holder]
+        untested = (option[block.instrument] & (block.quantity > 0.0)) | ~governed[model_of[holder], block.instrument]
         notional = np.where(untested, 0.0, np.abs(block.quantity) * base[block.instrument])
         for name in schedules:
             beyond = np.flatnonzero(notional > most[name][view_of[holder], block.instrument])

@@ -82,9 +82,9 @@ class BalanceRules(Sourced):
         return ZERO
 
     @property
-    def charges_by_schedule(self) -> bool:
-        """Whether its requirement comes from margin schedules, so that instruments need one."""
-        return False
+    def scheduled_kinds(self) -> frozenset[str]:
+        """Kinds of instrument that margin schedules charge, so that all but spot need one."""
+        return frozenset()
 
     @property
     def without_haircut(self) -> frozenset[str]:
@@ -121,6 +121,6 @@ class TieredModel(BalanceRules):
         return self.spread_rate
 
     @property
-    def charges_by_schedule(self) -> bool:
-        """Whether its requirement comes from margin schedules, so that instruments need one."""
-        return True
+    def scheduled_kinds(self) -> frozenset[str]:
+        """Kinds of instrument that margin schedules charge: all."""
+        return frozenset({"spot", "future", "perpetual", "option"})

@@ -106,6 +106,6 @@ class StrategyModel(BalanceRules):
         return self
 
     @property
-    def charges_by_schedule(self) -> bool:
-        """Whether margin schedules charge anything: what is neither option nor share."""
-        return True
+    def scheduled_kinds(self) -> frozenset[str]:
+        """Kinds of instrument that margin schedules charge: not options, and spot only without rates of its own."""
+        return frozenset({"future", "perpetual"} if self.shares else {"spot", "future", "perpetual"})
