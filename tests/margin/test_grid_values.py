@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
+from margin.grid_case import grouped, model, valued
 from valuation.builders import CRYPTO, OPTION, SHOCKS, black, book, in_years, mixed_book, states
 
 from stresstest.errors import StressTestError
-from stresstest.margin.grid_values import GridValues, grid_values, hedge_groups, spot_shifts, vol_shifts
-from stresstest.margin.rulebook import PortfolioModel
-from stresstest.scenarios.resolved import Resolved
-from stresstest.snapshot.book import Dimensions
-from stresstest.valuation.value import value_instruments
+from stresstest.margin.grid_values import hedge_groups, spot_shifts, vol_shifts
 
 FUTURE = {"instrument_id": "F", "underlying": "BTC", "mark_price": 51_000.0, "expiry": in_years(0.5)}
-
-
-def model(grid: list[dict[str, Any]], **keys: Any) -> PortfolioModel:
-    return PortfolioModel.model_validate({"kind": "portfolio", "grid": grid, **keys})
-
-
-def grouped(dimensions: Dimensions, groups: dict[str, str] | None = None) -> Dimensions:
-    """With risk groups: those given by instrument, else the underlying."""
-    instruments = dimensions.instruments
-    names = [(groups or {}).get(i, u) for i, u in instruments.select("instrument_id", "underlying").iter_rows()]
-    dimensions.instruments.insert_column(0, pl.Series("risk_group", names, dtype=pl.String))
-    dimensions.assets.insert_column(1, pl.lit(None, pl.String).alias("asset_class"))
-    dimensions.assets.insert_column(1, pl.lit([], pl.List(pl.String)).alias("tags"))
-    return dimensions
-
-
-def valued(portfolio: PortfolioModel, dimensions: Dimensions, resolved: Resolved | None = None) -> GridValues:
-    resolved = states(dimensions) if resolved is None else resolved
-    return grid_values(portfolio, dimensions, resolved, value_instruments(dimensions, resolved), np.arange(dimensions.instruments.height))
 
 
 def test_a_future_moves_with_spot_and_with_its_forward() -> None:
