@@ -56,7 +56,10 @@ class ViewCodes(NamedTuple):
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the kernels need besides holdings: `tables`, the scenarios as `lanes`, and the codes of models, schedules and rows of grids by name."""
+    """What the kernels need besides holdings: `tables`, the scenarios as `lanes`, and the codes of models, schedules and rows of grids by name.
+
+    `grid_clamps`: by portfolio model in use, vols that its rows would have taken out of their range.
+    """
 
     tables: Tables
     lanes: Lanes
@@ -66,6 +69,7 @@ class Compiled:
     views: ViewCodes
     most_tiers: int
     most_bands: int
+    grid_clamps: dict[str, int]
 
 
 def compile_tables(
@@ -123,7 +127,7 @@ def compile_tables(
     # A deduction's zero adds up to two pieces, a leverage one.
     most_tiers, most_bands = int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max())
     view_codes = ViewCodes(np.array(list(views.of_model.values()), dtype=np.int32), dimensions.instruments.height, dimensions.assets.height)
-    return Compiled(tables, lanes, model_names, schedule_names, scans.row_names, view_codes, most_tiers, most_bands)
+    return Compiled(tables, lanes, model_names, schedule_names, scans.row_names, view_codes, most_tiers, most_bands, scans.clamped_vols)
 
 
 def _codes(names: Names, of: Iterable[str]) -> npt.NDArray[np.int32]:

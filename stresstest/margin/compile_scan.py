@@ -53,13 +53,14 @@ class Scans:
     """The portfolio models in use, compiled but for the lanes. `row_names`: of all grids, in the order of their codes.
 
     `moved` lists by model the changes of what rows move, f64[entries, columns, S], in the order of their entries. `deltas` f64[instruments, S]
-    by model, where it asks for them.
+    by model, where it asks for them. `clamped_vols`: by model, vols that rows would have taken out of their range.
     """
 
     tables: ScanTables
     row_names: tuple[str, ...]
     moved: tuple[Floats, ...]
     deltas: dict[str, Floats]
+    clamped_vols: dict[str, int]
 
     @property
     def columns(self) -> int:
@@ -106,7 +107,7 @@ def compile_scans(
     used = set(dimensions.accounts["margin_model"].unique())
     models = {name: model for name, model in rulebook.models.items() if isinstance(model, PortfolioModel) and name in used}
     if not models:
-        return Scans(no_scans(len(rulebook.models)), (), (), {})
+        return Scans(no_scans(len(rulebook.models)), (), (), {}, {})
     shifts = {name: spot_shifts(model, dimensions) for name, model in models.items()}
     groups = {group: code for code, group in enumerate(sorted({group for each in shifts.values() for group in each}))}
     book = _Book(dimensions, resolved, units, rows, price_row, groups)
@@ -114,7 +115,7 @@ def compile_scans(
     for number, name in enumerate(rulebook.models):
         if name in models:
             _add_model(book, lists, number, name, models[name], shifts[name], weight_of[number])
-    return Scans(lists.tables(), tuple(lists.names), tuple(lists.moved), lists.deltas)
+    return Scans(lists.tables(), tuple(lists.names), tuple(lists.moved), lists.deltas, lists.clamped_vols)
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class _Lists:
         self.correlations: list[Floats] = []
         self.expiries: list[tuple[int, ...]] = []
         self.deltas: dict[str, Floats] = {}
+        self.clamped_vols: dict[str, int] = {}
 
     def tables(self) -> ScanTables:
         """Everything but the changes."""
@@ -170,6 +172,7 @@ class _Lists:
 def _add_model(book: _Book, lists: _Lists, number: int, name: str, model: PortfolioModel, shifts: Mapping[str, Floats], weight: int) -> None:
     dimensions, groups = book.dimensions, book.groups
     values = grid_values(model, dimensions, book.resolved, book.units, np.arange(dimensions.instruments.height, dtype=np.int32))
+    lists.clamped_vols[name] = int(values.clamped_vols.sum())
     columns, plain = values.column_row, _plain(model)
     weights = np.array([model.grid[row].weight for row in columns]) if plain else np.ones(len(columns))
     maintenance, initial = _factor_rows(book, model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -166,6 +166,17 @@ def options(units: UnitValues, gross: Floats) -> list[Check]:
     for subject, count, bounds in clamps:
         message = f"{count:,} {subject} were held at {bounds}." if count else f"No clamp was needed: all {subject} are inside {bounds}."
         checks.append(Check("clamps", "info", "pass", subject, message, count, None, float(count)))
+    return checks
+
+
+def grid_vols(clamped: Mapping[str, int]) -> list[Check]:
+    """How often rows of the grids of portfolio models held vols at their bounds, by model."""
+    checks = []
+    for model, count in clamped.items():
+        message = (
+            f"{count:,} vols in rows of the grid were held at [0, 10]." if count else "No clamp was needed: all vols in rows are inside [0, 10]."
+        )
+        checks.append(Check("clamps", "info", "pass", f"vols in the grid of model {model}", message, count, None, float(count)))
     return checks
 
 

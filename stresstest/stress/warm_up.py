@@ -44,5 +44,5 @@ def warm_up() -> None:
     accounts = Accounts(np.arange(2), one, one, one, nobody, np.zeros(1), nobody)
     holders = Holders(one, one, one, np.ones(1), one, nobody, 0)
     evaluate_block(
-        Compiled(tables, lanes, ("default",), (), (), ViewCodes(one, 1, 1), 1, 1), holders, BlockHoldings(holdings, accounts, np.zeros(1), one)
+        Compiled(tables, lanes, ("default",), (), (), ViewCodes(one, 1, 1), 1, 1, {}), holders, BlockHoldings(holdings, accounts, np.zeros(1), one)
     )
