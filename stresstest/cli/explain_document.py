@@ -94,6 +94,8 @@ class Position(Document):
     joined_initial: float
     added_maintenance: float
     added_initial: float
+    marked_value_maintenance: float
+    marked_value_initial: float
     schedule: str | None
     rule: str
     unscaled_maintenance: float | None
@@ -112,11 +114,15 @@ class Tier(Document):
     tier: int
     from_: From
     to_: To
+    growth_size: float | None
+    base_rate_maintenance: float
+    base_rate_initial: float
     rate_maintenance: float
     rate_initial: float
     deduction_maintenance: float
     deduction_initial: float
     part: float
+    part_initial: float
     charge_maintenance: float
     charge_initial: float
 
@@ -136,6 +142,8 @@ class Charge(Document):
     contracts: float
     notional: float
     size: float | None
+    notional_factor_maintenance: float | None
+    notional_factor_initial: float | None
     long: float | None
     short: float | None
     leverage: float | None
@@ -145,6 +153,9 @@ class Charge(Document):
     spread_rate_initial: float | None
     spread_maintenance: float | None
     spread_initial: float | None
+    open_interest: float | None
+    interest_share: float | None
+    interest: float | None
     leverage_floor: float | None
     per_contract: bool | None
     amount_maintenance: float | None
@@ -214,8 +225,21 @@ class Token(Document):
     ratio: float
     schedule: str | None
     basis: str | None
+    price_low_maintenance: float
+    price_low_initial: float
+    price_high_maintenance: float
+    price_high_initial: float
+    deposit_share_maintenance: float
+    deposit_share_initial: float
+    most_maintenance: float | None
+    most_initial: float | None
     liability_weight_maintenance: float
     liability_weight_initial: float
+    borrow_multiple_maintenance: float
+    borrow_multiple_initial: float
+    debt_weight_maintenance: float
+    debt_weight_initial: float
+    debt_weight_own_maintenance: float
     margin_value_maintenance: float
     margin_value_initial: float
     collateral_after_initial_haircut: float

@@ -28,7 +28,9 @@ from stresstest.margin.kernels.tables import (
 )
 from stresstest.margin.nettable import check_nettable
 from stresstest.margin.row_list import RowList
-from stresstest.margin.rulebook import CollateralSchedule, PortfolioModel, Rulebook
+from stresstest.margin.rulebook import Band, CollateralSchedule, ConservativePrices, PortfolioModel, Rulebook
+from stresstest.margin.scalable import check_scalable
+from stresstest.margin.scaling_rows import asset_columns, instrument_columns
 from stresstest.margin.schedule_tables import records, schedule_tables
 from stresstest.margin.short_options import short_option_needs
 from stresstest.margin.strategy_tables import strategy_tables
@@ -79,6 +81,7 @@ def compile_tables(
     views = views_of(dimensions, rulebook)
     check_nettable(dimensions, rulebook, views)
     check_depegs(dimensions, rulebook)
+    check_scalable(dimensions, rulebook, views)
     rows = RowList()
     scenarios = resolved.scenarios
     ones = rows.one(np.ones(scenarios))
@@ -198,6 +201,7 @@ def _instruments(
                 expiry=expiry,
                 cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)),
                 base_notional=units.notional[:, 0],
+                **instrument_columns(dimensions, resolved, units, rulebook, view.margin, notional_row, rows.extend),
             )
         )
     return np.concatenate(found)
@@ -245,8 +249,9 @@ def _assets(
     asset = np.tile(np.arange(count), len(views.views))
     chosen = [schedule for view in views.views for schedule in _collateral(dimensions, rulebook, view)]
     haircut_moves = ~np.array([free for view in views.views for free in view.without_haircut])
-    counts = np.array([len(schedule.bands) for schedule in chosen], dtype=np.int32)
-    bands = [band for schedule in chosen for band in schedule.bands]
+    cut = [_cut(schedule) for schedule in chosen]
+    counts = np.array([len(bands) for bands in cut], dtype=np.int32)
+    bands = [band for bands in cut for band in bands]
     moving = np.array([schedule.currency is not None and schedule.currency != dimensions.reporting_currency for schedule in chosen])
     by_quantity = np.array([schedule.basis == "quantity" for schedule in chosen])
     threshold = np.full(len(chosen), -1, dtype=np.int32)
@@ -260,15 +265,16 @@ def _assets(
     shocked = (resolved.haircut_scale != 1.0) | (resolved.haircut_shift != 0.0)
     shocked = (shocked[asset] & haircut_moves[:, np.newaxis]) | (resolved.collateral_ratio != 1.0)[asset]
     weights = [schedule.liability_weight for schedule in chosen]
+    scaled = [schedule.size_scaling is not None or schedule.concentration is not None for schedule in chosen]
     found = records(
         ASSET,
         len(chosen),
         price_row=price_row[asset],
         trivial=[
-            len(schedule.bands) == 1 and schedule.bands[0].haircut == schedule.bands[0].initial == 0.0 and weight.maintenance == weight.initial == 1.0
-            for schedule, weight in zip(chosen, weights, strict=True)
+            not own and len(parts) == 1 and parts[0].haircut == parts[0].initial == 0.0 and weight.maintenance == weight.initial == 1.0
+            for own, parts, weight in zip(scaled, cut, weights, strict=True)
         ],
-        foldable=~moving & (resolved.value.min(axis=1) >= 0.0)[asset],
+        foldable=~moving & (resolved.value.min(axis=1) >= 0.0)[asset] & ~np.array(scaled),
         schedule=np.concatenate([_codes(view.net, rulebook.margin_schedules) for view in views.views]),
         band_first=np.concatenate([[0], np.cumsum(counts)])[:-1],
         band_count=counts,
@@ -279,6 +285,7 @@ def _assets(
         haircut_shift_row=np.where(haircut_moves, _shock_rows(rows, resolved.haircut_shift, zeros, 0.0)[asset], zeros),
         liability_maintenance=[weight.maintenance for weight in weights],
         liability_initial=[weight.initial for weight in weights],
+        **asset_columns(dimensions, resolved, rulebook, asset.astype(np.int32), chosen, rows.one),
     )
     return found, np.array([[band.from_, band.haircut, band.initial] for band in bands]), shocked
 
@@ -291,6 +298,11 @@ def _collateral(dimensions: Dimensions, rulebook: Rulebook, view: View) -> Itera
             yield _NO_HAIRCUT.model_copy(update={"liability_weight": schedule.liability_weight}) if free else schedule
         else:
             yield _NO_HAIRCUT if free or asset == dimensions.reporting_currency else _NO_SCHEDULE
+
+
+def _cut(schedule: CollateralSchedule) -> tuple[Band, ...]:
+    """The bands of a schedule, with one from its cap on that keeps nothing."""
+    return schedule.bands if schedule.cap is None else (*schedule.bands, Band(from_=schedule.cap, haircut=1.0))
 
 
 def _holding_rows(dimensions: Dimensions, resolved: Resolved, rows: RowList, price_row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -332,6 +344,7 @@ def _models(
             plain[m, k] = weight(rate)
             tier[m, k] = weight(rate * _factor(resolved, codes, schedule.currency))
     caps = [model.positive_pnl_cap for model in values]
+    prices = [model.conservative_prices or ConservativePrices(maintenance=False, initial=False) for model in values]
     found = records(
         MODEL,
         len(values),
@@ -342,8 +355,12 @@ def _models(
             or model.positive_pnl_weight.initial != 1.0
             or cap.maintenance is not None
             or cap.initial is not None
-            for model, cap in zip(values, caps, strict=True)
+            or price.marks
+            for model, cap, price in zip(values, caps, prices, strict=True)
         ],
+        conservative_maintenance=[price.maintenance for price in prices],
+        conservative_initial=[price.initial for price in prices],
+        conservative_marks=[price.marks for price in prices],
         breach_at_equality=[model.breach_at_equality for model in values],
         scanned=[isinstance(model, PortfolioModel) for model in values],
         maintenance_weight=[model.positive_pnl_weight.maintenance for model in values],

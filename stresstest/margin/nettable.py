@@ -13,7 +13,7 @@ def check_nettable(dimensions: Dimensions, rulebook: Rulebook, views: Views) -> 
 
     Raises:
         StressTestError: margin file, with one fault per schedule, where a model in use nets by underlying and an asset names a schedule
-            by contracts or with an amount per contract.
+            by contracts, with an amount per contract, or whose rates follow the size of a position or open interest.
     """
     netting = {name for name, model in rulebook.models.items() if model.nets_by_underlying}
     used = sorted(netting & set(dimensions.accounts["margin_model"].unique()))
@@ -25,15 +25,16 @@ def check_nettable(dimensions: Dimensions, rulebook: Rulebook, views: Views) -> 
             if name is None:
                 continue
             schedule = rulebook.margin_schedules[name]
-            if schedule.basis == "contracts" or not schedule.tiers:
+            scaled = schedule.size_scaling is not None or schedule.open_interest_scaling is not None
+            if schedule.basis == "contracts" or not schedule.tiers or scaled:
                 assets.setdefault(name, {})[asset] = None
     faults = []
     for schedule_name, found in assets.items():
-        what = f"use this schedule for {', '.join([*found][:5])}, but it is not made of tiers by value"
+        what = f"use this schedule for {', '.join([*found][:5])}, but it is not made of tiers by value alone"
         faults.append(
             Fault(
                 f"models that net by underlying ({', '.join(used)}) {what}",
-                "Give the assets a schedule with `basis: value` and tiers, or let the models net by instrument.",
+                "Give the assets a schedule with `basis: value`, tiers and no scaling, or let the models net by instrument.",
                 path=f"margin_schedules.{schedule_name}",
             )
         )

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.tables import DEDUCTION, MARGINAL, SCHEDULE, WHOLE
+from stresstest.margin.kernels.tables import DEDUCTION, IN_PROPORTION, MARGINAL, NO_GROWTH, SCHEDULE, SQUARE_ROOT, WHOLE
 from stresstest.margin.rulebook import MarginSchedule, Rulebook
 
 Floats = npt.NDArray[np.float64]
 Records = npt.NDArray[Any]
+_GROWTHS = {"square_root": SQUARE_ROOT, "skew": IN_PROPORTION}
 _CONVENTIONS = {"marginal": MARGINAL, "deduction": DEDUCTION, "whole": WHOLE}
 
 
@@ -57,6 +58,8 @@ def schedule_tables(rulebook: Rulebook) -> tuple[Records, Floats]:
     counts = np.array([len(piece) for piece in pieces], dtype=np.int32)
     values = list(rulebook.margin_schedules.values())
     amounts = [schedule.amount_per_contract for schedule in values]
+    sizes = [schedule.size_scaling for schedule in values]
+    interests = [schedule.open_interest_scaling for schedule in values]
     found = records(
         SCHEDULE,
         len(values),
@@ -67,5 +70,13 @@ def schedule_tables(rulebook: Rulebook) -> tuple[Records, Floats]:
         by_amount=[amount is not None for amount in amounts],
         maintenance_amount=[0.0 if amount is None else amount.maintenance for amount in amounts],
         initial_amount=[0.0 if amount is None else amount.initial for amount in amounts],
+        growth=[NO_GROWTH if size is None else _GROWTHS[size.growth] for size in sizes],
+        maintenance_growth=[0.0 if size is None else size.factor.maintenance for size in sizes],
+        initial_growth=[0.0 if size is None else size.factor.initial for size in sizes],
+        rate_share=[1.0 if size is None else size.rate_share for size in sizes],
+        floor_to=[0.0 if size is None else size.floor_to or 0.0 for size in sizes],
+        by_interest=[interest is not None for interest in interests],
+        interest_from=[0.0 if interest is None else interest.from_ for interest in interests],
+        interest_to=[0.0 if interest is None else interest.to for interest in interests],
     )
     return found, np.concatenate([*pieces, np.zeros((1, 5))])

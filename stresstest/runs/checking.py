@@ -13,6 +13,7 @@ from stresstest.config import RunFile
 from stresstest.errors import StressTestError, counted
 from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.scalable import check_scalable
 from stresstest.margin.views import views_of
 from stresstest.results.quality import Check, from_notices, quality_table
 from stresstest.runs.console import Console, Silent
@@ -89,7 +90,9 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
 
 
 def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook) -> list[Check]:
-    check_nettable(book.dimensions, rulebook, views_of(book.dimensions, rulebook))
+    views = views_of(book.dimensions, rulebook)
+    check_nettable(book.dimensions, rulebook, views)
+    check_scalable(book.dimensions, rulebook, views)
     resolved, notices = resolve(scenarios, book.dimensions, rulebook.margin_names())
     check_limits(book, resolved, value_instruments(book.dimensions, resolved), rulebook)
     return [*from_notices(notices), *margin_checks(rulebook, book.dimensions, resolved)]

@@ -87,7 +87,7 @@ def _balances(explanation: Explanation, scenario: str, dimensions: Dimensions) -
         pl.when(balance > 0.0)
         .then(pl.col("collateral_after_maintenance_haircut") / balance)
         .when(balance < 0.0)
-        .then(pl.col("liability_weight_maintenance"))
+        .then(pl.col("debt_weight_own_maintenance"))
         .otherwise(0.0)
     )
     tokens = _in(explanation.tokens, scenario).select("pool_id", "asset", rate=rate)

@@ -14,6 +14,7 @@ from stresstest.margin.kernels.tables import BAND_START, INITIAL_HAIRCUT, MAINTE
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.stress.rows import words
+from stresstest.stress.scaled_weights import Weights, scaled_weights
 from stresstest.tables import COLLATERAL_SUMMARY
 
 Floats = npt.NDArray[np.float64]
@@ -31,13 +32,14 @@ class CollateralSums(NamedTuple):
     sums: Floats
 
 
-def kept_after_haircut(tables: Tables, rows: Floats, asset: npt.NDArray[np.int32], balance: Floats, column: int) -> Floats:
+def kept_after_haircut(tables: Tables, rows: Floats, asset: npt.NDArray[np.int32], weights: Weights, balance: Floats, column: int) -> Floats:
     """What balances of tokens keep after haircuts: sum over bands of (1 - h) * (part of max(0, balance) * collateral ratio inside the band).
 
     Args:
         tables: of a run.
         rows: every row of the tables at the state (`selected.row_values`).
         asset: [n] code of each token.
+        weights: of each token, for the same calculation.
         balance: [n] at spot, reporting currency; what is negative keeps nothing.
         column: MAINTENANCE_HAIRCUT or INITIAL_HAIRCUT.
     """
@@ -46,7 +48,7 @@ def kept_after_haircut(tables: Tables, rows: Floats, asset: npt.NDArray[np.int32
     by_quantity = terms["band_basis"] == QUANTITY
     ratio = rows[terms["ratio_row"]]
     # Thresholds in units of the token are worth price * ratio each: the ratio then scales the whole part.
-    measured = np.maximum(balance, 0.0) * np.where(by_quantity, 1.0, ratio)[asset]
+    measured = np.maximum(balance, 0.0) * np.where(by_quantity[asset], 1.0, weights.low * ratio[asset])
     unit = np.where(terms["threshold_row"] < 0, 1.0, rows[terms["threshold_row"]])
     kept = np.zeros(len(balance))
     for band in range(int(terms["band_count"][asset].max(initial=0))):
@@ -56,11 +58,13 @@ def kept_after_haircut(tables: Tables, rows: Floats, asset: npt.NDArray[np.int32
         # The last band has no end, also where a unit is worth nothing: infinity times zero is not a number.
         last = band + 1 >= terms["band_count"]
         end = np.where(last, np.inf, tables.bands[np.minimum(row + 1, len(tables.bands) - 1), BAND_START] * unit)
+        capped = last & (terms["capped"] != 0)
         haircut = np.clip(rows[terms["haircut_scale_row"]] * tables.bands[row, column] + rows[terms["haircut_shift_row"]], 0.0, 1.0)
         reached = np.flatnonzero(measured > start[asset])
         of = asset[reached]
-        kept[reached] += (1.0 - haircut)[of] * (np.minimum(measured[reached], end[of]) - start[of])
-    return kept * np.where(by_quantity, ratio, 1.0)[asset]
+        share = np.minimum(np.where(capped, 0.0, 1.0 - haircut)[of] * weights.share[reached], weights.most[reached])
+        kept[reached] += share * (np.minimum(measured[reached], end[of]) - start[of])
+    return kept * np.where(by_quantity[asset], weights.low * ratio[asset], 1.0)
 
 
 class Tokens(NamedTuple):
@@ -96,7 +100,8 @@ def kept_by_pool(tables: Tables, rows: Floats, holdings: Holdings) -> Floats:
     if not len(tokens.start):
         return np.zeros(len(holdings.model))
     balance = np.add.reduceat(_spot_values(tables, rows, holdings), tokens.start)
-    kept = kept_after_haircut(tables, rows, tokens.asset, balance, INITIAL_HAIRCUT)
+    weights = scaled_weights(tables, rows, tokens.asset, holdings.model[tokens.pool], balance, INITIAL_HAIRCUT)
+    kept = kept_after_haircut(tables, rows, tokens.asset, weights, balance, INITIAL_HAIRCUT)
     return np.bincount(tokens.pool, weights=kept, minlength=len(holdings.model)).astype(np.float64)
 
 
@@ -136,9 +141,9 @@ def block_collateral(
     for state, rows in enumerate(states):
         value = base if state == 0 else _spot_values(tables, rows, holdings)
         balance = np.add.reduceat(value, tokens.start)
-        liability = tables.assets["liability_maintenance"][tokens.asset]
-        kept = kept_after_haircut(tables, rows, tokens.asset, balance, MAINTENANCE_HAIRCUT)
-        rate = np.where(balance < 0.0, liability, np.divide(kept, balance, out=np.zeros_like(kept), where=balance > 0.0))
+        weights = scaled_weights(tables, rows, tokens.asset, holdings.model[tokens.pool], balance, MAINTENANCE_HAIRCUT)
+        kept = kept_after_haircut(tables, rows, tokens.asset, weights, balance, MAINTENANCE_HAIRCUT)
+        rate = np.where(balance < 0.0, weights.debt, np.divide(kept, balance, out=np.zeros_like(kept), where=balance > 0.0))
         add(state, ACCOUNTS, once.astype(np.float64))
         add(state, AMOUNT, held["amount"])
         add(state, VALUE, value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 from generated.assignments import with_assignments
-from generated.books import make_book
+from generated.books import BookSpec, make_book
 from generated.market import AS_OF
+from generated.scalings import with_scalings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from margin.reference_book import reference_book
@@ -20,9 +22,9 @@ from stresstest.margin.explain import explain
 from stresstest.margin.rulebook import Rulebook
 
 
-def differences(seed: int, *, assigned: bool = False) -> list[str]:
-    """What the two sides say differently about the book of a seed, whose models give schedules of their own if `assigned`."""
-    spec = with_assignments(make_book(Path(), seed)) if assigned else make_book(Path(), seed)
+def differences(seed: int, settings: Callable[[BookSpec], BookSpec] = lambda book: book) -> list[str]:
+    """What the two sides say differently about the book of a seed, with other settings than its own if any are given."""
+    spec = settings(make_book(Path(), seed))
     snapshot = snapshot_of(spec.tables, AS_OF, spec.reporting)
     book = reference_book(snapshot, spec.margin, spec.scenarios)
     rulebook = Rulebook.model_validate(spec.margin)
@@ -43,7 +45,13 @@ def test_generated_books(seed: int) -> None:
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32))
 def test_models_with_schedules_of_their_own(seed: int) -> None:
-    assert differences(seed, assigned=True) == []
+    assert differences(seed, with_assignments) == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+def test_rates_and_weights_that_follow_something(seed: int) -> None:
+    assert differences(seed, with_scalings) == []
 
 
 @pytest.mark.slow

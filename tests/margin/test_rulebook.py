@@ -170,10 +170,6 @@ models:
 @pytest.mark.parametrize("text", [
     "models: {pm: {kind: portfolio, preset: tims, assign: []}}",
     "models: {m: {preset: tims}}",
-    "collateral_schedules: {x: {bands: [{from: 0, haircut: 0}], cap: 5}}",
-    "collateral_schedules: {x: {bands: [{from: 0, haircut: 0}], concentration: {}}}",
-    "margin_schedules: {x: {tiers: [" + TIER + "], size_scaling: {}}}",
-    "margin_schedules: {x: {tiers: [" + TIER + "], open_interest_scaling: {}}}",
 ])  # fmt: skip
 def test_features_to_come_are_refused_as_such(text: str) -> None:
     with pytest.raises(StressTestError) as caught:

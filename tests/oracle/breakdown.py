@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from oracle.margin import Market, Pool, after_haircut, build_pools, collateral_schedule
-from oracle.reading import Row, Snapshot, at_level
+from oracle.reading import Row, Snapshot
+from oracle.scaling import debt_weight, price_factor
 from oracle.shocks import BASE, holding_share, resolve
 from oracle.totals import OracleResult, tolerance
 from oracle.valuation import option_terms
@@ -80,8 +81,10 @@ def mean_rates(market: Market, pool: Pool) -> dict[str, float]:
         balances[asset] += quantity * share * market.state.value[asset]
     rates, model = {}, market.margin["models"][pool.model_name]
     for asset, balance in balances.items():
+        rates[asset] = 0.0
         if balance > 0.0:
             rates[asset] = after_haircut(market, model, asset, balance, "maintenance") / balance
-        else:
-            rates[asset] = at_level(collateral_schedule(market, model, asset).get("liability_weight"), "maintenance", 1.0) if balance < 0.0 else 0.0
+        elif balance < 0.0:
+            weight = debt_weight(market, asset, collateral_schedule(market, model, asset), balance, "maintenance")
+            rates[asset] = weight * price_factor(market, model, asset, False, "maintenance")
     return rates

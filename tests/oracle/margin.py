@@ -10,6 +10,7 @@ from oracle.add_ons import add_on_lines
 from oracle.assigned import collateral_schedule_of, is_unhaircut_hedge, margin_schedule_of, net_schedule_of
 from oracle.portfolio import LEVELS, Scan, portfolio_requirement, scan
 from oracle.reading import Row, Snapshot, at_level
+from oracle.scaling import counted_share, debt_weight, interest_share, marked_again, notional_factor, price_factor, schedule_for
 from oracle.shocks import State, clamped, holding_share, margin_rate
 from oracle.valuation import OptionTerms, Priced, is_settled_in_profit_and_loss, position_value, strike_currency
 
@@ -129,9 +130,9 @@ def pool_figures(market: Market, pool: Pool) -> PoolFigures:
     )
 
 
-def value_of(market: Market, name: str, position: Position) -> float:
-    """The value of one netted position."""
-    instrument, mark = market.snapshot.instruments[name], market.priced[name].mark
+def value_of(market: Market, name: str, position: Position, mark_factor: float = 1.0) -> float:
+    """The value of one netted position, with its mark or a multiple of it."""
+    instrument, mark = market.snapshot.instruments[name], market.priced[name].mark * mark_factor
     return position_value(instrument, mark, position.quantity, position.cost, position.funding, market.state)
 
 
@@ -143,6 +144,8 @@ def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values:
     for name, value in values.items():
         instrument = market.snapshot.instruments[name]
         if is_settled_in_profit_and_loss(instrument):
+            factor = marked_again(market, model, name, pool.positions[name].quantity, level)
+            value = value_of(market, name, pool.positions[name], factor)  # noqa: PLW2901
             if value > 0.0:
                 value = value * at_level(model.get("positive_pnl_weight"), level, 1.0)  # noqa: PLW2901
                 cap = at_level(model.get("positive_pnl_cap"), level, float("inf"))
@@ -161,8 +164,8 @@ def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values:
         if value >= 0.0:
             balance += after_haircut(market, model, asset, value, level)
         else:
-            schedule = collateral_schedule(market, model, asset)
-            balance += value * at_level(schedule.get("liability_weight"), level, 1.0)
+            weight = debt_weight(market, asset, collateral_schedule(market, model, asset), value, level)
+            balance += value * weight * price_factor(market, model, asset, False, level)
     return balance
 
 
@@ -183,11 +186,12 @@ def after_haircut(market: Market, model: Row, asset: str, value: float, level: s
     state = market.state
     schedule = collateral_schedule(market, model, asset)
     ratio = state.collateral_ratio[asset]
-    worth = value * ratio
+    low_price = price_factor(market, model, asset, True, level)
+    worth = value * low_price * ratio
     if is_unhaircut_hedge(model, asset):
         return worth
     if schedule.get("basis", "value") == "quantity":
-        unit = abs(state.value[asset]) * ratio
+        unit = abs(state.value[asset]) * low_price * ratio
     else:
         unit = state.value[schedule.get("currency") or market.snapshot.reporting]
     a, b = state.haircut[asset]
@@ -198,9 +202,11 @@ def after_haircut(market: Market, model: Row, asset: str, value: float, level: s
         if level == "initial" and band.get("initial_haircut") is not None:
             haircut = band["initial_haircut"]
         low = band["from"] * unit
-        high = bands[number + 1]["from"] * unit if number + 1 < len(bands) else float("inf")
+        cap = schedule.get("cap")
+        last = float("inf") if cap is None else cap * unit
+        high = bands[number + 1]["from"] * unit if number + 1 < len(bands) else last
         inside = max(0.0, min(worth, high) - low)
-        total += (1.0 - clamped(a * haircut + b, 0.0, 1.0)) * inside
+        total += counted_share(market, asset, schedule, value, clamped(a * haircut + b, 0.0, 1.0), level) * inside
     return total
 
 
@@ -251,8 +257,10 @@ def instrument_requirement(market: Market, model: Row, name: str, position: Posi
     schedule = margin_schedule(market, schedule_name, name)
     contracts = abs(position.quantity)
     unit = currency_value(market, schedule)
-    notional = contracts * market.priced[name].notional / unit
-    needed = from_schedule(schedule, notional, contracts, level)
+    notional = contracts * market.priced[name].notional / unit * notional_factor(market, model, name, position.quantity, level)
+    needed = from_schedule(schedule_for(market, market.snapshot.instruments[name], schedule, contracts), notional, contracts, level)
+    if level == "initial":
+        needed += interest_share(market, name, schedule, unit) * max(0.0, notional - needed)
     if level == "initial" and leveraged and position.leverage is not None:
         needed = max(needed, notional / position.leverage)
     return float(needed * unit * schedule_factor(market, schedule_name))

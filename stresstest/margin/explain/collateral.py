@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from stresstest.margin.explain.rules import HEDGE
+from stresstest.margin.explain.scaling import AMOUNTS, inside_bands, token_weights
 from stresstest.margin.explain.sums import total
 
 VERSIONS = ("maintenance", "initial")
@@ -28,13 +29,13 @@ def position_credits(positions: pl.DataFrame) -> pl.DataFrame:
     """How the value of every position enters the margin balance; expects the model's terms beside each position.
 
     `joins`: the token it joins (null = none), `joined_maintenance`, `joined_initial`: with how much; `added_*`: what is added unhaircut.
-    P&L where positive is weighted, then capped; spot joins its underlying in full; a paid option counts in full where negative, else times the
-    credit.
+    P&L, at the mark that the calculation takes, where positive is weighted, then capped; spot joins its underlying in full; a paid option counts in
+    full where negative, else times the credit.
     """
-    value, style = pl.col("value"), pl.col("style")
+    style = pl.col("style")
     spot, paid = style == "spot", style == "paid option"
     credited = {
-        version: pl.when(spot | (value <= 0))
+        version: pl.when(spot | ((value := pl.col(f"marked_value_{version}")) <= 0))
         .then(value)
         .when(paid)
         .then(value * pl.col(f"long_option_credit_{version}"))
@@ -53,8 +54,8 @@ def net_tokens(balances: pl.DataFrame, credited: pl.DataFrame, assets: pl.DataFr
     """Per pool, scenario and token: balance of the rows, what joined it, the net; with the token's schedule and states.
 
     Args:
-        views: per pool the `view` of its account's model.
-        schedules: per view and asset `schedule, basis, currency, liability_weight_maintenance, liability_weight_initial`.
+        views: per pool the `view` of its account's model, and in which calculations this takes conservative prices.
+        schedules: per view and asset `schedule, basis, currency`, liability weights, and what weights follow.
     """
     rows = balances.group_by(TOKEN, maintain_order=True).agg(
         rows=pl.len(), amount=total(pl.col("amount") * pl.col("holding_share")), balance=total("value"), base_balance=total("base_value")
@@ -74,23 +75,22 @@ def net_tokens(balances: pl.DataFrame, credited: pl.DataFrame, assets: pl.DataFr
     tokens = tokens.join(schedules, on=["view", "asset"], how="left", maintain_order="left")
     currency = assets.select("scenario", currency="asset", currency_value="value")
     tokens = tokens.join(currency, on=["currency", "scenario"], how="left", maintain_order="left")
-    return tokens.with_columns(*((pl.col("balance") + pl.col(f"joined_{version}")).alias(f"net_{version}") for version in VERSIONS))
+    return token_weights(tokens.with_columns(*((pl.col("balance") + pl.col(f"joined_{version}")).alias(f"net_{version}") for version in VERSIONS)))
 
 
 def haircut_bands(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
     """Band by band, for tokens with anything positive: edges and parts in reporting currency, haircuts at base and stressed, what is kept.
 
-    The haircut of a band applies to the part of w = net * collateral ratio inside it. `*_own` is the token's own positive balance (without P&L
-    and spot positions) after initial haircuts, from which k of `stress_loss_over_margin` comes; `kept_own_maintenance` the same after those of
-    maintenance.
+    The haircut of a band applies to the part of w = net * collateral ratio inside it, at the price of the calculation. `*_own` is the token's own
+    positive balance (without P&L and spot positions) after initial haircuts, from which k of `stress_loss_over_margin` comes;
+    `kept_own_maintenance` the same after those of maintenance.
 
     Args:
         bands: `schedule, band, from, to (null = none), haircut_maintenance, haircut_initial`, edges in units of the schedule's basis.
     """
     unit = pl.when(pl.col("basis") == "quantity").then(pl.col("value").abs() * pl.col("ratio")).otherwise(pl.col("currency_value"))
-    amounts = {"maintenance": "net_maintenance", "initial": "net_initial", "own": "balance"}
     rows = (
-        tokens.filter(pl.max_horizontal(*amounts.values()) > 0)
+        tokens.filter(pl.max_horizontal(*(amount for amount, _ in AMOUNTS.values())) > 0)
         .join(bands, on="schedule", how="left", maintain_order="left_right")
         .with_columns(
             (pl.col("from") * unit).alias("from"),
@@ -104,23 +104,11 @@ def haircut_bands(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
             ),
         )
     )
-    rows = rows.with_columns(
-        (pl.min_horizontal(pl.col(net).clip(0.0) * pl.col("ratio"), "to") - pl.col("from")).clip(0.0).alias(f"part_{name}")
-        for name, net in amounts.items()
-    )
-    kept = {
-        "maintenance": ("maintenance", "maintenance"),
-        "initial": ("initial", "initial"),
-        "own": ("own", "initial"),
-        "own_maintenance": ("own", "maintenance"),
-    }
-    return rows.with_columns(
-        ((1.0 - pl.col(f"stressed_haircut_{version}")) * pl.col(f"part_{part}")).alias(f"kept_{name}") for name, (part, version) in kept.items()
-    )
+    return inside_bands(rows)
 
 
 def margin_values(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
-    """Adds to every token `margin_value_maintenance`, `margin_value_initial` (kept over its bands, or net * liability weight), `own_kept`
+    """Adds to every token `margin_value_maintenance`, `margin_value_initial` (kept over its bands, or net * weight of a debt), `own_kept`
     and `own_kept_maintenance`."""
     kept = bands.group_by("token", maintain_order=True).agg(
         *(total(f"kept_{version}").alias(f"kept_{version}") for version in VERSIONS),
@@ -132,7 +120,7 @@ def margin_values(tokens: pl.DataFrame, bands: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             *(
                 pl.when(pl.col(f"net_{version}") < 0)
-                .then(pl.col(f"net_{version}") * pl.col(f"liability_weight_{version}"))
+                .then(pl.col(f"net_{version}") * pl.col(f"debt_weight_{version}"))
                 .otherwise(pl.col(f"kept_{version}").fill_null(0.0))
                 .alias(f"margin_value_{version}")
                 for version in VERSIONS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from stresstest.margin.explain import collateral, positions, requirement, rules, states, totals
+from stresstest.margin.explain import collateral, positions, requirement, rules, scaling, states, totals
 from stresstest.margin.explain.grid_terms import Market
 from stresstest.margin.explain.holdings import Holdings
 from stresstest.margin.explain.naming import Names
@@ -111,11 +111,14 @@ def explain(
         states.option_states(dimensions, resolved, units, scenarios), on=["instrument", "scenario"], how="left", maintain_order="left"
     )
     held = _with_terms(holdings.positions, pools, terms)
-    valued = collateral.position_credits(positions.value_positions(held, instruments))
+    valued = collateral.position_credits(scaling.conservative_positions(positions.value_positions(held, instruments)))
     rates = states.margin_rates(resolved, scenarios)
-    charges, tiers = _charges(valued.filter(pl.col("model_kind") != "portfolio"), pools, assets, terms, rates)
+    markets = dimensions.instruments.with_row_index("instrument").select(pl.col("instrument").cast(pl.Int32), *states.MARKET)
+    charges, tiers = _charges(valued.filter(pl.col("model_kind") != "portfolio"), pools, assets, markets, terms, rates)
     balances = collateral.value_balances(holdings.collateral, assets, states.holding_shares(resolved, scenarios))
-    tokens = collateral.net_tokens(balances, valued, assets, pools.select("pool", "view"), terms.of_assets)
+    tokens = collateral.net_tokens(
+        balances, valued, assets, pools.select("pool", "view", "conservative_maintenance", "conservative_initial"), terms.of_assets
+    )
     bands = collateral.haircut_bands(tokens, terms.collateral_bands)
     tokens = collateral.margin_values(tokens, bands)
     parts = _portfolio(rulebook, dimensions, resolved, units, scenarios, pools, valued, balances, rates)
@@ -189,15 +192,16 @@ def _with_terms(held: pl.DataFrame, pools: pl.DataFrame, terms: rules.Rules) -> 
 
 
 def _charges(
-    valued: pl.DataFrame, pools: pl.DataFrame, assets: pl.DataFrame, terms: rules.Rules, rates: pl.DataFrame
+    valued: pl.DataFrame, pools: pl.DataFrame, assets: pl.DataFrame, markets: pl.DataFrame, terms: rules.Rules, rates: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Everything that is charged, and its tiers."""
-    scaling = pools.select("pool", "model", "margin_multiplier", "spread_rate_maintenance", "spread_rate_initial")
+    factors = pools.select("pool", "model", "margin_multiplier", "spread_rate_maintenance", "spread_rate_initial")
     tiered = pl.concat([requirement.charge_by_tiers(valued), requirement.charge_by_underlying(valued)]).with_row_index("charge")
     tiered = tiered.join(terms.margin_schedules.drop(rules.SHORT_OPTION), on="schedule", how="left", maintain_order="left")
     currency = assets.select("scenario", currency="asset", currency_value="value")
     tiered = tiered.join(currency, on=["currency", "scenario"], how="left", maintain_order="left")
-    tiered = tiered.join(scaling, on="pool", how="left", maintain_order="left").with_columns(size=pl.col("notional") / pl.col("currency_value"))
+    tiered = tiered.join(factors, on="pool", how="left", maintain_order="left").join(markets, on="instrument", how="left", maintain_order="left")
+    tiered = requirement.sizes(tiered)
     tiers = requirement.tier_parts(tiered, terms.tiers)
     charges = pl.concat([requirement.tier_requirements(tiered, tiers), requirement.option_requirements(valued)], how="diagonal")
     return requirement.scale_requirements(charges, rates), tiers

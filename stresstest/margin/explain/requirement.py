@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from stresstest.margin.explain.collateral import VERSIONS
+from stresstest.margin.explain.scaling import INTEREST_SHARE, grown_rates
 from stresstest.margin.explain.sums import total
 
 _OPTION, _SPOT = pl.col("kind") == "option", pl.col("kind") == "spot"
@@ -23,8 +24,11 @@ CHARGES = {
     "leverage": pl.Float64,
     "long": pl.Float64,
     "short": pl.Float64,
+    "notional_factor_maintenance": pl.Float64,
+    "notional_factor_initial": pl.Float64,
 }
-"""What a charge by tiers is made from: amounts in reporting currency; `instrument` null = a net of an underlying; `leverage` null = none."""
+"""What a charge by tiers is made from: amounts in reporting currency; `instrument` null = a net of an underlying; `leverage` null = none.
+`notional_factor_*`: the notional at conservative prices, as a multiple."""
 
 
 def charge_by_tiers(positions: pl.DataFrame) -> pl.DataFrame:
@@ -46,6 +50,8 @@ def charge_by_tiers(positions: pl.DataFrame) -> pl.DataFrame:
         leverage=pl.when(~_OPTION & (pl.col("leverage") > 0)).then(pl.col("leverage")),
         long=pl.lit(0.0),
         short=pl.lit(0.0),
+        notional_factor_maintenance="notional_factor_maintenance",
+        notional_factor_initial="notional_factor_initial",
     ).cast(CHARGES)  # type: ignore[arg-type]  # the stub wants another mapping
 
 
@@ -80,51 +86,63 @@ def charge_by_underlying(positions: pl.DataFrame) -> pl.DataFrame:
         leverage="leverage",
         long="long",
         short="short",
+        notional_factor_maintenance=pl.lit(1.0),
+        notional_factor_initial=pl.lit(1.0),
     ).cast(CHARGES)  # type: ignore[arg-type]  # the stub wants another mapping
+
+
+def sizes(charges: pl.DataFrame) -> pl.DataFrame:
+    """Adds `size`, the notional in the schedule's currency, `size_*` at the prices of either calculation, and `interest_share`.
+
+    Expects the terms of the schedule and of the market on every row.
+    """
+    size = pl.col("notional") / pl.col("currency_value")
+    factors = ((size * pl.col(f"notional_factor_{version}")).alias(f"size_{version}") for version in VERSIONS)
+    return charges.with_columns(size.alias("size"), INTEREST_SHARE.alias("interest_share"), *factors)
 
 
 def tier_parts(charges: pl.DataFrame, tiers: pl.DataFrame) -> pl.DataFrame:
     """Tier by tier what is inside and what it charges, in the schedule's currency; expects `charge` and the schedule's terms on every row.
 
-    Measured on n (notional in the currency) or |Q| (basis contracts; then a marginal charge is n/|Q| times that of the contracts):
+    Measured on n (notional in the currency, at the prices of the calculation) or |Q| (basis contracts; then a marginal charge is n/|Q| times that of
+    the contracts):
     `marginal` rate * part inside; `deduction` max(0, rate*n - deduction) and `whole` rate*n in the tier that holds the measure, lower edge inclusive.
 
     Args:
         tiers: `schedule, tier, from, to (null = none), rate_*, deduction_*`.
     """
-    size = pl.col("size")
-    rows = (
-        charges.filter(~pl.col("per_contract"))
-        .with_columns(measure=pl.when(pl.col("basis") == "contracts").then(pl.col("contracts")).otherwise(size))
-        .join(tiers, on="schedule", how="inner", maintain_order="left_right")
-    )
-    inside = (pl.col("measure") >= pl.col("from")) & (pl.col("to").is_null() | (pl.col("measure") < pl.col("to")))
-    part = (
-        pl.when(pl.col("convention") == "marginal")
-        .then((pl.min_horizontal("measure", "to") - pl.col("from")).clip(0.0))
-        .when(inside)
-        .then(pl.col("measure"))
-        .otherwise(0.0)
-    )
-    per_measure = pl.when((pl.col("basis") == "contracts") & (pl.col("contracts") > 0)).then(size / pl.col("contracts")).otherwise(1.0)
-    rows = rows.with_columns(part=part, inside=inside)
-    return rows.with_columns(
-        pl.when(pl.col("convention") == "marginal")
-        .then(pl.col(f"rate_{version}") * pl.col("part") * per_measure)
-        .when(~pl.col("inside"))
-        .then(0.0)
-        .when(pl.col("convention") == "deduction")
-        .then((pl.col(f"rate_{version}") * size - pl.col(f"deduction_{version}")).clip(0.0))
-        .otherwise(pl.col(f"rate_{version}") * size)
-        .alias(f"charge_{version}")
-        for version in VERSIONS
-    )
+    by_contracts = pl.col("basis") == "contracts"
+    rows = grown_rates(charges.filter(~pl.col("per_contract")).join(tiers, on="schedule", how="inner", maintain_order="left_right"))
+    for version in VERSIONS:
+        size = pl.col(f"size_{version}")
+        measure = pl.when(by_contracts).then(pl.col("contracts")).otherwise(size)
+        inside = (measure >= pl.col("from")) & (pl.col("to").is_null() | (measure < pl.col("to")))
+        part = (
+            pl.when(pl.col("convention") == "marginal")
+            .then((pl.min_horizontal(measure, "to") - pl.col("from")).clip(0.0))
+            .when(inside)
+            .then(measure)
+            .otherwise(0.0)
+        )
+        per_measure = pl.when(by_contracts & (pl.col("contracts") > 0)).then(size / pl.col("contracts")).otherwise(1.0)
+        charge = (
+            pl.when(pl.col("convention") == "marginal")
+            .then(pl.col(f"rate_{version}") * part * per_measure)
+            .when(~inside)
+            .then(0.0)
+            .when(pl.col("convention") == "deduction")
+            .then((pl.col(f"rate_{version}") * size - pl.col(f"deduction_{version}")).clip(0.0))
+            .otherwise(pl.col(f"rate_{version}") * size)
+        )
+        rows = rows.with_columns(part.alias(f"part_{version}"), charge.alias(f"charge_{version}"))
+    return rows.with_columns(part="part_maintenance")
 
 
 def tier_requirements(charges: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
-    """Adds `tiers_*`, `spread_*`, `leverage_floor` (all in reporting currency) and `unscaled_*`, the requirement before margin rate and multiplier.
+    """Adds `tiers_*`, `spread_*`, `interest`, `leverage_floor` (all in reporting currency) and `unscaled_*`, before margin rate and multiplier.
 
-    maintenance: tiers (or amount * |Q|) + spread_rate * min(long, short); initial: the same with its rates, at least notional / leverage.
+    maintenance: tiers (or amount * |Q|) + spread_rate * min(long, short); initial: the same with its rates, plus what open interest adds, its share
+    of what the notional is more than the tiers; at least notional / leverage.
     """
     sums = parts.group_by("charge", maintain_order=True).agg(total(f"charge_{version}").alias(f"charge_{version}") for version in VERSIONS)
     rows = charges.join(sums, on="charge", how="left", maintain_order="left").with_columns(
@@ -136,11 +154,12 @@ def tier_requirements(charges: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFram
             for version in VERSIONS
         ),
         *((pl.col(f"spread_rate_{version}") * pl.min_horizontal("long", "short")).alias(f"spread_{version}") for version in VERSIONS),
-        leverage_floor=(pl.col("notional") / pl.col("leverage")).fill_null(0.0),
+        leverage_floor=(pl.col("size_initial") * pl.col("currency_value") / pl.col("leverage")).fill_null(0.0),
     )
-    return rows.with_columns(
+    beyond = (pl.col("size_initial") * pl.col("currency_value") - pl.col("tiers_initial")).clip(0.0)
+    return rows.with_columns(interest=(pl.col("interest_share") * beyond).fill_null(0.0)).with_columns(
         unscaled_maintenance=pl.col("tiers_maintenance") + pl.col("spread_maintenance"),
-        unscaled_initial=pl.max_horizontal(pl.col("tiers_initial") + pl.col("spread_initial"), "leverage_floor"),
+        unscaled_initial=pl.max_horizontal(pl.col("tiers_initial") + pl.col("interest") + pl.col("spread_initial"), "leverage_floor"),
     )
 
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from stresstest.margin.rulebook import AmountPair, Band, CollateralSchedule, MarginSchedule, Model, Rulebook, ShortOptionRate, Tier
+from stresstest.margin.rulebook import (
+    AmountPair,
+    Band,
+    CapPair,
+    CollateralSchedule,
+    Concentration,
+    MarginSchedule,
+    Model,
+    Rulebook,
+    ShortOptionRate,
+    Tier,
+)
 from stresstest.margin.views import View, views_of
 from stresstest.snapshot.book import Dimensions
 
@@ -26,6 +37,7 @@ SHORT_OPTION = ["short_option", "short_base", "short_rate_maintenance", "short_r
 """Columns of a margin schedule's rule for short options; `short_option` false = it has none."""
 
 _PAIR = ("maintenance", "initial")
+_ZERO = AmountPair(maintenance=0.0, initial=0.0)
 
 
 @dataclass(frozen=True)
@@ -33,8 +45,9 @@ class Rules:
     """`models`: `model` and its terms, caps null = none; `view` numbers how it sees instruments and assets.
 
     `of_instruments`: per `view` and `instrument` the `schedule` that charges it alone and `net_schedule`, that of its underlying (null = none).
-    `margin_schedules`, `tiers`, `collateral_bands`: by `schedule`, edges `from` (inclusive) and `to` (null = no end). `of_assets`:
-    `view, asset, schedule, basis, currency, liability_weight_*`.
+    `margin_schedules`, `tiers`, `collateral_bands`: by `schedule`, edges `from` (inclusive) and `to` (null = no end; a cap ends the last
+    band). `of_assets`:
+    `view, asset, schedule, basis, currency, liability_weight_*` and what weights follow.
     """
 
     models: pl.DataFrame
@@ -95,6 +108,9 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
             "net_by": pl.String,
             "pnl_into": pl.String,
             "breach_at_equality": pl.Boolean,
+            "conservative_maintenance": pl.Boolean,
+            "conservative_initial": pl.Boolean,
+            "conservative_marks": pl.Boolean,
             **_columns("spread_rate", "positive_pnl_weight", "positive_pnl_cap", "long_option_credit"),
         }
     )
@@ -106,6 +122,10 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
                 "net_by": "underlying" if model.nets_by_underlying else "instrument",
                 "pnl_into": model.pnl_into,
                 "breach_at_equality": model.breach_at_equality,
+                **{
+                    f"conservative_{name}": model.conservative_prices is not None and getattr(model.conservative_prices, name)
+                    for name in (*_PAIR, "marks")
+                },
                 **_pair("spread_rate", model.spread),
                 **_pair("positive_pnl_weight", model.positive_pnl_weight),
                 **_pair("positive_pnl_cap", model.positive_pnl_cap),
@@ -132,10 +152,9 @@ def _of_instruments(dimensions: Dimensions, view: View) -> pl.DataFrame:
 
 def _margin_schedules(schedules: Mapping[str, MarginSchedule], codes: Mapping[str, int], reporting: str) -> pl.DataFrame:
     nothing = ShortOptionRate(rate=0.0, minimum=0.0)
-    no_amount = AmountPair(maintenance=0.0, initial=0.0)
 
     def row(name: str, schedule: MarginSchedule) -> dict[str, object]:
-        short = schedule.short_option
+        short, size, interest = schedule.short_option, schedule.size_scaling, schedule.open_interest_scaling
         rates = {version: nothing if short is None else getattr(short, version) for version in _PAIR}
         return {
             "schedule": name,
@@ -143,11 +162,17 @@ def _margin_schedules(schedules: Mapping[str, MarginSchedule], codes: Mapping[st
             "basis": schedule.basis,
             "convention": schedule.convention,
             "per_contract": schedule.amount_per_contract is not None,
-            **_pair("amount", schedule.amount_per_contract or no_amount),
+            **_pair("amount", schedule.amount_per_contract or _ZERO),
             "short_option": short is not None,
             "short_base": None if short is None else short.base,
             **{f"short_rate_{version}": rate.rate for version, rate in rates.items()},
             **{f"short_minimum_{version}": rate.minimum for version, rate in rates.items()},
+            "growth": None if size is None else size.growth,
+            **_pair("growth_factor", _ZERO if size is None else size.factor),
+            "rate_share": None if size is None else size.rate_share,
+            "rate_floor_to": None if size is None else size.floor_to,
+            "interest_from": None if interest is None else interest.from_,
+            "interest_to": None if interest is None else interest.to,
         }
 
     schema = pl.Schema(
@@ -161,14 +186,17 @@ def _margin_schedules(schedules: Mapping[str, MarginSchedule], codes: Mapping[st
             "short_option": pl.Boolean,
             "short_base": pl.String,
             **_columns("short_rate", "short_minimum"),
+            "growth": pl.String,
+            **_columns("growth_factor"),
+            **dict.fromkeys(("rate_share", "rate_floor_to", "interest_from", "interest_to"), pl.Float64),
         }
     )
     return pl.DataFrame([row(name, schedule) for name, schedule in schedules.items()], schema=schema)
 
 
-def _edges(steps: Sequence[Band] | Sequence[Tier]) -> list[tuple[float, float | None]]:
+def _edges(steps: Sequence[Band] | Sequence[Tier], end: float | None = None) -> list[tuple[float, float | None]]:
     lower = [step.from_ for step in steps]
-    return list(zip(lower, [*lower[1:], None], strict=True)) if lower else []
+    return list(zip(lower, [*lower[1:], end], strict=True)) if lower else []
 
 
 def _tiers(schedules: Mapping[str, MarginSchedule]) -> pl.DataFrame:
@@ -205,11 +233,33 @@ def _of_assets(schedules: Mapping[str, CollateralSchedule], codes: Mapping[str, 
             "basis": plain.basis if hedge else schedule.basis,
             "currency": codes[(None if hedge else schedule.currency) or dimensions.reporting_currency],
             **_pair("liability_weight", schedule.liability_weight),
+            **_weights(plain if hedge else schedule),
         }
 
-    schema = pl.Schema({"asset": pl.Int32, "schedule": pl.String, "basis": pl.String, "currency": pl.Int32, **_columns("liability_weight")})
+    schema = pl.Schema(
+        {"asset": pl.Int32, "schedule": pl.String, "basis": pl.String, "currency": pl.Int32, **_columns("liability_weight"), **_WEIGHTS}
+    )
     terms = zip(dimensions.assets["asset"], view.collateral, view.without_haircut, strict=True)
     return pl.DataFrame([row(asset, name, hedge) for asset, name, hedge in terms], schema=schema)
+
+
+_WEIGHTS = {
+    **_columns("size_factor", "deposits_above", "borrows_above"),
+    **dict.fromkeys(("asset_numerator", "liability_share", "weight_floor_to"), pl.Float64),
+}
+
+
+def _weights(schedule: CollateralSchedule) -> dict[str, object]:
+    """What the weights of a schedule follow, null where nothing."""
+    size, pool = schedule.size_scaling, schedule.concentration or Concentration()
+    return {
+        **_pair("size_factor", CapPair() if size is None else size.factor),
+        **_pair("deposits_above", pool.deposits_above),
+        **_pair("borrows_above", pool.borrows_above),
+        "asset_numerator": None if size is None else size.asset_numerator,
+        "liability_share": None if size is None else size.liability_share,
+        "weight_floor_to": None if size is None else size.floor_to,
+    }
 
 
 def _collateral_bands(schedules: Mapping[str, CollateralSchedule]) -> pl.DataFrame:
@@ -220,7 +270,7 @@ def _collateral_bands(schedules: Mapping[str, CollateralSchedule]) -> pl.DataFra
         (NO_SCHEDULE, 1, 0.0, None, 1.0, 1.0),
     ]
     for name, schedule in schedules.items():
-        edges = _edges(schedule.bands)
+        edges = _edges(schedule.bands, schedule.cap)
         rows += [
             (name, number, lower, upper, band.haircut, band.initial)
             for number, (band, (lower, upper)) in enumerate(zip(schedule.bands, edges, strict=True), start=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from stresstest.margin.explain.scaling import price_factors
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.marks import MAX_VOL
@@ -21,6 +22,11 @@ STYLE = (
 )
 """How the price of an instrument becomes value: the rows of the table in section 3 of the methodology."""
 
+MARKET = ("contract_size", "skew_scale", "open_interest")
+"""Columns of instruments that rates may follow."""
+STATED = ("price_low", "price_high", "pool_deposits", "pool_borrows")
+"""Columns of assets that no scenario moves."""
+
 
 def long_form(table: Floats, scenarios: list[int], code: str, value: str) -> pl.DataFrame:
     """Columns `code`, `scenario`, `value` from an array `f64[codes, all scenarios]`, for the chosen scenarios."""
@@ -31,7 +37,8 @@ def long_form(table: Floats, scenarios: list[int], code: str, value: str) -> pl.
 
 
 def asset_states(dimensions: Dimensions, resolved: Resolved, scenarios: list[int]) -> pl.DataFrame:
-    """Per asset and scenario: X (`value`) and that of its price currency, `price` in that currency, collateral `ratio`, haircut scale and shift."""
+    """Per asset and scenario: X (`value`) and that of its price currency, `price` in that currency, collateral `ratio`, haircut scale and shift;
+    conservative prices as multiples of the price, and what the venue holds."""
     frame = long_form(resolved.value, scenarios, "asset", "value")
     codes = dimensions.assets.with_row_index("code").select(pl.col("code").cast(pl.Int32), "asset")
     currency = dimensions.assets.select(asset="price_currency").join(codes, on="asset", how="left", maintain_order="left")["code"].to_numpy()
@@ -42,7 +49,9 @@ def asset_states(dimensions: Dimensions, resolved: Resolved, scenarios: list[int
         "haircut_scale": resolved.haircut_scale,
         "haircut_shift": resolved.haircut_shift,
     }
-    return frame.with_columns([long_form(table, scenarios, "asset", name)[name] for name, table in others.items()])
+    frame = frame.with_columns([long_form(table, scenarios, "asset", name)[name] for name, table in others.items()])
+    columns = dimensions.assets.with_row_index("asset_code").select(pl.col("asset_code").cast(pl.Int32), *STATED)
+    return price_factors(frame.join(columns, left_on="asset", right_on="asset_code", how="left", maintain_order="left"))
 
 
 def holding_shares(resolved: Resolved, scenarios: list[int]) -> pl.DataFrame:
@@ -85,7 +94,8 @@ def instrument_states(dimensions: Dimensions, assets: pl.DataFrame, mark: Floats
     )
     frame = long_form(mark, scenarios, "instrument", "mark").join(terms, on="instrument", how="left", maintain_order="left")
     for asset in ("underlying", "quote", "settle"):
-        value = assets.select("scenario", pl.col("asset").alias(asset), pl.col("value").alias(f"{asset}_value"))
+        factors = (pl.col(name).alias(f"{asset}_{name}") for name in ("low_factor", "high_factor"))
+        value = assets.select("scenario", pl.col("asset").alias(asset), pl.col("value").alias(f"{asset}_value"), *factors)
         frame = frame.join(value, on=[asset, "scenario"], how="left", maintain_order="left")
     own_price = assets.select("scenario", underlying="asset", underlying_price="price", underlying_currency_value="price_currency_value")
     frame = frame.join(own_price, on=["underlying", "scenario"], how="left", maintain_order="left")

@@ -12,6 +12,7 @@ from stresstest.margin.kernels.program import (
     BANDS,
     COLLATERAL,
     CONSTANT,
+    GAP,
     INSTRUCTIONS,
     MEASURE,
     OUTSIDE,
@@ -80,12 +81,28 @@ def joined_token(instruments: Records, positions: Records, p: int, into_value: b
 
 
 @part
+def _write_gap(
+    codes: Records, values: Records, at: Counters, span: Floats, instruments: Records, models: Records, positions: Records, p: int, model: int
+) -> None:
+    """What conservative marks add to the P&L of position p, where the model asks for them."""
+    quantity = positions[p]["quantity"]
+    instrument = instruments[positions[p]["instrument"]]
+    row = instrument["long_gap_row"] if quantity > 0.0 else instrument["short_gap_row"]
+    if models[model]["conservative_marks"] == 0 or row < 0:
+        return
+    before = at[VALUES]
+    still = write_value(values, at, span, row, quantity)
+    write_code(codes, at, GAP, at[VALUES] - before, still, 0.0)
+
+
+@part
 def fold_values(
     codes: Records,
     values: Records,
     at: Counters,
     span: Floats,
     instruments: Records,
+    models: Records,
     positions: Records,
     joined: Codes,
     entry_of: Codes,
@@ -120,6 +137,7 @@ def fold_values(
             still = _position_value(values, at, span, instruments, positions, p, entry_of)
             entry_of[p] = -1
             write_code(codes, at, VALUE, at[VALUES] - before, 0.0, 0.0)
+            _write_gap(codes, values, at, span, instruments, models, positions, p, model)
             write_code(codes, at, PNL, model, still, 0.0)
     return constant
 
@@ -210,6 +228,7 @@ def fold_token(
     at: Counters,
     span: Floats,
     instruments: Records,
+    models: Records,
     assets: Records,
     bands: Floats,
     holding_row: Codes,
@@ -238,14 +257,17 @@ def fold_token(
             # A holding share applies to positive rows only.
             if collateral[c]["amount"] > 0.0 and holding_row[token, collateral[c]["location"] + 1] != price_row:
                 plain = False
-    if not is_joined and plain and assets[token]["foldable"]:
+    careful = 0.0
+    if assets[token]["conservative"] != 0:
+        careful = 1.0 * models[model]["conservative_maintenance"] + 2.0 * models[model]["conservative_initial"]
+    if not is_joined and plain and assets[token]["foldable"] and careful == 0.0:
         _fold_bands(codes, tokens, steps, at, span, assets, bands, token, quantity)
         return
     # A price below zero makes a debt of a deposit: the sign of the amount is then not the sign of the balance.
-    write_code(codes, at, TOKEN, token, 0.0, 0.0 if plain and span[price_row, 0] >= 0.0 else 1.0)
+    write_code(codes, at, TOKEN, token, 0.0, 0.0 if plain and span[price_row, 0] >= 0.0 and careful == 0.0 else 1.0)
     constant = 0.0
     if is_joined:
-        constant = fold_values(codes, values, at, span, instruments, positions, joined, entry_of, first, last, token, model, weighted)
+        constant = fold_values(codes, values, at, span, instruments, models, positions, joined, entry_of, first, last, token, model, weighted)
     before = at[TOKENS]
     if plain and rows > 0:
         tokens[before]["row"] = price_row
@@ -261,4 +283,4 @@ def fold_token(
                 at[TOKENS] += 1
     for _ in range(at[TOKENS] - before):
         write_code(codes, at, TOKEN_ROW, token, 0.0, 0.0)
-    write_code(codes, at, TOKEN_END, token, constant, 0.0)
+    write_code(codes, at, TOKEN_END, token, constant, careful)

@@ -18,6 +18,7 @@ from stresstest.margin.kernels.fold_scan import fold_scan
 from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.program import (
     CONSTANT,
+    GAP,
     GROUP,
     GROUP_END,
     INSTRUCTIONS,
@@ -40,6 +41,7 @@ from stresstest.margin.kernels.program import (
 )
 from stresstest.margin.kernels.requirements import fold_group, weight_of
 from stresstest.margin.kernels.scan_tables import ScanTables
+from stresstest.margin.kernels.schedules import OWN_TIERS
 from stresstest.margin.kernels.strategies import WORK, fold_strategy
 from stresstest.margin.kernels.tables import ADDED, IN_REPORTING_CURRENCY, AddOns, Tables
 
@@ -54,7 +56,7 @@ def _mark_joint(codes: Records, values: Records, first: int, last: int, entry: i
     """Say of each VALUE among codes [first, last) whether its entries, which begin at `entry`, carry needs."""
     for k in range(first, last):
         operation = codes[k]["operation"]
-        if operation != VALUE and operation != OUTSIDE:
+        if operation != VALUE and operation != OUTSIDE and operation != GAP:
             continue
         count = codes[k]["count"]
         for n in range(entry, entry + count):
@@ -151,7 +153,7 @@ def _fold_all(
         if found > 0 and distinct_weights[0] > 0:
             write_code(codes, at, GROUP, distinct_weights[0], 0.0, 0.0)
         valued = at[INSTRUCTIONS]
-        constant = fold_values(codes, values, at, span, instruments, positions, joined, entry_of, first, last, -1, model, weighted)
+        constant = fold_values(codes, values, at, span, instruments, models, positions, joined, entry_of, first, last, -1, model, weighted)
         if constant != 0.0:
             write_code(codes, at, CONSTANT, 0, constant, 0.0)
         fold_outside(codes, values, at, span, instruments, models, positions, entry_of, first, last, model)
@@ -164,6 +166,7 @@ def _fold_all(
                 at,
                 span,
                 instruments,
+                models,
                 assets,
                 bands,
                 holding_row,
@@ -333,7 +336,7 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         tables.strategy_legs,
         tables.scans,
         np.zeros(LISTS, dtype=np.int64),
-        np.empty((MOST_PIECES, 5)),
+        np.empty((MOST_PIECES + OWN_TIERS + int(tables.schedules["count"].max(initial=0)), 5)),
         np.zeros(2),
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),

@@ -19,7 +19,7 @@ VALUE = 0  # count value entries: DIRECT += factor * row; y = 1: some carry the 
 CONSTANT = 1  # x to position value in the balance, y to position value outside it
 TOKEN = 2  # asset; y = 1: rows differ or change sign, never simple. Opens a token's net balance
 TOKEN_ROW = 3  # one collateral entry of the open token
-TOKEN_END = 4  # asset; x constant of its P&L. Applies haircuts to the net balance
+TOKEN_END = 4  # asset; x constant of its P&L; y = 1, 2, 3: conservative prices in maintenance, initial, both. Applies haircuts to the net balance
 COLLATERAL = 5  # asset; one collateral entry that nothing else joins; x, y constants of the folded bands
 BANDS = 6  # count step entries on the balances, skipped where the haircuts of the last COLLATERAL are shocked
 GROUP = 7  # weight; opens a group of requirements that share a weight (a weight of one is not opened)
@@ -35,6 +35,7 @@ LESSER = 20  # count requirement entries in two parts: the lesser of the sums AL
 GREATER = 21  # count requirement entries in three parts: CALLS, or PUTS where these need more by more than PREMIUMS (of calls less puts)
 ALONE, TOGETHER = 0, 1
 CALLS, PUTS, PREMIUMS = 0, 1, 2
+GAP = 25  # count value entries, x constant: what conservative marks add to the measured P&L
 # Of portfolio models; the first of them is the smallest number.
 POOL_OPEN = 32  # model
 SCAN = 33  # group; opens its scan; x place in the pool; y = 1: opens a list of groups that offset each other
@@ -125,9 +126,9 @@ def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, 
     return Program(
         first=np.zeros((pools + 1, LISTS), dtype=np.int64),
         codes=np.empty(32 * pools + 16 * positions + 10 * collateral + 16, CODE),
-        values=np.empty(8 * positions + 8, VALUE_ENTRY),
-        needs=np.empty((10 + most_lines) * positions + 8, NEED_ENTRY),
-        steps=np.empty(positions * (2 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
+        values=np.empty(9 * positions + 8, VALUE_ENTRY),
+        needs=np.empty((11 + most_lines) * positions + 8, NEED_ENTRY),
+        steps=np.empty(positions * (4 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
         tokens=np.empty(3 * collateral + 8, TOKEN_ENTRY),
         nets=np.empty(positions + 1, NET_ENTRY),
         legs=np.empty((1 + most_lines) * positions + 1, LEG_ENTRY),

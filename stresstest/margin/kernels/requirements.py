@@ -100,16 +100,30 @@ def _option_need(
             steps,
             at,
             span,
+            instruments,
             schedules,
             pieces,
             own,
+            position["instrument"],
             instrument["schedule"],
             instrument["notional_row"],
             quantity,
             0.0,
             multiplier,
+            multiplier,
             constants,
         )
+
+
+@part
+def _notional_row(instruments: Records, models: Records, model: int, positions: Records, p: int, conservative: bool) -> int:
+    """The row of the unit notional of position p in a calculation at conservative prices or at plain ones."""
+    instrument = instruments[positions[p]["instrument"]]
+    if not conservative:
+        return int(instrument["notional_row"])
+    if models[model]["conservative_marks"] == 0:
+        return int(instrument["high_notional_row"])
+    return int(instrument["long_notional_row"]) if positions[p]["quantity"] > 0.0 else int(instrument["short_notional_row"])
 
 
 @part
@@ -187,16 +201,57 @@ def fold_group(
             continue
         count = 1
         schedule = instrument["schedule"]
-        row = instrument["notional_row"]
+        row = _notional_row(instruments, models, model, positions, p, models[model]["conservative_maintenance"] != 0)
+        initial_row = _notional_row(instruments, models, model, positions, p, models[model]["conservative_initial"] != 0)
         leverage = position["leverage"]
         if netting:
             count, leverage = _gather_legs(legs, at[LEGS], instruments, positions, first, last, p)
             schedule = assets[instrument["underlying"]]["schedule"]
             row = instrument["net_notional_row"]
+            initial_row = row
         if count == 1:
+            together = multiplier if row == initial_row else 0.0
             fold_by_schedule(
-                values, entry_of[p], needs, steps, at, span, schedules, pieces, own, schedule, row, quantity, leverage, multiplier, constants
+                values,
+                entry_of[p],
+                needs,
+                steps,
+                at,
+                span,
+                instruments,
+                schedules,
+                pieces,
+                own,
+                position["instrument"],
+                schedule,
+                row,
+                quantity,
+                leverage if row == initial_row else 0.0,
+                multiplier,
+                together,
+                constants,
             )
+            if row != initial_row:
+                fold_by_schedule(
+                    values,
+                    entry_of[p],
+                    needs,
+                    steps,
+                    at,
+                    span,
+                    instruments,
+                    schedules,
+                    pieces,
+                    own,
+                    position["instrument"],
+                    schedule,
+                    initial_row,
+                    quantity,
+                    leverage,
+                    0.0,
+                    multiplier,
+                    constants,
+                )
         elif count > 1:
             net = nets[at[NETS]]
             net["legs"] = count

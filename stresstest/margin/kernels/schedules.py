@@ -9,7 +9,17 @@ import numpy.typing as npt
 
 from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.program import NEEDS, write_step
-from stresstest.margin.kernels.tables import DEDUCTION, INITIAL_CONSTANT, INITIAL_SLOPE, MAINTENANCE_CONSTANT, MAINTENANCE_SLOPE, MARGINAL, START
+from stresstest.margin.kernels.scaling import scaled_pieces
+from stresstest.margin.kernels.tables import (
+    DEDUCTION,
+    INITIAL_CONSTANT,
+    INITIAL_SLOPE,
+    MAINTENANCE_CONSTANT,
+    MAINTENANCE_SLOPE,
+    MARGINAL,
+    NO_GROWTH,
+    START,
+)
 
 Floats = npt.NDArray[np.float64]
 Counters = npt.NDArray[np.int64]
@@ -53,7 +63,8 @@ def _requirement(
     first: int,
     count: int,
     leverage: float,
-    multiplier: float,
+    m_multiplier: float,
+    i_multiplier: float,
     constants: Floats,
 ) -> None:
     """Entries of one piecewise requirement R(n), n = quantity * row: slope of the first live piece, steps for the others, constants.
@@ -98,12 +109,12 @@ def _requirement(
                     at,
                     span,
                     row,
-                    pieces[k, MAINTENANCE_SLOPE] * quantity * multiplier,
-                    new_slope * quantity * multiplier,
+                    pieces[k, MAINTENANCE_SLOPE] * quantity * m_multiplier,
+                    new_slope * quantity * i_multiplier,
                     constants,
                 )
-                constants[0] += pieces[k, MAINTENANCE_CONSTANT] * multiplier
-                constants[1] += new_constant * multiplier
+                constants[0] += pieces[k, MAINTENANCE_CONSTANT] * m_multiplier
+                constants[1] += new_constant * i_multiplier
                 begun = True
             else:
                 write_step(
@@ -112,10 +123,10 @@ def _requirement(
                     row,
                     quantity,
                     edge,
-                    (pieces[k, MAINTENANCE_SLOPE] - m_slope) * multiplier,
-                    (pieces[k, MAINTENANCE_CONSTANT] - m_constant) * multiplier,
-                    (new_slope - i_slope) * multiplier,
-                    (new_constant - i_constant) * multiplier,
+                    (pieces[k, MAINTENANCE_SLOPE] - m_slope) * m_multiplier,
+                    (pieces[k, MAINTENANCE_CONSTANT] - m_constant) * m_multiplier,
+                    (new_slope - i_slope) * i_multiplier,
+                    (new_constant - i_constant) * i_multiplier,
                 )
             m_slope = pieces[k, MAINTENANCE_SLOPE]
             m_constant = pieces[k, MAINTENANCE_CONSTANT]
@@ -127,7 +138,7 @@ def _requirement(
 
 
 @part
-def _contract_pieces(schedules: Records, pieces: Floats, schedule: int, contracts: float, own: Floats) -> int:
+def _contract_pieces(schedules: Records, pieces: Floats, first: int, schedule: int, contracts: float, own: Floats) -> int:
     """Pieces, as a function of the notional n, of a requirement that depends on the number of contracts; returns how many."""
     terms = schedules[schedule]
     own[0, START] = 0.0
@@ -139,8 +150,8 @@ def _contract_pieces(schedules: Records, pieces: Floats, schedule: int, contract
         own[0, MAINTENANCE_CONSTANT] = terms["maintenance_amount"] * contracts
         own[0, INITIAL_CONSTANT] = terms["initial_amount"] * contracts
         return 1
-    tier = terms["first"]
-    for k in range(terms["first"], terms["first"] + terms["count"]):
+    tier = first
+    for k in range(first, first + terms["count"]):
         if pieces[k, START] <= contracts:
             tier = k
     m_rate = pieces[tier, MAINTENANCE_SLOPE]
@@ -175,6 +186,48 @@ def _contract_pieces(schedules: Records, pieces: Floats, schedule: int, contract
     return count
 
 
+@part
+def _by_open_interest(
+    values: Records,
+    own_entry: int,
+    needs: Records,
+    steps: Records,
+    at: Counters,
+    span: Floats,
+    instrument: Records,
+    terms: Records,
+    row: int,
+    quantity: float,
+    m_rate: float,
+    i_rate: float,
+    leverage: float,
+    multiplier: float,
+    constants: Floats,
+) -> None:
+    """Entries of one rate that open interest raises: initially max(r * n + (1 - r) * s * n, n / leverage), s the share of the rise in a lane.
+
+    `interest_row` is s * n of one contract. Both it and n rise with the price, so the two lines cross at most once: hinges on either row.
+    """
+    rest = max(0.0, 1.0 - i_rate)
+    least = 1.0 / leverage if leverage > 0.0 else 0.0
+    slope = max(i_rate, least)
+    write_need(values, own_entry, needs, at, span, row, m_rate * quantity * multiplier, slope * quantity * multiplier, constants)
+    interest = int(instrument["interest_row"])
+    if slope == i_rate:
+        write_need(values, -1, needs, at, span, interest, 0.0, rest * quantity * multiplier, constants)
+        return
+    share = (least - i_rate) / rest if rest > 0.0 else 1.0
+    if share < 1.0 and instrument["open_interest"] > 0.0:
+        unit = (terms["interest_from"] + share * (terms["interest_to"] - terms["interest_from"])) / instrument["open_interest"]
+        back = (i_rate - least) * multiplier
+        write_step(steps, at, row, quantity, quantity * unit, 0.0, 0.0, back, -back * quantity * unit)
+        write_step(steps, at, interest, quantity, quantity * share * unit, 0.0, 0.0, rest * multiplier, -rest * multiplier * quantity * share * unit)
+
+
+OWN_TIERS = 4
+"""Where a position's own tiers begin in the scratch of pieces, behind the pieces of what depends on contracts."""
+
+
 @kernel
 def fold_by_schedule(
     values: Records,
@@ -183,23 +236,39 @@ def fold_by_schedule(
     steps: Records,
     at: Counters,
     span: Floats,
+    instruments: Records,
     schedules: Records,
     pieces: Floats,
     own: Floats,
+    instrument: int,
     schedule: int,
     row: int,
     quantity: float,
     leverage: float,
-    multiplier: float,
+    m_multiplier: float,
+    i_multiplier: float,
     constants: Floats,
 ) -> None:
-    """The requirement of one notional (quantity * row) by a schedule, whatever its basis and convention; at least notional / leverage initially."""
+    """The requirement of one notional (quantity * row) by a schedule, whatever its basis and convention; at least notional / leverage initially.
+
+    `instrument` is the position's, whose size and open interest the rates may follow.
+    """
     terms = schedules[schedule]
     used = pieces
     first = terms["first"]
     count = terms["count"]
+    if terms["growth"] != NO_GROWTH:
+        scaled_pieces(schedules, pieces, schedule, quantity * instruments[instrument]["size_unit"], own, OWN_TIERS)
+        used = own
+        first = OWN_TIERS
+    if terms["by_interest"]:
+        m_rate = used[first, MAINTENANCE_SLOPE]
+        i_rate = used[first, INITIAL_SLOPE]
+        of = instruments[instrument]
+        _by_open_interest(values, own_entry, needs, steps, at, span, of, terms, row, quantity, m_rate, i_rate, leverage, i_multiplier, constants)
+        return
     if terms["by_amount"] or terms["by_contracts"]:
-        count = _contract_pieces(schedules, pieces, schedule, quantity, own)
+        count = _contract_pieces(schedules, used, first, schedule, quantity, own)
         used = own
         first = 0
-    _requirement(values, own_entry, needs, steps, at, span, row, quantity, used, first, count, leverage, multiplier, constants)
+    _requirement(values, own_entry, needs, steps, at, span, row, quantity, used, first, count, leverage, m_multiplier, i_multiplier, constants)

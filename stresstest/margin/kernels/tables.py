@@ -24,6 +24,8 @@ MARKED, SPOT, PAID_OPTION, MARGINED_OPTION = 0, 1, 2, 3
 MARGINAL, DEDUCTION, WHOLE = 0, 1, 2
 # Basis of a band's threshold: reporting currency, an amount in a currency that moves, units of the token.
 FIXED_VALUE, MOVING_VALUE, QUANTITY = 0, 1, 2
+# How the rates of a schedule grow with the size of a position: not at all, with its square root, in proportion.
+NO_GROWTH, SQUARE_ROOT, IN_PROPORTION = 0, 1, 2
 # Columns of `pieces`, `bands` and the tiers of add-ons.
 START, MAINTENANCE_SLOPE, MAINTENANCE_CONSTANT, INITIAL_SLOPE, INITIAL_CONSTANT = 0, 1, 2, 3, 4
 BAND_START, MAINTENANCE_HAIRCUT, INITIAL_HAIRCUT = 0, 1, 2
@@ -49,13 +51,23 @@ INSTRUMENT = np.dtype(
         ("short_maintenance_row", np.int32),
         ("short_initial_row", np.int32),
         ("code", np.int32),
+        ("interest_row", np.int32),
+        ("high_notional_row", np.int32),
+        ("long_notional_row", np.int32),
+        ("short_notional_row", np.int32),
+        ("long_gap_row", np.int32),
+        ("short_gap_row", np.int32),
         ("expiry", np.int64),
         ("cost_factor", np.float64),
         ("base_notional", np.float64),
+        ("size_unit", np.float64),
+        ("open_interest", np.float64),
     ]
 )
 """Rows of: value, price of the cost's currency, price of the settle asset, unit notional in the currency of the instrument's schedule and of the
-underlying's, needs of a short option (-1: by tiers). `code`: of the instrument in the book."""
+underlying's, needs of a short option (-1: by tiers); of the unit notional times the share that open interest adds to a rate (-1: none); of the
+unit notional at conservative prices, without marks, and with those of long and of short positions; of what such marks add to the value of
+one contract (-1: none). `size_unit`: the size of one contract by which rates grow. `code`: of the instrument in the book."""
 
 SCHEDULE = np.dtype(
     [
@@ -64,12 +76,21 @@ SCHEDULE = np.dtype(
         ("convention", np.int32),
         ("by_contracts", np.int32),
         ("by_amount", np.int32),
+        ("growth", np.int32),
+        ("by_interest", np.int32),
         ("spare", np.int32),
         ("maintenance_amount", np.float64),
         ("initial_amount", np.float64),
+        ("maintenance_growth", np.float64),
+        ("initial_growth", np.float64),
+        ("rate_share", np.float64),
+        ("floor_to", np.float64),
+        ("interest_from", np.float64),
+        ("interest_to", np.float64),
     ]
 )
-"""`first`, `count` delimit its pieces: from `start` on, requirement = slope * n + constant. For basis contracts they are the raw tiers."""
+"""`first`, `count` delimit its pieces: from `start` on, requirement = slope * n + constant. For basis contracts they are the raw tiers.
+Where rates grow with size (`growth`), pieces hold them as they are before. `floor_to` 0 = not rounded."""
 
 ASSET = np.dtype(
     [
@@ -84,12 +105,27 @@ ASSET = np.dtype(
         ("ratio_row", np.int32),
         ("haircut_scale_row", np.int32),
         ("haircut_shift_row", np.int32),
-        ("spare", np.int32),
+        ("capped", np.int32),
+        ("scaled", np.int32),
+        ("conservative", np.int32),
+        ("low_row", np.int32),
+        ("high_row", np.int32),
+        ("deposits_maintenance_row", np.int32),
+        ("deposits_initial_row", np.int32),
+        ("borrows_maintenance_row", np.int32),
+        ("borrows_initial_row", np.int32),
         ("liability_maintenance", np.float64),
         ("liability_initial", np.float64),
+        ("maintenance_growth", np.float64),
+        ("initial_growth", np.float64),
+        ("asset_numerator", np.float64),
+        ("liability_share", np.float64),
+        ("floor_to", np.float64),
     ]
 )
-"""`trivial`: counts in full, as asset and as debt. `foldable`: haircut thresholds do not move with another price and the price is never negative."""
+"""`trivial`: counts in full, as asset and as debt. `foldable`: haircut thresholds do not move with another price, the price is never negative and
+weights are not scaled. `capped`: the last band counts nothing, whatever is shocked. `scaled`: weights follow the size of a balance or of the
+venue's pool (rows: what a deposit and a debt are multiplied by). `conservative`: rows of low and high prices as multiples of the price differ."""
 
 MODEL = np.dtype(
     [
@@ -99,6 +135,10 @@ MODEL = np.dtype(
         ("breach_at_equality", np.int32),
         ("strategy", np.int32),
         ("scanned", np.int32),
+        ("conservative_maintenance", np.int32),
+        ("conservative_initial", np.int32),
+        ("conservative_marks", np.int32),
+        ("spare", np.int32),
         ("maintenance_weight", np.float64),
         ("initial_weight", np.float64),
         ("maintenance_cap", np.float64),

@@ -38,9 +38,12 @@ def _keep_positive(acc: Records, target: int, rows: Floats, terms: Records, band
     scale = terms[0]["haircut_scale_row"]
     shift = terms[0]["haircut_shift_row"]
     by_quantity = terms[0]["band_basis"] == QUANTITY
+    if terms[0]["capped"] != 0:
+        # Its haircut is one in every state, and the band before it ends there.
+        count -= 1
     for k in range(first, first + count):
         start = bands[k, BAND_START]
-        last = k + 1 == first + count
+        last = k + 1 == first + terms[0]["band_count"]
         end = np.inf if last else bands[k + 1, BAND_START]
         keep = 1.0 - bands[k, column]
         if not shocked:
@@ -145,10 +148,18 @@ def close_token(acc: Records, rows: Floats, terms: Records, bands: Floats, x: fl
 
 
 @kernel
-def weigh(acc: Records, target: int, weight: float, cap: float, behind: bool, width: int) -> None:
-    """The P&L in MEASURED: positive times weight, at most the cap. `behind` a haircut the target holds only what the weight takes off."""
+def weigh(acc: Records, target: int, weight: float, cap: float, behind: bool, gap: bool, width: int) -> None:
+    """The P&L in MEASURED: positive times weight, at most the cap. `behind` a haircut the target holds only what the weight takes off.
+
+    `gap`: what conservative marks add to it is in SCRATCH, and weighed with it.
+    """
     a = acc[0]["rows"]
-    if behind:
+    if gap:
+        less = 1.0 if behind else 0.0
+        for s in range(width):
+            both = a[MEASURED, s] + a[SCRATCH, s]
+            a[target, s] += min(weight * max(0.0, both), cap) + min(0.0, both) - less * a[MEASURED, s]
+    elif behind:
         for s in range(width):
             gain = max(0.0, a[MEASURED, s])
             a[target, s] += min(weight * gain, cap) - gain

@@ -20,6 +20,7 @@ from stresstest.margin.kernels.accumulators import (
     MEASURED,
     NEED_INITIAL,
     NEED_MAINTENANCE,
+    SCRATCH,
     TOKEN_HELD,
     WEIGHED_INITIAL,
     WEIGHED_MAINTENANCE,
@@ -44,6 +45,7 @@ from stresstest.margin.kernels.program import (
     BANDS,
     COLLATERAL,
     CONSTANT,
+    GAP,
     GREATER,
     GROUP,
     GROUP_END,
@@ -70,6 +72,7 @@ from stresstest.margin.kernels.program import (
     VALUE,
     VALUES,
 )
+from stresstest.margin.kernels.scaling import close_scaled_token
 from stresstest.margin.kernels.scan import run_scan
 from stresstest.margin.kernels.scan_tables import ScanScratch, ScanTables
 from stresstest.margin.kernels.strategy_lanes import add_greater, add_lesser
@@ -172,6 +175,8 @@ def walk(
     outside = 0.0
     amount = 0.0
     paired = False  # the second of two entries that were added together
+    gap = False  # SCRATCH holds what conservative marks add to the measured P&L
+    careful = 0  # conservative prices of the open token: 1 in maintenance, 2 in initial
     end = starts[pool + 1, INSTRUCTIONS]
     for i in range(starts[pool, INSTRUCTIONS], end):
         operation = codes[i]["operation"]
@@ -288,10 +293,18 @@ def walk(
                 if not held:
                     clear(acc, TOKEN_HELD, width)
                 closes = True
+                careful = int(y)
                 simple = True
         elif operation == MEASURE:
             measuring = True
             clear(acc, MEASURED, width)
+        elif operation == GAP:
+            gap = True
+            clear(acc, SCRATCH, width)
+            add_values(acc, SCRATCH, rows, values, at_value, count, width)
+            at_value += count
+            for s in range(width):
+                a[SCRATCH, s] += x
         elif operation == PNL:
             measuring = False
             for s in range(width):
@@ -305,7 +318,9 @@ def walk(
                 behind = WEIGHED_MAINTENANCE if which == 0 else WEIGHED_INITIAL
                 weight = models[count]["maintenance_weight"] if which == 0 else models[count]["initial_weight"]
                 cap = models[count]["maintenance_cap"] if which == 0 else models[count]["initial_cap"]
-                weigh(acc, plainly if simple else behind, weight, cap, not simple, width)
+                asked = models[count]["conservative_maintenance"] if which == 0 else models[count]["conservative_initial"]
+                weigh(acc, plainly if simple else behind, weight, cap, not simple, gap and asked != 0, width)
+            gap = False
             add_measured(acc, MEASURED, APART if simple else DIRECT, 1.0, width)
         elif operation == GROUP:
             weighed = not weight_unit[count]
@@ -338,7 +353,11 @@ def walk(
             at_value = cursor[VALUES]
             at_token = cursor[TOKENS]
             at_move = cursor[MOVES]
-        if closes:
+        if closes and operation == TOKEN_END and (assets[count]["scaled"] != 0 or careful != 0):
+            close_scaled_token(acc, rows, assets[count : count + 1], bands, x, measured, careful % 2 == 1, careful >= 2, width)
+            valued = False
+            careful = 0
+        elif closes:
             close_token(acc, rows, assets[count : count + 1], bands, x, shocked, measured, width)
             valued = False
     if aside:

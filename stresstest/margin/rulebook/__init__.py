@@ -5,6 +5,7 @@ from stresstest.margin.rulebook.file import Model, Rulebook, load_rulebook
 from stresstest.margin.rulebook.models import Assign, AssignCollateral, BalanceRules, TieredModel
 from stresstest.margin.rulebook.pairs import AmountPair, CapPair, RatioPair
 from stresstest.margin.rulebook.portfolio import GridRow, PortfolioModel
+from stresstest.margin.rulebook.scaling import Concentration, ConservativePrices, OpenInterestScaling, RateScaling, WeightScaling
 from stresstest.margin.rulebook.schedules import Band, CollateralSchedule, MarginSchedule, ShortOption, ShortOptionRate, Tier
 from stresstest.margin.rulebook.strategy import NakedShort, StrategyModel
 
@@ -17,12 +18,16 @@ __all__ = [
     "Band",
     "CapPair",
     "CollateralSchedule",
+    "Concentration",
+    "ConservativePrices",
     "Depeg",
     "GridRow",
     "MarginSchedule",
     "Model",
     "NakedShort",
+    "OpenInterestScaling",
     "PortfolioModel",
+    "RateScaling",
     "RatioPair",
     "Rulebook",
     "ShortOption",
@@ -30,5 +35,6 @@ __all__ = [
     "StrategyModel",
     "Tier",
     "TieredModel",
+    "WeightScaling",
     "load_rulebook",
 ]

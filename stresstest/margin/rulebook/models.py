@@ -10,6 +10,7 @@ from pydantic import AfterValidator, model_validator
 from stresstest.documents import Flag, Found, Name, Part, problem, raise_all
 from stresstest.margin.rulebook.add_ons import AddOn, check_without_grid
 from stresstest.margin.rulebook.pairs import ZERO, AmountPair, Amounts, CapPair, Caps, RatioPair, Ratios, Sourced
+from stresstest.margin.rulebook.scaling import ConservativePrices
 from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.scenarios.model import Where
 
@@ -68,6 +69,7 @@ class BalanceRules(Sourced):
     positive_pnl_cap: Caps = CapPair()
     long_option_credit: Ratios = RatioPair(maintenance=0.0, initial=0.0)
     breach_at_equality: Flag = False
+    conservative_prices: ConservativePrices | None = None
     assign: tuple[Assign, ...] = ()
     assign_collateral: tuple[AssignCollateral, ...] = ()
 

@@ -31,16 +31,16 @@ class CapPair(Part):
     initial: Amount | None = None
 
 
-def _both(value: object) -> object:
-    """One number for both calculations; everything else is left to the checks of the pair."""
+def both(value: object) -> object:
+    """For `BeforeValidator`: one number for both calculations; everything else is left to the checks of the pair."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return {"maintenance": value, "initial": value}
     return value
 
 
-Amounts = Annotated[AmountPair, BeforeValidator(_both, json_schema_input_type=AmountPair | Amount)]
-Ratios = Annotated[RatioPair, BeforeValidator(_both, json_schema_input_type=RatioPair | Ratio)]
-Caps = Annotated[CapPair, BeforeValidator(_both, json_schema_input_type=CapPair | Amount)]
+Amounts = Annotated[AmountPair, BeforeValidator(both, json_schema_input_type=AmountPair | Amount)]
+Ratios = Annotated[RatioPair, BeforeValidator(both, json_schema_input_type=RatioPair | Ratio)]
+Caps = Annotated[CapPair, BeforeValidator(both, json_schema_input_type=CapPair | Amount)]
 
 ZERO = AmountPair(maintenance=0.0, initial=0.0)
 ONE = AmountPair(maintenance=1.0, initial=1.0)

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stresstest.documents import Amount, Found, Name, Number, Part, Ratio, ToCome, problem, raise_all
+from stresstest.documents import Amount, Found, Name, Number, Part, Ratio, problem, raise_all
 from stresstest.margin.rulebook.pairs import ONE, Amounts, From, Sourced, not_empty, rising
+from stresstest.margin.rulebook.scaling import Above, Concentration, OpenInterestScaling, RateScaling, WeightScaling
 
 
 class Band(Part):
@@ -27,19 +28,26 @@ class CollateralSchedule(Sourced):
     """Haircuts of an asset as collateral, and the weight of a debt in it.
 
     `basis: value` has thresholds in `currency` (null = reporting currency), `quantity` in units of the asset.
+    Nothing counts above `cap`, in the same units, whatever a shock does to haircuts.
     """
 
     basis: Literal["value", "quantity"] = "value"
     currency: Name | None = None
     bands: Annotated[tuple[Band, ...], AfterValidator(not_empty), AfterValidator(rising)]
     liability_weight: Amounts = ONE
-    cap: ToCome = None
-    concentration: ToCome = None
+    cap: Above | None = None
+    size_scaling: WeightScaling | None = None
+    concentration: Concentration | None = None
 
     @model_validator(mode="after")
-    def _currency_of_values(self) -> Self:
+    def _consistent(self) -> Self:
+        found: Found = []
         if self.basis == "quantity" and self.currency is not None:
-            raise_all("schedule", [(("currency",), problem("thresholds in units of the asset have no currency", "Remove `currency`."))])
+            found.append((("currency",), problem("thresholds in units of the asset have no currency", "Remove `currency`.")))
+        if self.cap is not None and self.bands[-1].from_ >= self.cap:
+            hint = f"Nothing counts above {self.cap:g}: remove the band, or raise the cap."
+            found.append((("cap",), problem(f"is not above the last band, which begins at {self.bands[-1].from_:g}", hint)))
+        raise_all("schedule", found)
         return self
 
 
@@ -84,9 +92,8 @@ class MarginSchedule(Sourced):
     max_notional: Annotated[Number, Field(gt=0)] | None = None
     above_max: Literal["extend", "refuse"] = "extend"
     short_option: ShortOption | None = None
-    size_scaling: ToCome = None
-    open_interest_scaling: ToCome = None
-    concentration: ToCome = None
+    size_scaling: RateScaling | None = None
+    open_interest_scaling: OpenInterestScaling | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -104,9 +111,21 @@ class MarginSchedule(Sourced):
                 elif not given and self.convention == "deduction":
                     hint = "Give the amount that the venue publishes (often `cum`); 0 in the first tier."
                     found.append((("tiers", number), problem(f"`{key}` is missing, which `convention: deduction` needs", hint)))
+        found += self._unscalable()
         if self.above_max == "refuse" and self.max_notional is None:
             found.append(
                 (("above_max",), problem("`refuse` needs `max_notional`, which is missing", "Give `max_notional`, or let `above_max` be `extend`."))
             )
         raise_all("schedule", found)
         return self
+
+    def _unscalable(self) -> Found:
+        """What keeps rates from following size: a deduction continues fixed rates, and open interest moves one rate."""
+        found: Found = []
+        if self.size_scaling is not None and (not self.tiers or self.convention == "deduction"):
+            hint = "Give `tiers` with `convention: marginal` or `whole`."
+            found.append((("size_scaling",), problem("needs rates that may grow, without deductions", hint)))
+        if self.open_interest_scaling is not None and (len(self.tiers) != 1 or self.convention == "deduction"):
+            hint = "Give one tier from 0, with `convention: marginal` or `whole`."
+            found.append((("open_interest_scaling",), problem("needs one rate for every size", hint)))
+        return found
