@@ -25,7 +25,7 @@ from stresstest.config import load_run
 from stresstest.results.store import read_table, table_sha256
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
-from stresstest.tables import MEASURES, RESULT_TABLES
+from stresstest.tables import MEASURES, RUN_TABLES
 
 FIGURES = [column.name for column in MEASURES]
 SHORTFALLS = ["initial_shortfall", "margin_shortfall", "uncollateralised_loss"]
@@ -167,7 +167,7 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
         shuffle = random.Random(seed)
         mixed = {name: shuffle.sample(rows, len(rows)) for name, rows in book.tables.items()}
         found, again = (run(write(each)) for each in (book, dataclasses.replace(book, folder=Path(folder, "mixed"), tables=mixed)))
-        for table in RESULT_TABLES:
+        for table in RUN_TABLES:
             assert table_sha256(found, table.name) == table_sha256(again, table.name), table.name
 
 

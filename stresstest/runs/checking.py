@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
         if book is None or scenarios is None or rulebook is None or refusals:
             raise merged(refusals)
         with console.stage("scenarios on the book"):
-            found = _on_the_book(book, scenarios, rulebook)
+            found = _on_the_book(book, scenarios, rulebook, settings.compare.models)
         findings = quality_table(book, found)
     return Checked(
         book.dimensions.as_of.isoformat(),
@@ -89,10 +90,11 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
     )
 
 
-def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook) -> list[Check]:
-    views = views_of(book.dimensions, rulebook)
-    check_nettable(book.dimensions, rulebook, views)
-    check_scalable(book.dimensions, rulebook, views)
+def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook, models: Sequence[str]) -> list[Check]:
+    for dimensions in (book.dimensions, *(book.dimensions.under_model(model) for model in models)):
+        views = views_of(dimensions, rulebook)
+        check_nettable(dimensions, rulebook, views)
+        check_scalable(dimensions, rulebook, views)
     resolved, notices = resolve(scenarios, book.dimensions, rulebook.margin_names())
     check_limits(book, resolved, value_instruments(book.dimensions, resolved), rulebook)
     return [*from_notices(notices), *margin_checks(rulebook, book.dimensions, resolved)]

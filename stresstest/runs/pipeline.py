@@ -26,6 +26,7 @@ from stresstest.results.inputs import FOLDER as INPUTS
 from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, document_hashes, write_run
 from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, closest_to_default, summarise
+from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.installation import kernels_to_compile
@@ -264,6 +265,9 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
         if set(REPORTS) & set(plan.settings.output.formats) or valued.book.positions <= SMALL_BOOK:
             with clock.stage("breakdown", valued.book.blocks) as advance:
                 breakdown = break_down(valued.book, valued.resolved, stressed, executor, on_progress=lambda _done, _blocks: advance(1))
+        asked = plan.settings.compare
+        if asked.models or asked.isolated:
+            write_comparisons(plan, valued.book, valued.resolved, valued.units, stressed, executor, parts, result, clock.stage)
     for table in (ACCOUNT_SUMMARY, ACCOUNT_SCENARIO, POOL_SCENARIO):
         finish_parts(parts, result, table)
     return reused, stressed, breakdown

@@ -6,7 +6,7 @@ whole accounts and at least `BLOCK_POOLS` pools (except the last), never a funct
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +77,12 @@ class Dimensions:
     accounts: pl.DataFrame
     pools: pl.DataFrame
     locations: pl.DataFrame
+
+    def under_model(self, model: str) -> Dimensions:
+        """The same book with every account under one model of the margin file."""
+        import polars as pl
+
+        return replace(self, accounts=self.accounts.with_columns(margin_model=pl.lit(model)))
 
 
 @dataclass(frozen=True)

@@ -56,14 +56,15 @@ def holders_of(dimensions: Dimensions, models: tuple[str, ...]) -> Holders:
     )
 
 
-def _ranges(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def ranges(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """first[0]..last[0]-1, first[1]..last[1]-1, ... one after the other."""
     lengths = last - first
     shift = np.repeat(first - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
     return np.asarray(np.arange(len(shift)) + shift, dtype=np.int64)
 
 
-def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where each of consecutive stretches begins, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
@@ -79,20 +80,20 @@ class BlockHoldings:
     def select(self, chosen: npt.NDArray[np.integer[Any]]) -> BlockHoldings:
         """Some of its accounts, by ascending place in the block, as a block of their own."""
         accounts, held = self.accounts, self.holdings
-        pools = _ranges(accounts.first_pool[chosen], accounts.first_pool[chosen + 1])
-        positions = _ranges(held.position_first[pools], held.position_first[pools + 1])
-        collateral = _ranges(held.collateral_first[pools], held.collateral_first[pools + 1])
+        pools = ranges(accounts.first_pool[chosen], accounts.first_pool[chosen + 1])
+        positions = ranges(held.position_first[pools], held.position_first[pools + 1])
+        collateral = ranges(held.collateral_first[pools], held.collateral_first[pools + 1])
         return BlockHoldings(
             Holdings(
-                _offsets(np.diff(held.position_first)[pools]),
+                offsets(np.diff(held.position_first)[pools]),
                 held.positions[positions],
-                _offsets(np.diff(held.collateral_first)[pools]),
+                offsets(np.diff(held.collateral_first)[pools]),
                 held.collateral[collateral],
                 held.model[pools],
                 held.multiplier[pools],
             ),
             Accounts(
-                _offsets(np.diff(accounts.first_pool)[chosen]),
+                offsets(np.diff(accounts.first_pool)[chosen]),
                 accounts.code[chosen],
                 accounts.owner[chosen],
                 accounts.netting[chosen],

@@ -6,6 +6,17 @@ The single source of column names: the SQL checks of the snapshot, the result ta
 
 from __future__ import annotations
 
+from stresstest.tables.comparison import (
+    COMPARISON_TABLES,
+    ISOLATION,
+    ISOLATION_POSITIONS,
+    ISOLATION_SUMMARY,
+    ISOLATION_TABLES,
+    MARGIN_COMPARISON,
+    MARGIN_COMPARISON_SCENARIO,
+    MARGIN_COMPARISON_SUMMARY,
+    RULED,
+)
 from stresstest.tables.inputs import ACCOUNTS, ASSETS, COLLATERAL, HISTORY, INPUT_TABLES, INSTRUMENTS, ORDERS, OWNERS, POSITIONS
 from stresstest.tables.model import SCHEMA_VERSION, Column, Rule, Table, Type
 from stresstest.tables.results import (
@@ -24,7 +35,7 @@ from stresstest.tables.results import (
     OWNER_SUMMARY,
     POOL_SCENARIO,
     REPORT_TABLES,
-    RESULT_TABLES,
+    RUN_TABLES,
     SCENARIO_FACTORS,
     SCENARIO_SUMMARY,
     SEGMENT_SUMMARY,
@@ -41,6 +52,7 @@ __all__ = [
     "ASSETS",
     "COLLATERAL",
     "COLLATERAL_SUMMARY",
+    "COMPARISON_TABLES",
     "DATA_QUALITY",
     "DETAIL",
     "EXCLUDED",
@@ -49,6 +61,13 @@ __all__ = [
     "HOLDING_KINDS",
     "INPUT_TABLES",
     "INSTRUMENTS",
+    "ISOLATION",
+    "ISOLATION_POSITIONS",
+    "ISOLATION_SUMMARY",
+    "ISOLATION_TABLES",
+    "MARGIN_COMPARISON",
+    "MARGIN_COMPARISON_SCENARIO",
+    "MARGIN_COMPARISON_SUMMARY",
     "MEASURES",
     "ORDERS",
     "OWNERS",
@@ -58,6 +77,8 @@ __all__ = [
     "POSITIONS",
     "REPORT_TABLES",
     "RESULT_TABLES",
+    "RULED",
+    "RUN_TABLES",
     "SCENARIO_FACTORS",
     "SCENARIO_SUMMARY",
     "SCHEMA_VERSION",
@@ -70,6 +91,10 @@ __all__ = [
     "Type",
     "table",
 ]
+
+
+RESULT_TABLES: tuple[Table, ...] = (*RUN_TABLES, *COMPARISON_TABLES, *ISOLATION_TABLES)
+"""Tables that a run may have; those that compare only where the run file asks for it."""
 
 
 def table(name: str) -> Table:

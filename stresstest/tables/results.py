@@ -278,7 +278,7 @@ ACCOUNT_STEPS = Table(
     key=("account_id", "step"),
 )
 
-RESULT_TABLES: tuple[Table, ...] = (
+RUN_TABLES: tuple[Table, ...] = (
     ACCOUNT_SCENARIO,
     POOL_SCENARIO,
     DETAIL,
@@ -293,6 +293,7 @@ RESULT_TABLES: tuple[Table, ...] = (
     ACCOUNT_HOLDINGS,
     ACCOUNT_STEPS,
 )
+"""Tables of every run."""
 
 REPORT_TABLES: tuple[Table, ...] = (COLLATERAL_SUMMARY, SEGMENT_SUMMARY, OWNER_SUMMARY, ACCOUNT_HOLDINGS, ACCOUNT_STEPS)
 """Result tables of a second look at the book: a run of a large book has them only where a report is asked for."""

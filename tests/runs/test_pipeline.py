@@ -27,7 +27,7 @@ from stresstest.runs.console import Advance, Silent
 from stresstest.runs.folders import locked_work_folder, work_path
 from stresstest.runs.pipeline import Outcome, execute
 from stresstest.runs.planning import plan
-from stresstest.tables import RESULT_TABLES
+from stresstest.tables import RUN_TABLES
 
 
 def run(book: BookSpec, out: Path, *, force: bool = False, console: Silent | None = None, **overrides: Any) -> Outcome:
@@ -35,7 +35,7 @@ def run(book: BookSpec, out: Path, *, force: bool = False, console: Silent | Non
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {table.name: table_sha256(folder, table.name) for table in RESULT_TABLES}
+    return {table.name: table_sha256(folder, table.name) for table in RUN_TABLES}
 
 
 def manifest(folder: Path) -> Manifest:
@@ -53,7 +53,7 @@ def finished(book: BookSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_leaves_the_result_folder_and_nothing_else(finished: Path):
     assert [path.name for path in finished.parent.iterdir()] == ["out"]
-    expected = {"summary.json", "result.json", "manifest.json", "inputs", *(f"{table.name}.parquet" for table in RESULT_TABLES)}
+    expected = {"summary.json", "result.json", "manifest.json", "inputs", *(f"{table.name}.parquet" for table in RUN_TABLES)}
     assert {path.name for path in finished.iterdir()} == expected
 
 
@@ -72,7 +72,7 @@ def test_what_worker_processes_are_handed_lies_in_the_work_folder(book: BookSpec
 
 
 def test_every_table_has_its_columns(finished: Path):
-    for table in RESULT_TABLES:
+    for table in RUN_TABLES:
         assert tuple(read_table(finished, table.name).columns) == table.names
 
 

@@ -26,7 +26,7 @@ from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.snapshot.book import BLOCK_POOLS
 from stresstest.stress import blocks
-from stresstest.tables import RESULT_TABLES
+from stresstest.tables import RUN_TABLES
 
 SEED, ACCOUNTS = 1, 3_500
 """With their isolated pools, two blocks; owners of hundreds of accounts reach over the border."""
@@ -37,7 +37,7 @@ def run(run_file: Path, out: Path, **overrides: Any) -> Path:
 
 
 def hashes(folder: Path, *but: str) -> dict[str, str]:
-    return {table.name: table_sha256(folder, table.name) for table in RESULT_TABLES if table.name not in but}
+    return {table.name: table_sha256(folder, table.name) for table in RUN_TABLES if table.name not in but}
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_interpreted_kernels_give_the_same_values(tmp_path: Path, seed: int) -> 
     compiled = run(small.run_file, tmp_path / "compiled")
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     subprocess.run([sys.executable, "-c", RUN, str(small.run_file), str(tmp_path / "interpreted")], env=environment, check=True, timeout=240)
-    for table in RESULT_TABLES:
+    for table in RUN_TABLES:
         # Not the same bytes by promise: the compiler may order the sums of unlike steps otherwise. In fact they are.
         assert_frame_equal(read_table(tmp_path / "interpreted", table.name), read_table(compiled, table.name), rel_tol=1e-12, abs_tol=1e-9)
 
