@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, ConfigDict, Field, RootModel
 
 from stresstest.cli.explain_document import Explanation
+from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
 from stresstest.results.summary import Summary
 from stresstest.runs.lint_report import LintReport
@@ -61,6 +62,20 @@ class RunDocument(Document):
     exit_code: ExitCodeNumber
     repeated: bool
     summary: Summary
+
+
+class ComparisonDocument(Document):
+    """`compare-margins`: where the result is, and what was found; `repeated`: it was there already."""
+
+    schema_version: SchemaVersion
+    kind: Literal["comparison"]
+    folder: str
+    reports: tuple[str, ...]
+    exit_code: ExitCodeNumber
+    repeated: bool
+    result_id: str
+    reporting_currency: str
+    comparison: Comparison
 
 
 class PlannedTableDocument(Document):
@@ -300,6 +315,7 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-plan": PlanDocument,
     "output-report": ReportDocument,
     "output-validation": ValidationDocument,
+    "output-comparison": ComparisonDocument,
     "output-explain": Explanation,
     "output-scenarios": ScenariosDocument,
     "output-lint": LintReport,

@@ -93,7 +93,7 @@ def carry_out(
     settings: RunFile, out: Path | None, fail_on: FailOn | None, narrator: Narrator, *, dry_run: bool, force: bool, as_json: bool, quiet: bool
 ) -> None:
     """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
-    _use_threads(settings.threads)
+    use_threads(settings.threads)
     from stresstest.cli.answer import REPORTS, answer_text, breach_text
     from stresstest.cli.faults import print_error
     from stresstest.cli.output import command_line, print_document, printable
@@ -137,7 +137,7 @@ def carry_out(
     raise typer.Exit(code)
 
 
-def _use_threads(threads: int | None) -> None:
+def use_threads(threads: int | None) -> None:
     """Before Polars is imported, which reads it once."""
     if threads is not None:
         os.environ.setdefault("POLARS_MAX_THREADS", str(threads))

@@ -20,6 +20,7 @@ PRINTED = {
     "output-plan": "what run --dry-run --json prints",
     "output-report": "what report --json prints",
     "output-validation": "what validate --json prints",
+    "output-comparison": "what compare-margins --json prints",
     "output-explain": "what explain --json prints",
     "output-scenarios": "what scenarios list --json and scenarios show --json print",
     "output-lint": "what scenarios lint --json prints",

@@ -25,6 +25,7 @@ OUTPUTS: dict[str, list[str]] = {
     "output-plan": ["run {run} --dry-run --json"],
     "output-report": ["report {out} --formats html --out reports --json"],
     "output-validation": ["validate {run} --json", "validate {run} --set margin=nowhere.yaml --json", "validate {run} --snapshot nowhere --json"],
+    "output-comparison": ["compare-margins {run} --out models --json", "compare-margins {run} --no-isolated --out other --json"],
     "output-explain": ["explain {out} --account a000001 --json", "explain {out} --account a000003 --scenario base --json"],
     "output-scenarios": ["scenarios list {book}/scenarios.yaml --json", "scenarios show {book}/scenarios.yaml --id crash --id base --json"],
     "output-lint": ["scenarios lint {run} --json", "scenarios lint {book}/scenarios.yaml --json"],

@@ -69,7 +69,8 @@ def isolate(question: Question) -> Isolation:
 def shares(snapshot: Snapshot, margin: Row) -> dict[tuple[str, str], float]:
     """The share of the cross collateral of every position, by R_MM at base of the position alone; equal shares where all need nothing."""
     base = resolve(snapshot, BASE, {})
-    market = Market(snapshot, margin, base, value_instruments(snapshot, base, base, option_terms(snapshot, base)))
+    terms = option_terms(snapshot, base)
+    market = Market(snapshot, margin, base, value_instruments(snapshot, base, base, terms), base, terms)
     needed: dict[str, dict[str, float]] = defaultdict(dict)
     for pool in build_pools(snapshot):
         if pool.pool_id == "cross":
