@@ -48,6 +48,7 @@ class Rules:
     name: str
     compiled: Compiled
     holders: Holders
+    names: Names
 
 
 class _Part(NamedTuple):
@@ -70,7 +71,6 @@ class _Task:
     book: Book
     rules: tuple[Rules, ...]
     headline: Flags
-    names: Names
     keep: Keep
     sink: Sink
 
@@ -109,9 +109,8 @@ def compare_models(
     """
     headline = headline_flags(scenarios)
     rules = _rules(book, resolved, rulebook, units, stressed, headline, models)
-    task = _Task(book, rules, headline, names_of(book.dimensions, resolved.ids), keep, sink)
-    lanes = stressed.compiled.lanes
-    mergers = [Merger(lanes.used, lanes.width, stressed.holders.slots) for _ in rules]
+    task = _Task(book, rules, headline, keep, sink)
+    mergers = [Merger(each.compiled.lanes.used, each.compiled.lanes.width, each.holders.slots) for each in rules]
     here_only, own_only = np.zeros((len(rules), len(scenarios)), np.int64), np.zeros((len(rules), len(scenarios)), np.int64)
     for number, part in enumerate(executor.map(partial(_block, task), range(book.blocks))):
         for merger, totals, edges in zip(mergers, part.totals, part.edges, strict=True):
@@ -137,12 +136,13 @@ def _rules(
 ) -> tuple[Rules, ...]:
     own = book.dimensions.accounts["margin_model"].unique().to_list()
     name = own[0] if len(own) == 1 and own[0] in models else AS_BOOKED
-    found = [Rules(name, stressed.compiled, stressed.holders)]
+    ids = resolved.ids
+    found = [Rules(name, stressed.compiled, stressed.holders, names_of(book.dimensions, ids, stressed.compiled.grid_rows))]
     for model in models:
         if model != name:
             dimensions = book.dimensions.under_model(model)
             compiled = compile_tables(dimensions, resolved, units, rulebook, headline)
-            found.append(Rules(model, compiled, holders_of(dimensions, compiled.models)))
+            found.append(Rules(model, compiled, holders_of(dimensions, compiled.models), names_of(dimensions, ids, compiled.grid_rows)))
     return tuple(found)
 
 
@@ -200,7 +200,7 @@ def _write(task: _Task, number: int, staged: Block, blocks: Sequence[BlockHoldin
         gross = np.add.reduceat(block.gross, block.accounts.first_pool[:-1])
         counted = np.bincount(keys[np.isin(keys % len(task.headline), headline)] // len(task.headline), minlength=count)
         columns = pl.lit(rules.name).alias("model"), pl.Series("headline_scenarios_breached", counted)
-        summaries.append(summary_frame(task.names, first, found.kept, gross).with_columns(*columns).select(MARGIN_COMPARISON.names))
+        summaries.append(summary_frame(rules.names, first, found.kept, gross).with_columns(*columns).select(MARGIN_COMPARISON.names))
     part = number * PARTS_PER_BLOCK
     task.sink(MARGIN_COMPARISON, part, pl.concat(summaries))
     for chunk, frames in enumerate(_stored(task, blocks, evaluated)):
@@ -214,7 +214,7 @@ def _stored(task: _Task, blocks: Sequence[BlockHoldings], evaluated: Sequence[Ev
         yield [
             (rules, frame)
             for rules, block, found in zip(task.rules, blocks, evaluated, strict=True)
-            for frame in account_frames(rules.compiled, rules.holders, task.names, block, found, task.keep)
+            for frame in account_frames(rules.compiled, rules.holders, rules.names, block, found, task.keep)
         ]
         return
     most = max(1, DENSE_ROWS // (len(task.headline) * len(task.rules)))
@@ -222,7 +222,7 @@ def _stored(task: _Task, blocks: Sequence[BlockHoldings], evaluated: Sequence[Ev
     for start in range(0, count, most):
         chosen = np.arange(start, min(start + most, count))
         yield [
-            (rules, account_frame(task.names, rows, base))
+            (rules, account_frame(rules.names, rows, base))
             for rules, block in zip(task.rules, blocks, strict=True)
             for rows, base in dense_rows(rules.compiled, rules.holders, block.select(chosen), breaches_only=task.keep == "breaches")
         ]

@@ -97,7 +97,7 @@ def isolate(
         on_progress: `on_progress(done, all)` is called after every block.
     """
     compiled, headline = stressed.compiled, headline_flags(scenarios)
-    task = _Task(book, compiled, selected(compiled, [0]), stressed.holders, headline, names_of(book.dimensions, ids), sink)
+    task = _Task(book, compiled, selected(compiled, [0]), stressed.holders, headline, names_of(book.dimensions, ids, compiled.grid_rows), sink)
     figures: Floats | None = None
     counts = np.zeros((len(_COUNTED), len(scenarios)), dtype=np.int64)
     for number, part in enumerate(executor.map(partial(_block, task), range(book.blocks))):

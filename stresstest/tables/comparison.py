@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stresstest.tables.model import Column, Table
-from stresstest.tables.results import ACCOUNT_SUMMARY, MEASURES, SCENARIO_SUMMARY, STATUSES
+from stresstest.tables.results import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, MEASURES, SCENARIO_SUMMARY, STATUSES
 
 _MONEY = "reporting currency"
 
@@ -56,7 +56,7 @@ MARGIN_COMPARISON = Table(
 MARGIN_COMPARISON_SCENARIO = Table(
     "margin_comparison_scenario",
     "The same by scenario; `keep` says which rows are stored of each model: an account that `breaches` leaves out of a scenario is ok there.",
-    (_OWNER, _ACCOUNT, _SCENARIO, _MODEL, *RULED, _STATUS),
+    (_OWNER, _ACCOUNT, _SCENARIO, _MODEL, *RULED, _STATUS, ACCOUNT_SCENARIO.column("worst_row")),
     key=("account_id", "scenario_id", "model"),
 )
 MARGIN_COMPARISON_SUMMARY = Table(
