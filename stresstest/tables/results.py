@@ -163,7 +163,7 @@ COLLATERAL_SUMMARY = Table(
         _id("asset", "the asset"),
         Column("location", "string", "custodian, chain or venue that holds it; null = none stated"),
         Column("asset_class", "string", "class of the asset"),
-        Column("collateral_schedule", "string", "haircut schedule of the asset"),
+        Column("collateral_schedule", "string", "haircut schedule that the snapshot names; models may give another"),
         Column("price", "float", "price of one unit", _MONEY, nullable=False),
         Column("holding_share", "float", "recoverable share of deposits there", "ratio", nullable=False),
         Column("accounts", "integer", "accounts with deposits there", "accounts", nullable=False),

@@ -113,6 +113,10 @@ WORKED = [
     Worked("under `careful` 9,800 and 3,920", BALANCE, 9_800.0, GAIN, model="careful", entry=0.5),
     Worked("under `careful` 9,800 and 3,920", INITIAL_BALANCE, 3_920.0, GAIN, model="careful", entry=0.5),
     Worked("adds 900 to the balance under `careful`", BALANCE, 900.0, (("call", 1.0),), model="careful"),
+    Worked("needs 25,000 there and 30,000 under `elsewhere`", MAINTENANCE, 25_000.0, (("marginal", 3e6),)),
+    Worked("needs 25,000 there and 30,000 under `elsewhere`", MAINTENANCE, 30_000.0, (("marginal", 3e6),), model="elsewhere"),
+    Worked("2 bitcoin count 95,000 by default and 98,000 under `elsewhere`", BALANCE, 95_000.0, balance=(("BTC", 2.0),)),
+    Worked("2 bitcoin count 95,000 by default and 98,000 under `elsewhere`", BALANCE, 98_000.0, balance=(("BTC", 2.0),), model="elsewhere"),
     Worked("and nothing by default", BALANCE, 0.0, (("call", 1.0),)),
 ]
 
