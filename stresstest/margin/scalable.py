@@ -21,14 +21,10 @@ def check_scalable(dimensions: Dimensions, rulebook: Rulebook, views: Views) -> 
         views: how models see the book; those of its accounts count.
 
     Raises:
-        StressTestError: input data, one fault for each schedule and column; margin file, where a schedule follows open interest and a model in
-            use takes conservative prices: an initial rate that follows one price is then not one of the other.
+        StressTestError: input data, one fault for each schedule and column.
     """
     used = [views.views[number] for number in sorted({views.of_model[name] for name in dimensions.accounts["margin_model"].unique()})]
     margin, collateral = [view.margin for view in used], [view.collateral for view in used]
-    refused = [*_both(dimensions, rulebook, margin)]
-    if refused:
-        raise StressTestError(Reason.MARGIN_FILE, "the margin file cannot be applied to this book", refused)
     faults = [
         *_missing("instruments", dimensions.instruments, "instrument_id", margin, _market_columns(rulebook.margin_schedules), "margin_schedules"),
         *_missing("assets", dimensions.assets, "asset", collateral, _pool_columns(rulebook.collateral_schedules), "collateral_schedules"),
@@ -67,16 +63,3 @@ def _missing(table: str, frame: pl.DataFrame, key: str, given: Sequence[Names], 
                     rows=len(rows),
                     keys=tuple(frame[key][code] for code in rows[:SHOWN_KEYS]),
                 )
-
-
-def _both(dimensions: Dimensions, rulebook: Rulebook, margin: Sequence[Names]) -> Iterator[Fault]:
-    used = set(dimensions.accounts["margin_model"].unique())
-    models = [name for name, model in rulebook.models.items() if name in used and model.conservative_prices is not None]
-    named = {name for names in margin for name in names}
-    for name, schedule in rulebook.margin_schedules.items():
-        if models and name in named and schedule.open_interest_scaling is not None:
-            yield Fault(
-                f"follows open interest, and conservative prices are those of models {', '.join(models)}, which the book uses too",
-                "Give these models no `conservative_prices`, or the instruments a schedule without `open_interest_scaling`.",
-                path=f"margin_schedules.{name}.open_interest_scaling",
-            )

@@ -20,20 +20,14 @@ def with_scalings(book: BookSpec) -> BookSpec:
     random = Random(f"{book.seed}:scalings")
     _say_what_is_followed(random, book)
     models: dict[str, Any] = book.margin["models"]
-    # Conservative prices and open interest are not for one book.
-    conservative = random.random() < 0.6
-    if conservative:
-        for name in ("default", "by-value", "edge"):
-            if random.random() < 0.8:
-                models[name]["conservative_prices"] = {
-                    key: random.random() < 0.6 for key in ("maintenance", "initial", "marks") if random.random() < 0.8
-                }
-    schedules = SCALED[:2] if conservative else SCALED
+    for name in ("default", "by-value", "edge"):
+        if random.random() < 0.6:
+            models[name]["conservative_prices"] = {key: random.random() < 0.6 for key in ("maintenance", "initial", "marks") if random.random() < 0.8}
     book.margin["margin_schedules"] |= {name: _margin_schedule(random, name) for name in SCALED}
     book.margin["collateral_schedules"] |= {name: _collateral_schedule(random, name) for name in WEIGHTED}
     for row in book.tables["instruments"]:
         if row.get("margin_schedule") is not None and random.random() < 0.8:
-            row["margin_schedule"] = random.choice(schedules)
+            row["margin_schedule"] = random.choice(SCALED)
     for row in book.tables["assets"]:
         if row.get("collateral_schedule") is not None and random.random() < 0.7:
             row["collateral_schedule"] = random.choice(WEIGHTED)

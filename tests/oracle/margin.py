@@ -257,7 +257,7 @@ def instrument_requirement(market: Market, model: Row, name: str, position: Posi
     schedule = margin_schedule(market, schedule_name, name)
     contracts = abs(position.quantity)
     unit = currency_value(market, schedule)
-    notional = contracts * market.priced[name].notional / unit * notional_factor(market, model, name, position.quantity, level)
+    notional = contracts * market.priced[name].notional / unit * notional_factor(market, model, name, schedule, position.quantity, level)
     needed = from_schedule(schedule_for(market, market.snapshot.instruments[name], schedule, contracts), notional, contracts, level)
     if level == "initial":
         needed += interest_share(market, name, schedule, unit) * max(0.0, notional - needed)

@@ -78,10 +78,10 @@ def marked_again(market: Market, model: Row, name: str, quantity: float, level: 
     return price_factor(market, model, instrument["underlying"], quantity > 0.0, level)
 
 
-def notional_factor(market: Market, model: Row, name: str, quantity: float, level: str) -> float:
+def notional_factor(market: Market, model: Row, name: str, schedule: Row, quantity: float, level: str) -> float:
     """Notional at conservative prices over notional: the money at its high price, and the mark where it moves with the underlying."""
     instrument = market.snapshot.instruments[name]
-    if instrument["kind"] == "option":
+    if instrument["kind"] == "option" or schedule.get("open_interest_scaling") is not None:
         return 1.0
     money = instrument["settle"] if instrument["payoff"] == "quanto" else instrument["quote"]
     factor = price_factor(market, model, money, False, level)

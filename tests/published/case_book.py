@@ -30,10 +30,12 @@ TYPES: dict[str, dict[str, Any]] = {
         "instrument_id": pl.String, "kind": pl.String, "underlying": pl.String, "quote": pl.String, "contract_size": pl.Float64,
         "mark_price": pl.Float64, "expiry": pl.Datetime("us", "UTC"), "strike": pl.Float64, "option_type": pl.String, "implied_vol": pl.Float64,
         "forward": pl.Float64, "margin_schedule": pl.String, "risk_group": pl.String, "confidence": pl.Float64,
+        "open_interest": pl.Float64,
     },
     "assets": {
         "asset": pl.String, "price": pl.Float64, "price_currency": pl.String, "collateral_schedule": pl.String, "margin_schedule": pl.String,
-        "may_be_negative": pl.Boolean, "rate": pl.Float64, "confidence": pl.Float64,
+        "may_be_negative": pl.Boolean, "rate": pl.Float64, "confidence": pl.Float64, "price_low": pl.Float64, "price_high": pl.Float64,
+        "pool_deposits": pl.Float64, "pool_borrows": pl.Float64,
     },
 }  # fmt: skip
 

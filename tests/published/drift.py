@@ -16,38 +16,53 @@ def drift(case: Row, file: Row, book: CaseBook) -> Outcome:
     return {"size_scaled_weight": _weight, "pool_scaled_weight": _pool_scaled, "perp_margin": _perpetual, "account": _account}[kind](case, book)
 
 
+FLOORED = 1e-9
+"""Published weights are multiples of 1e-4, exactly."""
+
+
 def _pool_scaled(case: Row, book: CaseBook) -> Outcome:
-    return Waits("haircuts that grow with platform-wide concentration")
+    name, inputs = case["id"], case["inputs"]
+    rules = {**haircuts(1.0 - inputs["base_weight"]), "concentration": {"deposits_above": {"initial": inputs["scale_start_quote"]}}}
+    book.account(name)
+    book.deposit(name, book.asset(name, inputs["price"], rules=rules, pool_deposits=inputs["pool_deposits_tokens"]), 1.0)
+    return Runs((Check("weight", _initial_weight, case["expected"]["weight"], name, abs=FLOORED),), "the weight of one unit")
+
+
+def _initial_weight(row: Found) -> float:
+    return float(row["margin_balance_initial"] / row["equity"])
 
 
 def _weight(case: Row, book: CaseBook) -> Outcome:
     name, inputs = case["id"], case["inputs"]
-    if inputs["imf_factor"]:
-        return Waits("rates and weights that grow with size")
-    if inputs["margin_type"] == "fill":
-        return Waits("a third margin type besides initial and maintenance")
     asset = inputs["side"] == "asset"
     rules = haircuts(1.0 - inputs["base_weight"]) if asset else haircuts(0.0, liability=inputs["base_weight"])
+    how = "a size factor of zero, so that weights stay as they are"
+    if inputs["imf_factor"]:
+        rules["size_scaling"] = {"factor": inputs["imf_factor"], "asset_numerator": 1.1, "liability_share": 0.8, "floor_to": 0.0001}
+        how = "the weight of profit by its size, shown by a deposit of that size" if name.startswith("drift-upnl") else ""
+    if inputs["margin_type"] == "fill":
+        how = "a model for fills, whose weights are the mean of initial and maintenance"
     book.account(name)
     book.deposit(name, book.asset(name, 1.0, rules=rules), inputs["size_tokens"] if asset else -inputs["size_tokens"])
 
     def weight(row: Found) -> float:
         return float(row["margin_balance"] / row["equity"])
 
-    return Runs((Check("weight", weight, case["expected"]["weight"], name, abs=1e-9),), "a size factor of zero, so that weights stay as they are")
+    return Runs((Check("weight", weight, case["expected"]["weight"], name, abs=FLOORED),), how)
 
 
 def _perpetual(case: Row, book: CaseBook) -> Outcome:
     name, inputs, expected, within = case["id"], case["inputs"], case["expected"], case["tolerance"]["abs"]
     book.account(name, {"positive_pnl_weight": inputs["upnl_weight"], "positive_pnl_cap": {"initial": inputs["upnl_cap_initial"]}})
-    perpetual = book.perpetual(name, inputs["price"], flat(inputs["init_ratio"]))
+    rules = {**flat(inputs["init_ratio"]), "size_scaling": {"factor": inputs["imf_factor"], "rate_share": 0.8, "floor_to": 0.0001}}
+    perpetual = book.perpetual(name, inputs["price"], rules)
     book.position(name, perpetual, inputs["base_qty"], -inputs["quote"] / inputs["base_qty"])
     return Runs(
         (
             Check("margin requirement", figure("initial_margin"), expected["margin_requirement"], name, abs=within),
             Check("weighted unrealised P&L", figure("margin_balance_initial"), expected["weighted_unrealized_pnl"], name, abs=within),
         ),
-        "the size factors do not bind at this size",
+        "the size factors of ratio and profit do not bind at this size",
     )
 
 
@@ -59,18 +74,20 @@ def _account(case: Row, book: CaseBook) -> Outcome:
         return Waits("liquidation buffer")
     if "max_withdrawable" in expected:
         return Waits("largest withdrawal")
-    if inputs.get("strict") and any(_conservative(held, bool(inputs["perps"])) for held in inputs["spot"]):
-        return Waits("conservative prices")
     side = "initial" if inputs["margin_type"] == "initial" else "maintenance"
     user, override = inputs.get("user_custom_ratio", 0.0), inputs.get("ratio_override", 0.0)
     # A ratio that the user chose binds the initial calculation only, one that the operator set binds both.
     asked = {"initial": max(user, override), "maintenance": override}
     weights = {perp["positive_upnl_weight"] for perp in inputs["perps"]} or {1.0}
-    book.account(name, {"positive_pnl_weight": 1.0 if inputs["margin_type"] == "equity" else weights.pop()}, 1.0 / user if user else None)
+    model: Row = {"positive_pnl_weight": 1.0 if inputs["margin_type"] == "equity" else weights.pop()}
+    if inputs.get("strict"):
+        model["conservative_prices"] = {"initial": True}
+    book.account(name, model, 1.0 / user if user else None)
     quote = "USD"
     for held in inputs["spot"]:
         rules = haircuts(0.0) if held.get("quote") else _weights(held, asked)
-        token = book.asset(f"{name}.{held['asset']}", held["price"], rules=rules)
+        average = held.get("twap")
+        token = book.asset(f"{name}.{held['asset']}", held["price"], rules=rules, price_low=average, price_high=average)
         quote = token if held.get("quote") else quote
         book.deposit(name, token, held["balance"])
     for perp in inputs["perps"]:
@@ -86,15 +103,6 @@ def _account(case: Row, book: CaseBook) -> Outcome:
     weighted = any(not held.get("quote") for held in inputs["spot"]) and max(asked.values())
     how = "the ratio's effect on token weights is written into the schedule" if weighted else ""
     return Runs((Check("collateral less requirement", net(side), free, name, abs=case["tolerance"]["abs"]),), how)
-
-
-def _conservative(held: Row, priced_twice: bool) -> bool:
-    """The average price takes part: it is below the price of what is owned (or above that of what is owed; of perpetuals either)."""
-    if "twap" not in held:
-        return False
-    if priced_twice:
-        return bool(held["twap"] != held["price"])
-    return bool(held["twap"] < held["price"] if held["balance"] >= 0.0 else held["twap"] > held["price"])
 
 
 def _weights(held: Row, asked: dict[str, float]) -> Row:

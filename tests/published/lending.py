@@ -34,18 +34,22 @@ def mango(case: Row, file: Row, book: CaseBook) -> Outcome:
         return Waits("open orders")
     initial = inputs["health_type"] == "init"
     side = "init" if initial else "maint"
-    if initial and any(_price(token) != token["oracle_price"] for token in (*inputs["tokens"], *inputs["perps"])):
-        return Waits("conservative prices")
     overall = {perp[f"{side}_overall_asset_weight"] for perp in inputs["perps"]} or {1.0}
-    book.account(name, {"positive_pnl_weight": overall.pop()})
+    # The other price is the stable one; maintenance does without.
+    book.account(name, {"positive_pnl_weight": overall.pop(), "conservative_prices": {"initial": True, "marks": True}})
     for token in inputs["tokens"]:
         rules = haircuts(1.0 - token[f"{side}_asset_weight"], liability=token[f"{side}_liab_weight"])
-        book.deposit(name, book.asset(f"{name}.{token['token']}", token["oracle_price"], rules=rules), token["balance"])
+        stable = token["stable_price"]
+        book.deposit(
+            name, book.asset(f"{name}.{token['token']}", token["oracle_price"], rules=rules, price_low=stable, price_high=stable), token["balance"]
+        )
     how = ""
     for perp in inputs["perps"]:
         (settle,) = (token for token in inputs["tokens"] if token["token"] == perp["settle_token"])
         rules = flat(_charge(perp, settle, side))
-        perpetual = book.perpetual(f"{name}.perp", perp["oracle_price"], rules, quote=f"{name}.{perp['settle_token']}")
+        stable = perp["stable_price"]
+        underlying = book.asset(f"{name}.perp.index", perp["oracle_price"], price_low=stable, price_high=stable)
+        perpetual = book.instrument(f"{name}.perp", "perpetual", underlying, perp["oracle_price"], rules, f"{name}.{perp['settle_token']}")
         book.position(name, perpetual, perp["base_qty"], -perp["quote"] / perp["base_qty"])
         how = "the charge on the perpetual's notional carries the weights that its P&L and settle token have in this case"
     side = "initial" if initial else "maintenance"
@@ -70,7 +74,7 @@ def _charge(perp: Row, settle: Row, side: str) -> float:
     """
     long = perp["base_qty"] > 0.0
     charge = abs(1.0 - perp[f"{side}_base_asset_weight" if long else f"{side}_base_liab_weight"])
-    notional = perp["base_qty"] * perp["oracle_price"]
+    notional = perp["base_qty"] * (_price(perp) if side == "init" else perp["oracle_price"])
     equity = perp["quote"] + notional - charge * abs(notional)
     weighted = equity * perp[f"{side}_overall_asset_weight"] if equity > 0.0 else equity
     balance = settle["balance"] + weighted / settle["oracle_price"]

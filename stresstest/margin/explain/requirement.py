@@ -94,9 +94,13 @@ def charge_by_underlying(positions: pl.DataFrame) -> pl.DataFrame:
 def sizes(charges: pl.DataFrame) -> pl.DataFrame:
     """Adds `size`, the notional in the schedule's currency, `size_*` at the prices of either calculation, and `interest_share`.
 
-    Expects the terms of the schedule and of the market on every row.
+    Expects the terms of the schedule and of the market on every row. Where open interest sets the rate, the notional is at plain prices.
     """
     size = pl.col("notional") / pl.col("currency_value")
+    plain = pl.col("interest_from").is_not_null()
+    charges = charges.with_columns(
+        pl.when(plain).then(1.0).otherwise(pl.col(f"notional_factor_{version}")).alias(f"notional_factor_{version}") for version in VERSIONS
+    )
     factors = ((size * pl.col(f"notional_factor_{version}")).alias(f"size_{version}") for version in VERSIONS)
     return charges.with_columns(size.alias("size"), INTEREST_SHARE.alias("interest_share"), *factors)
 

@@ -116,10 +116,10 @@ def _option_need(
 
 
 @part
-def _notional_row(instruments: Records, models: Records, model: int, positions: Records, p: int, conservative: bool) -> int:
-    """The row of the unit notional of position p in a calculation at conservative prices or at plain ones."""
+def _notional_row(instruments: Records, schedules: Records, models: Records, model: int, positions: Records, p: int, conservative: bool) -> int:
+    """The row of the unit notional of position p at conservative prices or at plain ones; plain where open interest sets the rate."""
     instrument = instruments[positions[p]["instrument"]]
-    if not conservative:
+    if not conservative or schedules[instrument["schedule"]]["by_interest"] != 0:
         return int(instrument["notional_row"])
     if models[model]["conservative_marks"] == 0:
         return int(instrument["high_notional_row"])
@@ -201,8 +201,8 @@ def fold_group(
             continue
         count = 1
         schedule = instrument["schedule"]
-        row = _notional_row(instruments, models, model, positions, p, models[model]["conservative_maintenance"] != 0)
-        initial_row = _notional_row(instruments, models, model, positions, p, models[model]["conservative_initial"] != 0)
+        row = _notional_row(instruments, schedules, models, model, positions, p, models[model]["conservative_maintenance"] != 0)
+        initial_row = _notional_row(instruments, schedules, models, model, positions, p, models[model]["conservative_initial"] != 0)
         leverage = position["leverage"]
         if netting:
             count, leverage = _gather_legs(legs, at[LEGS], instruments, positions, first, last, p)
