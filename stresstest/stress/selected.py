@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +34,11 @@ def selected(compiled: Compiled, scenarios: Sequence[int]) -> Compiled:
     width = max(padded)
     values = aligned(len(blocks), tables.values.shape[1], width)
     scenario = np.empty((len(blocks), width), dtype=np.int32)
-    for at, (block, each) in enumerate(zip(blocks, members, strict=True)):
-        numbers = np.array([*each, *[each[-1]] * (width - len(each))])
-        scenario[at] = numbers
-        np.take(tables.values[block], [home[number][1] for number in numbers], axis=1, out=values[at])
+    for at, (_, each) in enumerate(zip(blocks, members, strict=True)):
+        scenario[at] = np.array([*each, *[each[-1]] * (width - len(each))])
+    lane_of = np.array([lane for _, lane in home])[scenario]
+    for at, block in enumerate(blocks):
+        np.take(tables.values[block], lane_of[at], axis=1, out=values[at])
     narrow = Lanes(
         width=width,
         scenario=scenario,
@@ -45,9 +47,23 @@ def selected(compiled: Compiled, scenarios: Sequence[int]) -> Compiled:
         headline=lanes.headline[blocks],
     )
     rows = tables._replace(
-        values=values, asset_plain=np.ascontiguousarray(tables.asset_plain[blocks]), weight_unit=np.ascontiguousarray(tables.weight_unit[blocks])
+        scans=tables.scans._replace(changes=_cells(tables.scans.changes, lanes.width, blocks, lane_of)),
+        values=values,
+        asset_plain=np.ascontiguousarray(tables.asset_plain[blocks]),
+        weight_unit=np.ascontiguousarray(tables.weight_unit[blocks]),
     )
     return dataclasses.replace(compiled, tables=rows, lanes=narrow)
+
+
+def _cells(changes: Floats, width: int, blocks: Sequence[int], lane_of: npt.NDArray[np.integer[Any]]) -> Floats:
+    """The cells of grids in the chosen lanes: of an entry column after column, each over the lanes of its block."""
+    if not changes.size:
+        return changes
+    entries, columns = changes.shape[1], changes.shape[2] // width
+    narrow = aligned(len(blocks), entries, columns * lane_of.shape[1])
+    for at, block in enumerate(blocks):
+        narrow[at] = changes[block].reshape(entries, columns, width)[..., lane_of[at]].reshape(entries, -1)
+    return narrow
 
 
 def _place(lanes: Lanes, scenario: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,28 @@ def test_keep_says_which_rows_by_scenario_are_stored(tmp_path: Path, keep: str):
     rally = {(account, model, "rally") for account in "AB" for model in ("default", "net")}
     short = {("A", "default", "dip"), ("A", "default", "rally"), ("B", "default", "dip"), ("B", "net", "dip")}
     assert set(stored) == {"all": base | dip | rally, "breaches": base | short, "worst": base | dip}[keep]
+
+
+GRID: Row = {
+    "kind": "portfolio", "grid": [{"spot": -0.15, "name": "down"}, {"spot": 0.15, "name": "up"}, {"spot": 0.3, "weight": 0.3, "name": "far"}],
+    "loss_factor": {"maintenance": 1.0, "initial": 1.25},
+}  # fmt: skip
+
+
+def test_a_grid_beside_tiers(tmp_path: Path):
+    book = small_book(tmp_path / "book", {"A": "default", "B": "default"})
+    (book.parent / "margin.yaml").write_text(
+        (book.parent / "margin.yaml").read_text().replace('"models": {', f'"models": {{"grid": {json.dumps(GRID)}, ')
+    )
+    folder = run(book, tmp_path / "out", keep="all", **{"compare.models": ["default", "grid"]}).folder
+    found = by_key(folder, "margin_comparison", "account_id", "model")
+    # 15 % of what is net: 2 x 100 and 10 x 100.
+    assert [found[account, "grid"]["maintenance_margin"] for account in "AB"] == pytest.approx([30.0, 150.0])
+    assert [found[account, "grid"]["initial_margin"] for account in "AB"] == pytest.approx([37.5, 187.5])
+    assert [found[account, "default"]["maintenance_margin"] for account in "AB"] == pytest.approx([90.0, 50.0])
+    assert [found[account, "grid"]["worst_headline_status"] for account in "AB"] == ["ok", "liquidation"]
+    rows_of = by_key(folder, "margin_comparison_scenario", "account_id", "scenario_id", "model")
+    assert {model: rows_of["B", "dip", model]["worst_row"] for model in ("default", "grid")} == {"default": None, "grid": "down"}
 
 
 # ---------------------------------------------------------------- against the reference

@@ -112,6 +112,35 @@ def test_totals_by_scenario(small: Path):
     assert total["up"]["headline"] is False
 
 
+GRID: Row = {
+    "kind": "portfolio", "grid": [{"spot": -0.15}, {"spot": 0.15}], "offsets": [{"groups": ["BTC", "ETH"], "rate": 0.5}], "hedges": ["BTC"],
+    "add_ons": [{"name": "size", "of": "notional", "rate": 0.01}],
+}  # fmt: skip
+
+
+def test_a_grid_nets_what_positions_on_their_own_cannot(tmp_path: Path):
+    """Long ten BTC, short nine BTC-2 and four ETH; 2 BTC and 300 dollars. Alone they need 150 + 10, 135 + 9 and 60 + 4."""
+    tables = {
+        "accounts": [{"account_id": "A", "margin_model": "grid"}],
+        "positions": [lot("A", "BTC", 10.0), lot("A", "BTC-2", -9.0), lot("A", "ETH", -4.0)],
+        "collateral": [cash("A", 300.0), {"account_id": "A", "asset": "BTC", "quantity": 2.0}],
+        "assets": [CASH, coin("BTC"), coin("ETH")],
+        "instruments": [perpetual("BTC", "BTC"), perpetual("BTC-2", "BTC"), perpetual("ETH", "ETH")],
+    }
+    run_file = write_run(tmp_path / "book", tables, [scenario("crash", {"BTC": -0.4, "ETH": -0.1})], {"models": {"grid": GRID}})
+    folder = run(run_file, tmp_path / "out", **ISOLATED).folder
+    account = by_key(folder, "isolation", "account_id")["A"]
+    # Cross: BTC 10 - 9 + 2 x 0.15 x 100 = 45 down, ETH 60 up; in a row gains count half: 45 - 30 = 15 down, 60 - 22.5 = 37.5 up; lines 23.
+    assert account["maintenance_margin_cross"] == pytest.approx(37.5 + 23.0)
+    # On their own each has its part of the 2 BTC, which lose with BTC, gain where BTC-2 loses, and gain at half where ETH does.
+    share = {"BTC": 160.0 / 368.0, "BTC-2": 144.0 / 368.0, "ETH": 64.0 / 368.0}
+    needed = {"BTC": 160.0 + 30.0 * share["BTC"], "BTC-2": 144.0 - 30.0 * share["BTC-2"], "ETH": 64.0 - 0.5 * 30.0 * share["ETH"]}
+    assert account["maintenance_margin_isolated"] == pytest.approx(sum(needed.values()))
+    positions = by_key(folder, "isolation_positions", "account_id", "instrument_id")
+    assert {name: row["collateral_share"] for (_, name), row in positions.items()} == pytest.approx({"BTC": share["BTC"]})
+    assert differences(folder, isolate(read_question(run_file.parent))) == []
+
+
 # ---------------------------------------------------------------- against the reference
 
 
