@@ -57,6 +57,8 @@ class GridPosition(Document):
     settle_change: float | None
     value: float | None
     move: float | None
+    vol: float | None
+    row_vol: float | None
     pnl: float
 
 

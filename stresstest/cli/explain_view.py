@@ -10,8 +10,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from stresstest.cli.explain_add_ons import add_ons_table
 from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, changed, figures_table, section, step, strong_name, total
 from stresstest.cli.explain_charges import charges_table
+from stresstest.cli.explain_grid import scan_sections
 from stresstest.cli.figures import interval, money, money_of, number, percent
 from stresstest.cli.output import printable
 from stresstest.cli.value_formula import formula, option_inputs
@@ -63,6 +65,8 @@ def _heading(document: Row) -> RenderableType:
     grid.add_row(Text("account"), Text.assemble(strong_name(document["account_id"]), owner))
     grid.add_row(Text("scenario"), strong_name(document["scenario_id"]))
     grid.add_row(Text("status"), _status(document["account"]["status"]))
+    if document["account"]["worst_row"] is not None:
+        grid.add_row(Text("worst row"), Text(printable(document["account"]["worst_row"])))
     grid.add_row(Text("amounts"), Text(f"in {printable(document['reporting_currency'])}; MM = maintenance, IM = initial"))
     return grid
 
@@ -80,6 +84,10 @@ def _pool(pool: Row, reporting: str) -> Iterator[RenderableType]:
         yield from section("Margin balance, token by token", _tokens(pool["tokens"]), "a band's haircut is on the part inside it")
     if pool["charges"]:
         yield from section("Requirement, position by position", charges_table(pool["charges"]))
+    if pool["scans"]:
+        yield from scan_sections(pool["scans"], pool["credits"])
+    if pool["add_ons"]:
+        yield from section("Add-ons, line by line", add_ons_table(pool["add_ons"]), "measure with its sign; the line is rate x size")
     yield from section("Totals", _totals(pool["totals"], pool["tokens"], pool["positions"]))
 
 

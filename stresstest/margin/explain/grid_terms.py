@@ -51,7 +51,7 @@ def with_terms(positions: pl.DataFrame, market: Market, deltas: pl.DataFrame) ->
     )
     assets = dimensions.assets.select(underlying_id="asset", asset_confidence="confidence", daily_volume="daily_volume")
     terms = dimensions.instruments.with_row_index("instrument").select(
-        pl.col("instrument").cast(pl.Int32), "risk_group", "confidence", underlying_id="underlying"
+        pl.col("instrument").cast(pl.Int32), "risk_group", "confidence", underlying_id="underlying", normal=pl.col("vol_type") == "normal"
     )
     terms = terms.with_columns(pl.Series("strike_currency", strike_currencies(dimensions), dtype=pl.Int32))
     terms = terms.join(assets, on="underlying_id", how="left", maintain_order="left").drop("underlying_id")

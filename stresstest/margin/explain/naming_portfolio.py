@@ -48,7 +48,7 @@ COLUMNS: dict[str, Columns] = {
         **_text("risk_group", "row", "subject", "instrument_id", "asset"),
         "expiry": TIMESTAMP,
         **_text("currency"),
-        **_numbers("quantity", "change", "cost", "cost_change", "funding", "settle_change", "value", "move", "pnl"),
+        **_numbers("quantity", "change", "cost", "cost_change", "funding", "settle_change", "value", "move", "vol", "row_vol", "pnl"),
     },
     "scans": {**_text("scan"), "group_count": pl.Int32(), **_text("worst_row"), **_numbers("loss"), **_both("loss_factor", "floor"), **_CHARGED},
     "add_ons": {

@@ -12,8 +12,9 @@ from stresstest.margin.explain import add_ons, grid, groups
 from stresstest.margin.explain.collateral import VERSIONS
 from stresstest.margin.explain.grid import GROUP, POOL
 from stresstest.margin.explain.grid_terms import Market, depegs, loss_factors, shift_rows, with_terms
+from stresstest.margin.explain.grid_vols import row_vols
 from stresstest.margin.explain.sums import total
-from stresstest.margin.grid_values import grid_values, hedge_groups, spot_shifts
+from stresstest.margin.grid_values import grid_values, hedge_groups, spot_shifts, vol_shifts
 from stresstest.margin.rulebook import AddOn, Model, PortfolioModel
 from stresstest.scenarios.names import MarginNames
 from stresstest.scenarios.selectors import Universe
@@ -100,14 +101,16 @@ def _of_grid(model: PortfolioModel, market: Market, positions: pl.DataFrame, bal
         row=pl.col("list_row" if model.offsets else "worst_row")
     )
     shown = expiries.join(of_groups.select(*GROUP, "row"), on=[*GROUP, "row"], how="semi", maintain_order="left")
+    in_rows = moves.join(shown, on=[*grid.EXPIRY, "row", "column"], how="semi", nulls_equal=True, maintain_order="left")
+    states = positions.select(*POOL, "instrument", "vol", "forward", "strike", "normal")
+    in_rows = in_rows.join(states, on=[*POOL, "instrument"], how="left", maintain_order="left")
+    in_rows = row_vols(in_rows, model, vol_shifts(model, market.dimensions))
     return PortfolioParts(
         groups=of_groups.drop("list_row").with_columns(_names(model, of_groups[name]).alias(name) for name in ("worst_row", "row")),
         credits=credit_lines,
         rows=rows.with_columns(_names(model, rows["row"]).alias("row"), number=pl.col("row") + 1),
         expiries=shown.with_columns(_names(model, shown["row"]).alias("row")),
-        grid_positions=moves.join(shown, on=[*grid.EXPIRY, "row", "column"], how="semi", nulls_equal=True, maintain_order="left").with_columns(
-            pl.col("row").replace_strict(dict(enumerate(model.row_names)), return_dtype=pl.String)
-        ),
+        grid_positions=in_rows.with_columns(_names(model, in_rows["row"]).alias("row")),
         scans=scans.with_columns(worst_row=_names(model, scans["worst_row"])),
         add_ons=nets,
         add_on_tiers=tiers,
