@@ -26,9 +26,9 @@ def figures_table(*columns: str, names: int = 1) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style=QUIET, pad_edge=False)
     for position, column in enumerate(columns):
         if position < names:
-            table.add_column(column, overflow="fold", min_width=8)
+            table.add_column(Text(column), overflow="fold", min_width=8)
         else:
-            table.add_column(column, justify="right", no_wrap=True)
+            table.add_column(Text(column), justify="right", no_wrap=True)
     return table
 
 

@@ -236,7 +236,7 @@ class _GridVols:
 
 
 def _skew_shift(skew: Skew, kind: str, options: OptionStates) -> Floats:
-    """clamp(k * cap / k_star, -cap, cap), k = ln(K/F); zero where a price is not above zero."""
+    """min(cap, |k| * cap / k_star), k = ln(K/F), in the linear form with the sign of k; zero where a price is not above zero."""
     strike, root = options.strike[:, None], np.sqrt(options.years)
     with np.errstate(divide="ignore", invalid="ignore"):
         k = np.log(strike / options.forward)
@@ -244,5 +244,5 @@ def _skew_shift(skew: Skew, kind: str, options: OptionStates) -> Floats:
     chosen = skew.absolute if kind == "absolute" else skew.linear
     cap = chosen.base + chosen.slope * root
     star = np.maximum(skew.min_width, skew.width * root * (skew.static + skew.scale * root))
-    shift: Floats = np.clip((np.abs(k) if kind == "absolute" else k) * cap / star, -cap, cap)
-    return shift
+    shift: Floats = np.minimum(cap, np.abs(k) * cap / star)
+    return shift if kind == "absolute" else np.sign(k) * shift

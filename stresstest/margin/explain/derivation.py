@@ -50,7 +50,8 @@ class Explanation:
     `rows`: the whole vector: per group and grid row the `move` of its prices, `pnl`, and what of it is `counted` in its scan.
     `expiries`: in the row of its scan, per expiry and currency of strikes (null = undated) what P comes from.
     `grid_positions`: every position and hedge in that row: changes per unit, and its `pnl` = quantity * change + cost * cost_change +
-    funding * settle_change; of a hedge `value` * `move`; the `vol` of an option at the state and in the row. An expiry with two `forward` moves shows the worse.
+    funding * settle_change; of a hedge `value` * `move`; the `vol` of an option at the state and in the row. An expiry with two `forward`
+    moves shows the worse.
     """
 
     reporting_currency: str
