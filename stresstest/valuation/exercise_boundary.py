@@ -38,7 +38,7 @@ ANGLES = 14
 PRICE_ANGLES = 24
 STEPS = 8
 
-AT_ONCE = 256
+AT_ONCE = 1024
 """Boundaries solved at once: their arrays stay in the second-level cache."""
 
 
