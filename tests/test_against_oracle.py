@@ -15,6 +15,7 @@ from generated.assignments import with_assignments
 from generated.books import make_book, write, write_book
 from generated.market import AS_OF
 from generated.scalings import with_scalings
+from generated.strategies import with_strategies
 from oracle.comparing import COMPARED, compare, read_tables
 from oracle.comparing_breakdown import compare_breakdown
 from oracle.reading import Row, read_question, snapshot_of
@@ -70,6 +71,12 @@ def test_models_with_schedules_of_their_own(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [0, 3, 12])
 def test_rates_and_weights_that_follow_something(seed: int, tmp_path: Path) -> None:
     book = with_scalings(make_book(tmp_path / "book", seed))
+    assert differences(write(book).run_file, tmp_path / "result") == []
+
+
+@pytest.mark.parametrize("seed", [0, 3, 5])
+def test_strategy_models(seed: int, tmp_path: Path) -> None:
+    book = with_strategies(make_book(tmp_path / "book", seed))
     assert differences(write(book).run_file, tmp_path / "result") == []
 
 

@@ -72,5 +72,5 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
     with pytest.raises(StressTestError) as caught:
         _rulebook("models: {pm: {kind: portfollio, grid: []}}")
     assert [fault.text() for fault in caught.value.faults] == [
-        "margin.yaml:1, models.pm.kind: must be one of tiered, portfolio, not 'portfollio'. Did you mean `portfolio`?"
+        "margin.yaml:1, models.pm.kind: must be one of tiered, portfolio, strategy, not 'portfollio'. Did you mean `portfolio`?"
     ]

@@ -12,6 +12,7 @@ from oracle.portfolio import LEVELS, Scan, portfolio_requirement, scan
 from oracle.reading import Row, Snapshot, at_level
 from oracle.scaling import counted_share, debt_weight, interest_share, marked_again, notional_factor, price_factor, schedule_for
 from oracle.shocks import State, clamped, holding_share, margin_rate
+from oracle.strategy import is_share, strategies
 from oracle.valuation import OptionTerms, Priced, is_settled_in_profit_and_loss, position_value, strike_currency
 
 
@@ -159,7 +160,7 @@ def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values:
         elif value < 0.0:
             balance += value
         else:
-            balance += value * at_level(model.get("long_option_credit"), level, 1.0 if model.get("kind") == "portfolio" else 0.0)
+            balance += value * at_level(model.get("long_option_credit"), level, 1.0 if model.get("kind") in ("portfolio", "strategy") else 0.0)
     for asset, value in net.items():
         if value >= 0.0:
             balance += after_haircut(market, model, asset, value, level)
@@ -211,15 +212,18 @@ def after_haircut(market: Market, model: Row, asset: str, value: float, level: s
 
 
 def requirement(market: Market, pool: Pool, level: str) -> float:
-    """R of a tiered model: what it asks for all positions of the pool, times the account's multiplier and the model's margin rate."""
+    """R of a tiered or strategy model: what it asks for all positions of the pool, times the account's multiplier and the model's margin rate."""
     model = market.margin["models"][pool.model_name]
-    if model.get("kind", "tiered") != "tiered":
+    if model.get("kind", "tiered") not in ("tiered", "strategy"):
         raise ValueError(f"model {pool.model_name}: the reference does not know this kind")
+    strategic = model.get("kind") == "strategy"
     by_underlying = model.get("net_by", "instrument") == "underlying"
     total = 0.0
     groups: dict[str, dict[str, Position]] = defaultdict(dict)
     for name, position in pool.positions.items():
         instrument = market.snapshot.instruments[name]
+        if strategic and (instrument["kind"] == "option" or is_share(market, model, name)):
+            continue
         if instrument["kind"] == "option":
             total += option_requirement(market, model, name, position, level)
         elif instrument["kind"] == "spot" and market.margin_schedule_of(model, name) is None:
@@ -230,8 +234,12 @@ def requirement(market: Market, pool: Pool, level: str) -> float:
             total += instrument_requirement(market, model, name, position, level)
     for underlying, group in groups.items():
         total += underlying_requirement(market, model, underlying, group, level)
-    total += sum(line.amount for line in add_on_lines(market, pool, model, level))
-    return total * margin_rate(market.state, pool.model_name, starred=False) * pool.multiplier
+    lines = sum(line.amount for line in add_on_lines(market, pool, model, level))
+    if strategic:
+        # What a schedule charges has had the schedule's margin rate; the model's is that of everything else.
+        rate = margin_rate(market.state, pool.model_name, starred=True)
+        return (total + rate * (strategies(market, pool, model, level) + lines)) * pool.multiplier
+    return (total + lines) * margin_rate(market.state, pool.model_name, starred=False) * pool.multiplier
 
 
 def margin_schedule(market: Market, name: str | None, owner: str) -> Row:
