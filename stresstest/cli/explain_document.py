@@ -181,6 +181,66 @@ class Charge(Document):
     tiers: tuple[Tier, ...]
 
 
+class StrategyLeg(Document):
+    """A leg of a strategy: units of the underlying, long or short, its value, and what it needs apart from the others."""
+
+    instrument_id: str
+    kind: str
+    option_type: str | None
+    strike: float | None
+    expiry: str | None
+    units: float
+    unit_value: float
+    value: float
+    underlying_price: float
+    out_of_the_money: float | None
+    base: float | None
+    daily_multiple: float
+    initial_multiple: float
+    naked_rate_maintenance: float
+    naked_rate_initial: float
+    naked_minimum_maintenance: float
+    naked_minimum_initial: float
+    naked_of_value_maintenance: float
+    naked_of_value_initial: float
+    naked_maintenance: float
+    naked_initial: float
+    long_rate_maintenance: float
+    long_rate_initial: float
+    apart_maintenance: float
+    apart_initial: float
+
+
+class Strategy(Document):
+    """What a strategy model recognises together and what it needs; null where its `rule` has no such figure."""
+
+    strategy: int
+    underlying: str
+    rule: str
+    expiry: str | None
+    apart_maintenance: float
+    apart_initial: float
+    strike_currency_value: float
+    loss: float
+    loss_value: float | None
+    unpaired: float
+    forward: float | None
+    unpaired_scale_maintenance: float
+    unpaired_scale_initial: float
+    unpaired_maintenance: float
+    unpaired_initial: float
+    debit: float | None
+    together_maintenance: float | None
+    together_initial: float | None
+    unscaled_maintenance: float
+    unscaled_initial: float
+    margin_rate: float
+    margin_multiplier: float
+    requirement_maintenance: float
+    requirement_initial: float
+    legs: tuple[StrategyLeg, ...]
+
+
 class Balance(Document):
     """A row of collateral; isolated margin has no location."""
 
@@ -255,6 +315,7 @@ class Pool(Document):
     totals: PoolTotals
     positions: tuple[Position, ...]
     charges: tuple[Charge, ...]
+    strategies: tuple[Strategy, ...]
     tokens: tuple[Token, ...]
     scans: tuple[Scan, ...]
     credits: tuple[SpreadCredit, ...]

@@ -14,6 +14,7 @@ from stresstest.cli.explain_add_ons import add_ons_table
 from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, changed, figures_table, section, step, strong_name, total
 from stresstest.cli.explain_charges import charges_table
 from stresstest.cli.explain_grid import scan_sections
+from stresstest.cli.explain_strategies import strategies_table
 from stresstest.cli.figures import interval, money, money_of, number, percent
 from stresstest.cli.output import printable
 from stresstest.cli.value_formula import formula, option_inputs
@@ -84,6 +85,8 @@ def _pool(pool: Row, reporting: str) -> Iterator[RenderableType]:
         yield from section("Margin balance, token by token", _tokens(pool["tokens"]), "a band's haircut is on the part inside it")
     if pool["charges"]:
         yield from section("Requirement, position by position", charges_table(pool["charges"]))
+    if pool["strategies"]:
+        yield from section("Requirement, strategy by strategy", strategies_table(pool["strategies"]), "what is recognised together, leg by leg")
     if pool["scans"]:
         yield from scan_sections(pool["scans"], pool["credits"])
     if pool["add_ons"]:

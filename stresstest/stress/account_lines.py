@@ -115,12 +115,15 @@ def _balances(explanation: Explanation, scenario: str, dimensions: Dimensions) -
 
 
 def _nets(explanation: Explanation, scenario: str) -> pl.DataFrame:
-    """Requirements that positions have only together, largest first: nets by underlying, scans of a grid, add-ons line by line."""
+    """Requirements that positions have only together, largest first: nets by underlying, strategies, scans of a grid, add-ons line by line."""
     required = ["requirement_maintenance", "requirement_initial"]
     head = ["pool_id", "scenario_id"]
     nets = pl.concat(
         [
             explanation.charges.filter(pl.col("instrument_id").is_null()).select(*head, "underlying", "notional", *required, item="underlying"),
+            explanation.strategies.group_by(*head, "underlying", item=pl.format("{} strategies", "underlying"), maintain_order=True).agg(
+                total(name).alias(name) for name in required
+            ),
             explanation.scans.select(*head, *required, item=pl.format("scan {}", "scan")),
             explanation.add_ons.filter(pl.col("combine") == "add")
             .group_by(*head, item=pl.format("add-on {}", "line"), maintain_order=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from stresstest.margin.explain import collateral, positions, requirement, rules, scaling, states, totals
+from stresstest.margin.explain import collateral, positions, requirement, rules, scaling, states, strategies, totals
 from stresstest.margin.explain.grid_terms import Market
 from stresstest.margin.explain.holdings import Holdings
 from stresstest.margin.explain.naming import Names
@@ -33,6 +33,11 @@ class Explanation:
     `charges`: one row per thing charged, a position or a net of an underlying: size in the schedule's `currency`, tiers, spread and
     leverage floor, `unscaled` = before margin rate and multiplier, `requirement` = after.
     `tiers`: tier by tier what is inside (`part`, in units of `basis`) and its charge in the schedule's currency.
+    `strategies`: of strategy models one row per strategy recognised, numbered within its pool: `rule` (naked short, long option, shares,
+    covered, equal legs, spread, strangle, expiry), `apart` = its legs one by one, `loss_value`, `unpaired` calls at their forward, `debit`
+    (values of long less short legs) and `together` = their sum, at least zero; `unscaled` and `requirement` as above. `strategy_legs`:
+    every leg: units with their sign, values, what one naked unit needs (`naked`, in the strike's currency) and what it is made of, and
+    `apart`.
     `balances`: collateral row by row, with location and holding share.
     `tokens`: net balance per token: rows, P&L and spot joined, ratio, and what counts after haircut or liability weight.
     `bands`: band by band: edges and part in reporting currency, haircut at base and stressed, value kept.
@@ -58,6 +63,8 @@ class Explanation:
     positions: pl.DataFrame
     charges: pl.DataFrame
     tiers: pl.DataFrame
+    strategies: pl.DataFrame
+    strategy_legs: pl.DataFrame
     balances: pl.DataFrame
     tokens: pl.DataFrame
     bands: pl.DataFrame
@@ -116,6 +123,8 @@ def explain(
     rates = states.margin_rates(resolved, scenarios)
     markets = dimensions.instruments.with_row_index("instrument").select(pl.col("instrument").cast(pl.Int32), *states.MARKET)
     charges, tiers = _charges(valued.filter(pl.col("model_kind") != "portfolio"), pools, assets, markets, terms, rates)
+    legs = strategies.strategy_legs(valued, strategies.strategy_rules(rulebook.models, dimensions, resolved))
+    recognised = strategies.strategy_requirements(legs, rates)
     balances = collateral.value_balances(holdings.collateral, assets, states.holding_shares(resolved, scenarios))
     tokens = collateral.net_tokens(
         balances, valued, assets, pools.select("pool", "view", "conservative_maintenance", "conservative_initial"), terms.of_assets
@@ -123,7 +132,7 @@ def explain(
     bands = collateral.haircut_bands(tokens, terms.collateral_bands)
     tokens = collateral.margin_values(tokens, bands)
     parts = _portfolio(rulebook, dimensions, resolved, units, scenarios, pools, valued, balances, rates)
-    required = pl.concat([charges, parts.scans, parts.add_ons], how="diagonal_relaxed")
+    required = pl.concat([charges, recognised, parts.scans, parts.add_ons], how="diagonal_relaxed")
     wanted = pools.join(pl.DataFrame({"scenario": pl.Series(scenarios, dtype=pl.Int32)}), how="cross")
     totalled = totals.total_pools(wanted, valued, balances, tokens, required)
     totalled = totalled.join(parts.worst_rows, on=["pool", "scenario"], how="left", maintain_order="left")
@@ -134,6 +143,8 @@ def explain(
         positions=names.positions(valued, charges),
         charges=names.charges(charges),
         tiers=names.tiers(tiers),
+        strategies=names.strategies(recognised),
+        strategy_legs=names.strategy_legs(legs),
         balances=names.balances(balances),
         tokens=names.tokens(tokens),
         bands=names.bands(bands),
@@ -205,4 +216,5 @@ def _charges(
     tiered = requirement.sizes(tiered)
     tiers = requirement.tier_parts(tiered, terms.tiers)
     charges = pl.concat([requirement.tier_requirements(tiered, tiers), requirement.option_requirements(valued)], how="diagonal")
-    return requirement.scale_requirements(charges, rates), tiers
+    strategic = terms.models.filter(pl.col("recognition").is_not_null())["model"]
+    return requirement.scale_requirements(charges, rates, strategic), tiers

@@ -15,11 +15,11 @@ _HEAD = ("account_id", "pool_id", "scenario_id")
 
 
 def as_document(explanation: Explanation) -> dict[str, Any]:
-    """One account in one scenario as nested plain values: `account` (totals), and `pools`, each with its totals, positions, charges, tokens.
+    """One account in one scenario as nested plain values: `account` (totals), and `pools`, each with totals, positions, charges, strategies, tokens.
 
-    A charge holds its `tiers`, a token its `balances` and `bands`; under portfolio models there are `scans`, each with its `groups`, and those
-    with their `rows`, `expiries` and `positions`, and `credits`; where the model has them, `add_ons` with their `tiers`. Numbers are
-    unrounded, in the units of `Explanation`; absent is null. Keys are added, never renamed, within a `schema_version`.
+    A charge holds its `tiers`, a strategy its `legs`, a token its `balances` and `bands`; under portfolio models there are `scans`, each with
+    its `groups`, and those with their `rows`, `expiries` and `positions`, and `credits`; where the model has them, `add_ons` with their
+    `tiers`. Numbers are unrounded, in the units of `Explanation`; absent is null. Keys are added, never renamed, within a `schema_version`.
 
     Raises:
         ValueError: the explanation is not of exactly one account and scenario.
@@ -44,6 +44,7 @@ def _pool(explanation: Explanation, pool: dict[str, Any]) -> dict[str, Any]:
         return frame.filter(pl.col("pool_id") == pool["pool_id"]).drop(_HEAD)
 
     tiers, balances, bands = (of_pool(frame) for frame in (explanation.tiers, explanation.balances, explanation.bands))
+    legs = of_pool(explanation.strategy_legs)
     return {
         "pool_id": pool["pool_id"],
         "totals": {name: value for name, value in pool.items() if name not in (*_HEAD, "owner_id")},
@@ -51,6 +52,10 @@ def _pool(explanation: Explanation, pool: dict[str, Any]) -> dict[str, Any]:
         "charges": [
             {**charge, "tiers": tiers.filter(pl.col("subject") == charge["subject"]).drop("subject").to_dicts()}
             for charge in of_pool(explanation.charges).to_dicts()
+        ],
+        "strategies": [
+            {**strategy, "legs": legs.filter(pl.col("strategy") == strategy["strategy"]).drop("strategy").to_dicts()}
+            for strategy in of_pool(explanation.strategies).to_dicts()
         ],
         "tokens": [
             {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from stresstest.margin.explain.collateral import VERSIONS
+from stresstest.margin.explain.strategies import STRATEGIC
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.tables import MEASURES
@@ -20,6 +21,11 @@ def _both(*stems: str) -> list[str]:
 
 def _base_and_stressed(*stems: str) -> list[str]:
     return [f"{state}_{stem}" for stem in stems for state in ("base", "stressed")]
+
+
+def _moment(column: str) -> pl.Expr:
+    """A moment as text, ISO 8601 in UTC."""
+    return pl.col(column).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Names:
                     .then(pl.lit("nothing held"))
                     .when(pl.col("model_kind") == "portfolio")
                     .then(pl.lit("in the grid"))
+                    .when(STRATEGIC)
+                    .then(pl.lit("strategy"))
                     .when(schedule.is_null())
                     .then(pl.lit("no schedule"))
                     .otherwise(pl.lit("net by underlying")),
@@ -152,6 +160,51 @@ class Names:
             "part",
             "part_initial",
             *_both("charge"),
+        )
+
+    def strategies(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        return self.named(
+            rows.with_columns(underlying=self.gather("assets", "asset", rows["underlying"]), expiry=_moment("expiry")),
+            ["strategy"],
+            "strategy",
+            "underlying",
+            pl.col("strategy_rule").alias("rule"),
+            "expiry",
+            *_both("apart"),
+            "strike_currency_value",
+            "loss",
+            "loss_value",
+            "unpaired",
+            "forward",
+            *_both("unpaired_scale", "unpaired"),
+            "debit",
+            *_both("together", "unscaled"),
+            "margin_rate",
+            "margin_multiplier",
+            *_both("requirement"),
+        )
+
+    def strategy_legs(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        return self.named(
+            rows.with_columns(instrument_id=self.gather("instruments", "instrument_id", rows["instrument"]), expiry=_moment("expiry")),
+            ["strategy", "part"],
+            "strategy",
+            "instrument_id",
+            "kind",
+            "option_type",
+            "strike",
+            "expiry",
+            "units",
+            "unit_value",
+            "value",
+            "underlying_price",
+            "out_of_the_money",
+            "base",
+            "daily_multiple",
+            "initial_multiple",
+            *_both("naked_rate", "naked_minimum", "naked_of_value", "naked", "long_rate", "apart"),
         )
 
     def balances(self, rows: pl.DataFrame) -> pl.DataFrame:

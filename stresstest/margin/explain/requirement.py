@@ -6,6 +6,7 @@ import polars as pl
 
 from stresstest.margin.explain.collateral import VERSIONS
 from stresstest.margin.explain.scaling import INTEREST_SHARE, grown_rates
+from stresstest.margin.explain.strategies import STRATEGIC
 from stresstest.margin.explain.sums import total
 
 _OPTION, _SPOT = pl.col("kind") == "option", pl.col("kind") == "spot"
@@ -37,7 +38,7 @@ def charge_by_tiers(positions: pl.DataFrame) -> pl.DataFrame:
     Every instrument that carries a schedule, except long options (charged by their value) and short ones whose schedule has its own formula.
     """
     tiered = pl.when(_OPTION).then(_SHORT & ~pl.col("short_option")).otherwise(pl.col("net_by") == "instrument")
-    rows = positions.filter(tiered & pl.col("schedule").is_not_null() & (pl.col("quantity") != 0))
+    rows = positions.filter(tiered & ~STRATEGIC & pl.col("schedule").is_not_null() & (pl.col("quantity") != 0))
     return rows.select(
         "pool",
         "scenario",
@@ -175,7 +176,7 @@ def option_requirements(positions: pl.DataFrame) -> pl.DataFrame:
     """
     price, strike = pl.col("underlying_in_strike_currency"), pl.col("strike")
     direction = pl.when(pl.col("option_type") == "call").then(1.0).otherwise(-1.0)
-    rows = positions.filter(_OPTION & (pl.col("quantity") != 0) & (~_SHORT | pl.col("short_option"))).with_columns(
+    rows = positions.filter(_OPTION & ~STRATEGIC & (pl.col("quantity") != 0) & (~_SHORT | pl.col("short_option"))).with_columns(
         out_of_the_money=(direction * (strike - price)).clip(0.0),
         short_base=pl.when(pl.col("short_base") == "strike").then(strike).otherwise(price),
         underlying_price=price,
@@ -213,13 +214,15 @@ def option_requirements(positions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def scale_requirements(rows: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
+def scale_requirements(rows: pl.DataFrame, rates: pl.DataFrame, strategy_models: pl.Series | None = None) -> pl.DataFrame:
     """Adds `margin_rate` (of the schedule times of the model, 1 where no scenario touches it) and `requirement_*`, what enters R.
 
-    requirement = unscaled * margin_rate * margin_multiplier.
+    requirement = unscaled * margin_rate * margin_multiplier. The rates of `strategy_models` are not those of what schedules charge.
     """
     of_schedule = rates.rename({"name": "schedule", "margin_rate": "schedule_rate"})
     of_model = rates.rename({"name": "model", "margin_rate": "model_rate"})
+    if strategy_models is not None:
+        of_model = of_model.filter(~pl.col("model").is_in(strategy_models.implode()))
     rows = rows.join(of_schedule, on=["schedule", "scenario"], how="left", maintain_order="left")
     rows = rows.join(of_model, on=["model", "scenario"], how="left", maintain_order="left")
     rows = rows.with_columns(margin_rate=pl.col("schedule_rate").fill_null(1.0) * pl.col("model_rate").fill_null(1.0))

@@ -18,6 +18,7 @@ from stresstest.margin.rulebook import (
     Model,
     Rulebook,
     ShortOptionRate,
+    StrategyModel,
     Tier,
 )
 from stresstest.margin.views import View, views_of
@@ -42,7 +43,7 @@ _ZERO = AmountPair(maintenance=0.0, initial=0.0)
 
 @dataclass(frozen=True)
 class Rules:
-    """`models`: `model` and its terms, caps null = none; `view` numbers how it sees instruments and assets.
+    """`models`: `model` and its terms, caps null = none, `recognition` null = not a strategy model; `view` numbers how it sees a book.
 
     `of_instruments`: per `view` and `instrument` the `schedule` that charges it alone and `net_schedule`, that of its underlying (null = none).
     `margin_schedules`, `tiers`, `collateral_bands`: by `schedule`, edges `from` (inclusive) and `to` (null = no end; a cap ends the last
@@ -111,6 +112,8 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
             "conservative_maintenance": pl.Boolean,
             "conservative_initial": pl.Boolean,
             "conservative_marks": pl.Boolean,
+            "recognition": pl.String,
+            "shares": pl.Boolean,
             **_columns("spread_rate", "positive_pnl_weight", "positive_pnl_cap", "long_option_credit"),
         }
     )
@@ -126,6 +129,8 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
                     f"conservative_{name}": model.conservative_prices is not None and getattr(model.conservative_prices, name)
                     for name in (*_PAIR, "marks")
                 },
+                "recognition": model.recognition if isinstance(model, StrategyModel) else None,
+                "shares": isinstance(model, StrategyModel) and model.shares is not None,
                 **_pair("spread_rate", model.spread),
                 **_pair("positive_pnl_weight", model.positive_pnl_weight),
                 **_pair("positive_pnl_cap", model.positive_pnl_cap),
