@@ -64,7 +64,7 @@ def test_generated_books(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", [0, 66])
 def test_models_with_schedules_of_their_own(seed: int, tmp_path: Path) -> None:
-    book = with_assignments(make_book(tmp_path / "book", seed))
+    book = with_assignments(make_book(tmp_path / "book", seed), hedges=True)
     assert differences(write(book).run_file, tmp_path / "result") == []
 
 

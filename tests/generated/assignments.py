@@ -23,8 +23,11 @@ OF_OPTIONS: tuple[Row, ...] = (
 )  # fmt: skip
 
 
-def with_assignments(book: BookSpec) -> BookSpec:
-    """The same book, three of whose four models give schedules of their own, in several ways and orders; nothing in it is refused."""
+def with_assignments(book: BookSpec, *, hedges: bool = False) -> BookSpec:
+    """The same book, whose models give schedules of their own, in several ways and orders; nothing in it is refused.
+
+    `hedges`: one of the models becomes a portfolio model with hedges.
+    """
     random = Random(f"{book.seed}:assignments")
 
     def entries(key: str, wheres: tuple[Row, ...], schedules: tuple[str, ...], least: int = 1) -> list[Row]:
@@ -44,4 +47,12 @@ def with_assignments(book: BookSpec) -> BookSpec:
         *entries("margin_schedule", OF_INSTRUMENTS, SCHEDULES, least=0),
     ]
     models["by-value"]["assign_collateral"] = [{"collateral_schedule": random.choice(COLLATERAL_SCHEDULES)}]
+    if hedges:
+        models["edge"] = {
+            "kind": "portfolio",
+            "grid": [{"spot": -0.1}, {"spot": 0.1}],
+            "hedges": random.sample(("BTC", "ETH", "USDC", "BOND"), 3),
+            "haircut_and_grid": random.random() < 0.25,
+            "assign_collateral": entries("collateral_schedule", OF_ASSETS, COLLATERAL_SCHEDULES),
+        }
     return book

@@ -147,6 +147,19 @@ def test_faults_of_margin_schedules(schedule: str, fault: str) -> None:
      "1, collateral_schedules.x.liability_weight.initial: `initial` is missing. Add `initial`."),
     ("models: {m: {positive_pnl_weight: 1.5}}", "1, models.m.positive_pnl_weight: must be at most 1, not 1.5"),
     ("models: {m: {breach_at_equality: 1}}", "1, models.m.breach_at_equality: must be true or false, not 1"),
+    ("models: {m: {assign: [{margin_schedule: majors}]}}",
+     "1, models.m.assign[0].margin_schedule: no margin schedule `majors` in this file. Define it under `margin_schedules`."),
+    ("{margin_schedules: {majors: {tiers: [" + TIER + "]}}, models: {m: {assign: [{margin_schedule: major}]}}}",
+     "1, models.m.assign[0].margin_schedule: no margin schedule `major` in this file. Did you mean `majors`?"),
+    ("models: {m: {assign_collateral: [{where: {asset: BTC}, collateral_schedule: btc}]}}",
+     ("1, models.m.assign_collateral[0].collateral_schedule: no collateral schedule `btc` in this file. "
+      "Define it under `collateral_schedules`.")),
+    ("models: {m: {assign: [{where: {location: x}, margin_schedule: majors}]}}",
+     ("1, models.m.assign[0].where.location: instruments cannot be filtered by `location`. Filters there: asset, not_asset, asset_class, "
+      "may_be_negative, tags, not_tags, kind, option_type, risk_group, tenor_days, log_moneyness.")),
+    ("models: {m: {assign_collateral: [{where: {kind: spot}, collateral_schedule: btc}]}}",
+     ("1, models.m.assign_collateral[0].where.kind: assets cannot be filtered by `kind`. Filters there: asset, not_asset, asset_class, "
+      "may_be_negative, tags, not_tags, risk_group.")),
     ("version: 2", "1, version: format version 2: not in this version. This release reads version 1."),
     ("version: true", "1, version: must be 1, not true. Write `version: 1`."),
     ("model: {}", "1, model: unknown key `model`. Did you mean `models`?"),
