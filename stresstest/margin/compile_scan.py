@@ -52,7 +52,7 @@ _EXPIRIES = {"net": NET_EXPIRIES, "losses": LOSSES, "absolute": ABSOLUTE}
 class Scans:
     """The portfolio models in use, compiled but for the lanes. `row_names`: of all grids, in the order of their codes.
 
-    `moved` lists by model the changes of what rows move, f64[entries, columns, S], in the order of their entries. `deltas` f64[instruments, S]
+    `moved` lists the changes of what rows move, f64[entries, columns, S], model by model in the order of their entries. `deltas` f64[instruments, S]
     by model, where it asks for them. `clamped_vols`: by model, vols that rows would have taken out of their range.
     """
 
@@ -212,7 +212,6 @@ def _places(book: _Book, lists: _Lists, model: PortfolioModel, values: GridValue
     """Where each instrument stands; adds the changes that are not all zero to the list of moved ones."""
     frame, dimensions = book.dimensions.instruments, book.dimensions
     entries = sum(map(len, lists.moved))
-    moved: list[Floats] = []
     found: dict[str, Codes] = {}
     for name, change in (("change", values.change), ("cost_change", values.cost_change), ("settle_change", values.settle_change)):
         found[name] = np.full(frame.height, -1, dtype=np.int32)
@@ -220,8 +219,9 @@ def _places(book: _Book, lists: _Lists, model: PortfolioModel, values: GridValue
             moves = np.flatnonzero((change != 0.0).any(axis=(1, 2)))
             found[name][moves] = np.arange(entries, entries + len(moves))
             entries += len(moves)
-            moved.append(change[moves] * weights[:, None])
-    lists.moved.append(np.concatenate(moved))
+            # Changes are the largest arrays of a run: they are not copied where nothing is left out and nothing weighted.
+            kept = change if len(moves) == len(change) else change[moves]
+            lists.moved.append(kept if (weights == 1.0).all() else kept * weights[:, None])
     paid = ((frame["kind"] == "option") & (frame["premium_style"] == "paid")).to_numpy()
     linear = (frame["payoff"] == "linear").to_numpy()
     currency = strike_currencies(dimensions)
