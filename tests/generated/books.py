@@ -41,13 +41,14 @@ TYPES: dict[str, dict[str, pa.DataType]] = {
         "option_type": pa.string(), "exercise": pa.string(), "implied_vol": pa.float64(), "vol_type": pa.string(),
         "forward": pa.float64(), "settlement_averaging_seconds": pa.float64(), "settled_average": pa.float64(),
         "premium_style": pa.string(), "risk_group": pa.string(), "margin_schedule": pa.string(),
-        "open_interest": pa.float64(), "skew_scale": pa.float64(),
+        "open_interest": pa.float64(), "skew_scale": pa.float64(), "confidence": pa.float64(),
     },
     "assets": {
         "asset": pa.string(), "price": pa.float64(), "price_currency": pa.string(), "asset_class": pa.string(),
         "collateral_schedule": pa.string(), "margin_schedule": pa.string(), "tags": pa.list_(pa.string()), "rate": pa.float64(),
         "duration": pa.float64(), "convexity": pa.float64(), "may_be_negative": pa.bool_(), "price_low": pa.float64(),
         "price_high": pa.float64(), "pool_deposits": pa.float64(), "pool_borrows": pa.float64(),
+        "confidence": pa.float64(), "daily_volume": pa.float64(),
     },
 }  # fmt: skip
 REQUIRED = {

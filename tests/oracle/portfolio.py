@@ -108,23 +108,26 @@ def hedge_groups(market: Market, model: Row) -> dict[str, str]:
     named = hedges if isinstance(hedges, dict) else dict.fromkeys(hedges)
     found = {}
     for asset, group in named.items():
-        own = [market.snapshot.instruments[name]["risk_group"] for name in sorted(market.snapshot.instruments)
-               if market.snapshot.instruments[name]["underlying"] == asset]  # fmt: skip
-        found[asset] = group or (own[0] if own else asset)
+        own = [name for name, row in market.snapshot.instruments.items() if row["underlying"] == asset]
+        found[asset] = group or (market.snapshot.instruments[min(own)]["risk_group"] if own else asset)
     return found
 
 
 def scan_range(market: Market, model: Row, group: str) -> tuple[float, float, float]:
     """The ranges of a group: spot down, spot up, vol."""
-    forwards = {name: term.base_forward for name, term in market.terms.items()}
     members = [row for row in market.snapshot.instruments.values() if row["risk_group"] == group]
     for entry in model.get("scan_ranges") or ():
         where = given(entry)
-        if not where or any(instrument_fits(market.snapshot, row, forwards.get(row["instrument_id"]), where) for row in members):
+        if not where or any(instrument_fits(market.snapshot, row, base_forward_of(market, row["instrument_id"]), where) for row in members):
             spot = entry.get("spot") or 0.0
             down, up = (spot["down"], spot["up"]) if isinstance(spot, dict) else (spot, spot)
             return down, up, entry.get("vol") or 0.0
     return 0.0, 0.0, 0.0
+
+
+def base_forward_of(market: Market, name: str) -> float | None:
+    """The forward of an option at base."""
+    return market.terms[name].base_forward if name in market.terms else None
 
 
 # ------------------------------------------------------------------ one row
@@ -144,11 +147,15 @@ def moved(market: Market, model: Row, group: str, x: float, forward: float) -> S
     assets = {row["underlying"] for row in snapshot.instruments.values() if row["risk_group"] == group}
     assets |= {asset for asset, of in hedge_groups(market, model).items() if of == group}
     assets.discard(snapshot.reporting)
-    value = {name: amount * (1.0 + x) if name in assets else amount for name, amount in state.value.items()}
-    basis = dict(state.basis)
-    for name, row in snapshot.instruments.items():
-        if row["kind"] == "option" or (row["kind"] == "future" and row.get("expiry") is not None):
-            basis[name] = (1.0 + basis[name]) * (1.0 + forward) - 1.0 if forward else basis[name]
+    value = dict(state.value)
+    for name in assets:
+        value[name] *= 1.0 + x
+    basis = state.basis
+    if forward:
+        basis = dict(basis)
+        for name, row in snapshot.instruments.items():
+            if row["kind"] == "option" or (row["kind"] == "future" and row.get("expiry") is not None):
+                basis[name] = (1.0 + basis[name]) * (1.0 + forward) - 1.0
     return replace(state, value=value, basis=basis)
 
 

@@ -6,6 +6,7 @@ each other. The scenario `published` moves each case's prices to those of its pu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from ruamel.yaml import YAML
 
 Row = dict[str, Any]
 Found = Mapping[str, Any]
@@ -29,8 +29,8 @@ TYPES: dict[str, dict[str, Any]] = {
     "instruments": {
         "instrument_id": pl.String, "kind": pl.String, "underlying": pl.String, "quote": pl.String, "contract_size": pl.Float64,
         "mark_price": pl.Float64, "expiry": pl.Datetime("us", "UTC"), "strike": pl.Float64, "option_type": pl.String, "implied_vol": pl.Float64,
-        "forward": pl.Float64, "margin_schedule": pl.String, "risk_group": pl.String, "confidence": pl.Float64,
-        "open_interest": pl.Float64,
+        "forward": pl.Float64, "settlement_averaging_seconds": pl.Float64, "settled_average": pl.Float64, "margin_schedule": pl.String,
+        "risk_group": pl.String, "confidence": pl.Float64, "open_interest": pl.Float64,
     },
     "assets": {
         "asset": pl.String, "price": pl.Float64, "price_currency": pl.String, "collateral_schedule": pl.String, "margin_schedule": pl.String,
@@ -156,8 +156,8 @@ class CaseBook:
             "scenarios": ["scenarios.yaml"], "margin": "margin.yaml", "keep": "all", "output": {"folder": "runs", "formats": ["json"]},
         }  # fmt: skip
         for name, document in (("margin", {"version": 1, **rules}), ("scenarios", {"version": 1, "scenarios": [scenario]}), ("run", run)):
-            with (folder / f"{name}.yaml").open("w", encoding="utf-8") as file:
-                YAML(typ="safe", pure=True).dump(document, file)
+            # JSON is YAML too, and read in a fraction of the time.
+            (folder / f"{name}.yaml").write_text(json.dumps(document, indent=1), encoding="utf-8")
         return folder / "run.yaml"
 
 

@@ -1,4 +1,4 @@
-"""Derive v2: the standard manager (rules by position), and the portfolio managers where no grid is needed.
+"""Derive v2: the standard manager (rules by position).
 
 A standard case is held at prices a fifth lower than its own, options marked there by Black-76 of the reference in tests/oracle; the
 scenario moves prices to those of the case, so that its figures also rest on the tool's implied vols, forwards and repricing.
@@ -172,26 +172,3 @@ def _truncated(read: Callable[[Found], float]) -> Callable[[Found], float]:
         return float(math.trunc(value + math.copysign(1e-9, value)))
 
     return whole_dollars
-
-
-def portfolio_2(case: Row, file: Row, book: CaseBook) -> Outcome:
-    """One case of `derive_pmrm2`: without options, perpetuals and collateral that moves in the grid, only haircuts remain."""
-    name, inputs, expected, within = case["id"], case["inputs"], case["expected"], case["tolerance"]
-    portfolio, rules = file["portfolios"][inputs["portfolio"]], file["parameter_sets"][inputs["parameter_set"]]
-    collateral, market = portfolio["collateral"], portfolio["market"]
-    in_the_grid = portfolio["expiries"] or portfolio["perp"]["qty"] or any(held["shocked_with_spot"] for held in collateral)
-    if in_the_grid or any(min(held["confidence"], market["spot_confidence"]) < rules["confidence_threshold"] for held in collateral):
-        return Waits("portfolio margin")
-    # Prices are in US dollars, figures in the stablecoin: its dollar price is the price of the currency.
-    dollar = book.asset(f"{name}.dollar", 1.0 / market["stable_price"])
-    book.account(name, USD=portfolio["cash"])
-    for held in collateral:
-        rules = haircuts(held["haircut_maintenance"], held["haircut_maintenance"] + held["haircut_initial_extra"])
-        book.deposit(name, book.asset(f"{name}.{held['asset']}", held["price"], rules=rules, price_currency=dollar), held["qty"])
-    readers = {"net_initial_margin": net("initial"), "net_maintenance_margin": net("maintenance"), "mark_to_market_incl_cash": figure("equity")}
-    return Runs(tuple(Check(key, read, expected[key], name, rel=within["rel"], abs=within["abs"]) for key, read in readers.items()))
-
-
-def portfolio_1(case: Row, file: Row, book: CaseBook) -> Outcome:
-    """One case of `derive_pmrm1`."""
-    return Waits("portfolio margin")

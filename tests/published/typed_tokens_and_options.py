@@ -252,27 +252,5 @@ FILES: dict[str, dict[str, Any]] = {
          "tolerance": {"rel": 1e-09, "abs": 1e-08}},
      ],
     },
-    "derive_pmrm2": {
-     "source": (
-         "https://github.com/derivexyz/v2-core/tree/7736900d395703c4f675376caa4c315402943831",
-     ),
-     "portfolios": {
-         "P03": {"cash": 400.0, "market": {"spot": 2681.6029850999994, "spot_confidence": 1.0, "stable_price": 1.00019088635},
-             "perp": {"qty": 0.0, "price": 0.0, "confidence": 0.0, "unrealized_pnl": 0.0, "unrealized_funding": 0.0},
-             "collateral": [{"asset": "USDT", "qty": 1000.0, "price": 0.99984231175, "confidence": 1.0, "shocked_with_spot": False,
-             "haircut_maintenance": 0.02, "haircut_initial_extra": 0.030000000000000002}, {"asset": "SUSDE", "qty": 10000.0,
-             "price": 1.1535919698481871, "confidence": 1.0, "shocked_with_spot": False, "haircut_maintenance": 0.25,
-             "haircut_initial_extra": 0.09999999999999998}], "expiries": []},
-     },
-     "parameter_sets": {"Q01": {"confidence_threshold": 0.55}},
-     "cases": [
-        {"id": "pmrm2-003",
-         "source_test": "test/risk-managers/unit-tests/PMRM_2/portfolio_cases/test_3_collateral_multiple_stables.json",
-         "inputs": {"portfolio": "P03", "parameter_set": "Q01", "scenario_set": "S01"},
-         "expected": {"net_initial_margin": 8846.585662268684, "net_maintenance_margin": 10029.94701394022,
-             "mark_to_market_incl_cash": 12933.36956106316},
-         "tolerance": {"rel": 1e-08, "abs": 1e-06}},
-     ],
-    },
 }
 # fmt: on

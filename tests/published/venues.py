@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 from published.binance import binance
 from published.case_book import CaseBook, Check, Outcome, Row, Runs
-from published.derive import portfolio_1, portfolio_2, standard
+from published.derive import standard
+from published.derive_portfolio import portfolio_1, portfolio_2
 from published.documents import exchange, span, synthetix
 from published.drift import drift
 from published.dydx import dydx
