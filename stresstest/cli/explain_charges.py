@@ -29,16 +29,32 @@ def _tiers(charge: Row) -> Iterator[Line]:
             number(charge["contracts" if contracts else "size"]),
             None,
         )
+    factors = both(charge, "notional_factor")
+    if any(factor not in (None, 1.0) for factor in factors):
+        times = " / ".join(f"{factor:.6g}" for factor in dict.fromkeys(factors))
+        yield f"x {times}, at conservative prices", None, " / ".join(number(charge["size"] * factor) for factor in dict.fromkeys(factors)), None
+    grown = next((tier for tier in charge["tiers"] if tier["growth_size"] is not None), None)
+    if grown is not None:
+        yield f"rates grow with {number(grown['growth_size'])}; by the schedule", both(grown, "base_rate"), "", None
     for tier in charge["tiers"]:
         deductions = dict.fromkeys(number(each) for each in both(tier, "deduction"))
         less = f", less {' / '.join(deductions)}" if tier["part"] and any(both(tier, "deduction")) else ""
-        yield interval(tier["from"], tier["to"]) + less, both(tier, "rate"), number(tier["part"]), both(tier, "charge")
+        parts = " / ".join(dict.fromkeys(number(each) for each in (tier["part"], tier["part_initial"])))
+        yield interval(tier["from"], tier["to"]) + less, both(tier, "rate"), parts, both(tier, "charge")
     if charge["currency_value"] != 1.0 and not charge["per_contract"]:
         yield f"x {currency} at {number(charge['currency_value'])}", None, "", both(charge, "tiers")
+    if charge["interest_share"]:
+        share = percent(charge["interest_share"])
+        yield f"open interest {number(charge['open_interest'])}: {share} of the way to 100 %", None, "", [None, charge["interest"]]
     if any(both(charge, "spread")):
         yield "spread, on min(long, short)", both(charge, "spread_rate"), number(min(charge["long"], charge["short"])), both(charge, "spread")
     if charge["leverage_floor"] and charge["leverage_floor"] >= charge["unscaled_initial"]:
-        yield f"at least 1 / leverage {charge['leverage']:g}", None, number(charge["notional"]), [None, charge["leverage_floor"]]
+        yield (
+            f"at least 1 / leverage {charge['leverage']:g}",
+            None,
+            number(charge["leverage_floor"] * charge["leverage"]),
+            [None, charge["leverage_floor"]],
+        )
 
 
 def _short_option(charge: Row) -> Iterator[Line]:

@@ -119,6 +119,9 @@ def _values(rows: list[Row], reporting: str) -> Table:
     show = money_of(row["stressed_value"] for row in rows)
     for row in rows:
         add_row(table, printable(row["instrument_id"]), formula(row, reporting), show(row["stressed_value"]))
+        marked = both(row, "marked_value")
+        if any(value != row["stressed_value"] for value in marked):
+            add_row(table, "", "in the margin balance at conservative marks, MM / IM", " / ".join(map(show, marked)), style=QUIET)
         if row["stressed_vol"] is not None:
             add_row(table, "", option_inputs(row), "", style=QUIET)
     return table
@@ -171,6 +174,8 @@ def _tokens(tokens: list[Row]) -> Table:
                 *inside([max(net, 0.0) * token["ratio"] for net in both(token, "net")]),
                 style=QUIET,
             )
+        for text in _weighing(token):
+            add_row(table, step(text), *empty, *[""] * len(amounts), "", "", style=QUIET)
         for band in token["bands"]:
             haircuts = (_haircut(band[f"haircut_{version}"], band[f"stressed_haircut_{version}"]) for version in VERSIONS)
             add_row(
@@ -181,8 +186,27 @@ def _tokens(tokens: list[Row]) -> Table:
     return table
 
 
+def _weighing(token: Row) -> Iterator[str]:
+    """What moves the weights of a token away from its bands, each where it does; maintenance / initial."""
+
+    def pair(stem: str) -> str:
+        return " / ".join(f"{each:.4g}" for each in both(token, stem))
+
+    owned, owed = (any(sign * net > 0.0 for net in both(token, "net")) for sign in (1.0, -1.0))
+    if owned and set(both(token, "price_low")) != {1.0}:
+        yield f"conservative price: x {pair('price_low')}"
+    if owned and set(both(token, "deposit_share")) != {1.0}:
+        yield f"venue's deposits: x {pair('deposit_share')}"
+    if owned and token["most_maintenance"] is not None:
+        yield f"by its size at most {pair('most')}"
+    if owed and set(both(token, "price_high")) != {1.0}:
+        yield f"conservative price: debt x {pair('price_high')}"
+    if owed and set(both(token, "borrow_multiple")) != {1.0}:
+        yield f"venue's borrows: debt x {pair('borrow_multiple')}"
+
+
 def _counting(token: Row) -> str:
-    weights = [f"{weight:g}" for weight, net in zip(both(token, "liability_weight"), both(token, "net"), strict=True) if net < 0]
+    weights = [f"{weight:g}" for weight, net in zip(both(token, "debt_weight"), both(token, "net"), strict=True) if net < 0]
     return f"debt x {' / '.join(dict.fromkeys(weights))}" if weights else f"counts, by {printable(token['schedule'])}"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from stresstest.margin.rulebook import AmountPair, BalanceRules, CapPair, CollateralSchedule, MarginSchedule, RatioPair, Rulebook
+from stresstest.margin.rulebook import AmountPair, BalanceRules, CapPair, CollateralSchedule, LevelPair, MarginSchedule, RatioPair, Rulebook
 
-Pair = AmountPair | RatioPair | CapPair
+Pair = AmountPair | RatioPair | CapPair | LevelPair
 Found = Iterator[tuple[str, float, float]]
 """Figure, its maintenance version, its initial version."""
 
@@ -75,6 +75,13 @@ def _of_collateral(schedule: CollateralSchedule) -> Found:
         if band.initial < band.haircut:
             yield f"haircut from {band.from_:g}", band.haircut, band.initial
     yield from _lower("liability_weight", schedule.liability_weight)
+    if schedule.size_scaling is not None:
+        yield from _lower("size_scaling factor", schedule.size_scaling.factor)
+    if schedule.concentration is not None:
+        for name in ("deposits_above", "borrows_above"):
+            maintenance, initial = _ends(getattr(schedule.concentration, name))
+            if initial > maintenance:
+                yield f"concentration {name}", maintenance, initial
 
 
 def _of_margin(schedule: MarginSchedule) -> Found:
@@ -83,6 +90,8 @@ def _of_margin(schedule: MarginSchedule) -> Found:
             yield f"rate from {tier.from_:g}", tier.maintenance_rate, tier.initial_rate
     if schedule.amount_per_contract is not None:
         yield from _lower("amount_per_contract", schedule.amount_per_contract)
+    if schedule.size_scaling is not None:
+        yield from _lower("size_scaling factor", schedule.size_scaling.factor)
     short = schedule.short_option
     if short is not None:
         yield from _lower("short_option rate", AmountPair(maintenance=short.maintenance.rate, initial=short.initial.rate))
@@ -91,6 +100,9 @@ def _of_margin(schedule: MarginSchedule) -> Found:
 
 def _of_model(model: BalanceRules) -> Found:
     yield from _lower("spread_rate", model.spread)
+    prices = model.conservative_prices
+    if prices is not None and prices.maintenance and not prices.initial:
+        yield "conservative_prices", 1.0, 0.0
     for name in ("positive_pnl_weight", "positive_pnl_cap", "long_option_credit"):
         maintenance, initial = _ends(getattr(model, name))
         if initial > maintenance:

@@ -246,3 +246,29 @@ def test_forward_and_vol_of_an_option() -> None:
     console.print(explain_view(document))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "forward 101 > 61.5, vol 60% > 100% (constant offset), American exercise" in text
+
+
+def test_what_moves_weights_and_rates_is_shown_where_it_does() -> None:
+    bands = [{"from": 0, "haircut": 0.1}]
+    tiers = [{"from": 0, "maintenance_rate": 0.05, "initial_rate": 0.10}]
+    margin: Row = {
+        "collateral_schedules": {
+            "par": {"bands": [{"from": 0, "haircut": 0.0}]},
+            "sized": {"bands": bands, "size_scaling": {"factor": {"maintenance": 0.1, "initial": 0.2}}, "concentration": {"deposits_above": 1000}},
+        },
+        "margin_schedules": {
+            "growing": {"tiers": tiers, "size_scaling": {"factor": 0.01}},
+            "crowded": {"tiers": tiers, "open_interest_scaling": {"from": 0, "to": 10_000}},
+        },
+        "models": {"default": {"conservative_prices": {"marks": True}}},
+    }
+    asset = {"price": 100.0, "price_low": 80.0, "price_high": 150.0, "collateral_schedule": "sized", "pool_deposits": 20.0}
+    instruments = {"P": {**PERPETUAL, "margin_schedule": "growing"}, "Q": {**PERPETUAL, "margin_schedule": "crowded", "open_interest": 25.0}}
+    text = shown(Case({"BTC": asset}, instruments, margin).hold("P", 9.0).hold("Q", -2.0).deposit("BTC", 4.0), scenario={})
+    assert "0.00 / -180.00" in text
+    assert line(text, "conservative price: x") == ["conservative price: x 1 / 0.8"]
+    assert line(text, "venue's deposits: x") == ["venue's deposits: x 0.5 / 0.5"]
+    assert line(text, "by its size at most") == ["by its size at most 0.8333 / 0.7143"]
+    assert line(text, "x 1 / 0.8, at conservative prices") == ["x 1 / 0.8, at conservative prices", "900 / 720"]
+    assert line(text, "rates grow with 3") == ["rates grow with 3; by the schedule", "5%", "10%"]
+    assert line(text, "open interest 25: 25% of the way") == ["open interest 25: 25% of the way to 100 %", "–", "45.00"]

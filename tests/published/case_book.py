@@ -30,7 +30,7 @@ TYPES: dict[str, dict[str, Any]] = {
         "instrument_id": pl.String, "kind": pl.String, "underlying": pl.String, "quote": pl.String, "contract_size": pl.Float64,
         "mark_price": pl.Float64, "expiry": pl.Datetime("us", "UTC"), "strike": pl.Float64, "option_type": pl.String, "implied_vol": pl.Float64,
         "forward": pl.Float64, "settlement_averaging_seconds": pl.Float64, "settled_average": pl.Float64, "margin_schedule": pl.String,
-        "risk_group": pl.String, "confidence": pl.Float64, "open_interest": pl.Float64,
+        "risk_group": pl.String, "confidence": pl.Float64, "open_interest": pl.Float64, "skew_scale": pl.Float64,
     },
     "assets": {
         "asset": pl.String, "price": pl.Float64, "price_currency": pl.String, "collateral_schedule": pl.String, "margin_schedule": pl.String,

@@ -31,7 +31,9 @@ def guide_book() -> CaseBook:
             ours.update(entries)
     book.asset("EUR", 1.25)
     book.asset("COIN", 1.0, margin_schedule="marginal")
-    book.asset("BTC", 50_000.0, collateral_schedule="btc")
+    book.asset("BTC", 50_000.0, collateral_schedule="btc", price_low=48_000.0, price_high=48_000.0)
+    book.asset("THIN", 10.0, collateral_schedule="thin")
+    book.asset("POOLED", 10.0, collateral_schedule="pooled", pool_deposits=1e6)
     book.asset("USDT", 1.0, collateral_schedule="usdt")
     for schedule in ("marginal", "deduction", "whole", "in_euro", "limited"):
         book.instrument(schedule, "perpetual", "COIN", 1.0, None, margin_schedule=schedule)
@@ -39,6 +41,9 @@ def guide_book() -> CaseBook:
     book.instrument("by_size", "perpetual", "COIN", 1.0, None, margin_schedule="by_size", contract_size=2000.0)
     book.instrument("per_contract", "perpetual", "COIN", 1.0, None, margin_schedule="per_contract")
     book.instrument("gain", "perpetual", "COIN", 1.0, None, "USDT", margin_schedule="marginal")
+    book.instrument("growing", "perpetual", "COIN", 1.0, None, margin_schedule="growing")
+    book.instrument("skewed", "perpetual", "COIN", 1.0, None, margin_schedule="skewed", skew_scale=1e6)
+    book.instrument("crowded", "perpetual", "COIN", 1.0, None, margin_schedule="crowded", open_interest=15e6)
     call: dict[str, Any] = {"expiry": after(30 * 86400.0), "strike": 55_000.0, "option_type": "call", "margin_schedule": "options"}
     book.instrument("call", "option", "BTC", 1200.0, None, **call)
     return book
@@ -117,6 +122,20 @@ WORKED = [
     Worked("needs 25,000 there and 30,000 under `elsewhere`", MAINTENANCE, 30_000.0, (("marginal", 3e6),), model="elsewhere"),
     Worked("2 bitcoin count 95,000 by default and 98,000 under `elsewhere`", BALANCE, 95_000.0, balance=(("BTC", 2.0),)),
     Worked("2 bitcoin count 95,000 by default and 98,000 under `elsewhere`", BALANCE, 98_000.0, balance=(("BTC", 2.0),), model="elsewhere"),
+    Worked("`growing` asks for 11,200, and for 9,600 maintenance", INITIAL, 11_200.0, (("growing", 40_000.0),)),
+    Worked("`growing` asks for 11,200, and for 9,600 maintenance", MAINTENANCE, 9_600.0, (("growing", -40_000.0),)),
+    Worked("100 contracts need 10, the 10 %", INITIAL, 10.0, (("growing", 100.0),)),
+    Worked("1 % + 2 x 0.003, 48 under `skewed`", INITIAL, 48.0, (("skewed", 3_000.0),)),
+    Worked("55 % initially, 1,650 for 3,000, and for 150 maintenance", INITIAL, 1_650.0, (("crowded", -3_000.0),)),
+    Worked("55 % initially, 1,650 for 3,000, and for 150 maintenance", MAINTENANCE, 150.0, (("crowded", 3_000.0),)),
+    Worked("2,475,000 instead of 2,880,000, under `thin`", BALANCE, 2_475_000.0, balance=(("THIN", 360_000.0),)),
+    Worked("0.8 x 1.2 + 0.6 = 1.56, -5,616,000", BALANCE, -5_616_000.0, balance=(("THIN", -360_000.0),)),
+    Worked("deposit of 1,000,000 counts 800,000 for maintenance and 400,000 initially", BALANCE, 800_000.0, balance=(("POOLED", 1e5),)),
+    Worked("deposit of 1,000,000 counts 800,000 for maintenance and 400,000 initially", INITIAL_BALANCE, 400_000.0, balance=(("POOLED", 1e5),)),
+    Worked("one of 3,000,000 counts 1,600,000 for maintenance", BALANCE, 1_600_000.0, balance=(("POOLED", 3e5),)),
+    Worked("count 92,000 initially by default and 88,320 under `lagging`", INITIAL_BALANCE, 92_000.0, balance=(("BTC", 2.0),)),
+    Worked("count 92,000 initially by default and 88,320 under `lagging`", INITIAL_BALANCE, 88_320.0, balance=(("BTC", 2.0),), model="lagging"),
+    Worked("and 95,000 for maintenance under both", BALANCE, 95_000.0, balance=(("BTC", 2.0),), model="lagging"),
     Worked("and nothing by default", BALANCE, 0.0, (("call", 1.0),)),
 ]
 

@@ -5,7 +5,7 @@ from stresstest.margin.rulebook.file import Model, Rulebook, load_rulebook
 from stresstest.margin.rulebook.models import Assign, AssignCollateral, BalanceRules, TieredModel
 from stresstest.margin.rulebook.pairs import AmountPair, CapPair, RatioPair
 from stresstest.margin.rulebook.portfolio import GridRow, PortfolioModel
-from stresstest.margin.rulebook.scaling import Concentration, ConservativePrices, OpenInterestScaling, RateScaling, WeightScaling
+from stresstest.margin.rulebook.scaling import Concentration, ConservativePrices, LevelPair, OpenInterestScaling, RateScaling, WeightScaling
 from stresstest.margin.rulebook.schedules import Band, CollateralSchedule, MarginSchedule, ShortOption, ShortOptionRate, Tier
 from stresstest.margin.rulebook.strategy import NakedShort, StrategyModel
 
@@ -22,6 +22,7 @@ __all__ = [
     "ConservativePrices",
     "Depeg",
     "GridRow",
+    "LevelPair",
     "MarginSchedule",
     "Model",
     "NakedShort",
