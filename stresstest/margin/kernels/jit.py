@@ -23,6 +23,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 _config: Any = numba.config  # its settings are made at run time, so no stub knows them
+_types: Any = numba.types
 _njit: Any = numba.njit  # `_nrt` is an option that no stub knows
 _FLAGS = {"nnan", "nsz"}
 
@@ -73,8 +74,8 @@ def _compiled_once(dispatcher: Any) -> Any:
     of_types = dispatcher.get_call_template
 
     def plain(given: Any) -> Any:
-        found = numba.types.unliteral(given)
-        return numba.types.int64 if isinstance(found, numba.types.Integer) else found
+        found = _types.unliteral(given)
+        return _types.int64 if isinstance(found, _types.Integer) else found
 
     dispatcher.get_call_template = lambda args, kws: of_types(tuple(map(plain, args)), kws)
     return dispatcher
