@@ -92,7 +92,7 @@ def naked_needs(
     """What one unit of a naked short option needs besides its value, maintenance and initial, [options, S] in the strike's currency.
 
     max(rate * leverage * S - otm, minimum * leverage * base, of_value * V), `otm = max(0, w * (K - S))`; the initial one at least
-    `initial_multiple * (V + maintenance) - V`; then rounded.
+    `initial_multiple * (V + maintenance) - V`; then rounded with V.
     """
     frame = terms.dimensions.instruments
     unit = resolved.value[terms.strike_currency[options]]
@@ -113,13 +113,15 @@ def naked_needs(
     maintenance, initial = need("maintenance"), need("initial")
     multiple = _column([each.initial_multiple for each in rule])
     initial = np.maximum(initial, multiple * (value + maintenance) - value)
-    return rounded(maintenance, model.round_to), rounded(initial, model.round_to)
+    return _rounded(maintenance, value, model.round_to), _rounded(initial, value, model.round_to)
 
 
 def _column(values: list[Any]) -> npt.NDArray[Any]:
     return np.array(values)[:, np.newaxis]
 
 
-def rounded(amount: Floats, step: float | None) -> Floats:
-    """To multiples of `step`, halves to even; a millionth of a step from a half is one, since binary fractions seldom are a half."""
-    return amount if step is None else np.asarray(np.rint(np.round(amount / step, 6)) * step, dtype=np.float64)
+def _rounded(need: Floats, value: Floats, step: float | None) -> Floats:
+    """So that need and value are a multiple of `step`, halves to even; a millionth of a step from a half is one: binary fractions seldom are."""
+    if step is None:
+        return need
+    return np.asarray(np.maximum(0.0, np.rint(np.round((value + need) / step, 6)) * step - value), dtype=np.float64)

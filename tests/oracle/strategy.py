@@ -77,8 +77,8 @@ def naked_need(market: Market, model: Row, name: str, level: str) -> float:
     step = model.get("round_to")
     if step is None:
         return need
-    steps = Decimal(need / step).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
-    return float(steps.quantize(Decimal(1), ROUND_HALF_EVEN)) * step
+    steps = Decimal((value + need) / step).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+    return max(0.0, float(steps.quantize(Decimal(1), ROUND_HALF_EVEN)) * step - value)
 
 
 def unit_value(market: Market, name: str) -> float:

@@ -35,7 +35,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "assets": {
         "asset": pl.String, "price": pl.Float64, "price_currency": pl.String, "collateral_schedule": pl.String, "margin_schedule": pl.String,
         "may_be_negative": pl.Boolean, "rate": pl.Float64, "confidence": pl.Float64, "price_low": pl.Float64, "price_high": pl.Float64,
-        "pool_deposits": pl.Float64, "pool_borrows": pl.Float64,
+        "pool_deposits": pl.Float64, "pool_borrows": pl.Float64, "tags": pl.List(pl.String),
     },
 }  # fmt: skip
 

@@ -20,11 +20,7 @@ def standard(case: Row, file: Row, book: CaseBook) -> Outcome:
     """One case of `derive_standard`."""
     name, inputs = case["id"], case["inputs"]
     rules = file["parameter_sets"][inputs["parameter_set"]]
-    waits = _waits(inputs, rules)
-    if waits is not None:
-        return waits
-    lines = _add_ons(name, inputs, rules, book)
-    book.account(name, {"add_ons": lines} if lines else None, USD=inputs["cash"])
+    book.account(name, {**_model(rules["option"]), "add_ons": _add_ons(name, inputs, rules, book)}, USD=inputs["cash"])
     for market in inputs["markets"]:
         _market(name, market, rules, book)
     doubted = any(market["base_qty"] and market["spot_confidence"] < rules["oracle"]["base_threshold"] for market in inputs["markets"])
@@ -67,54 +63,24 @@ def _doubted(inputs: Row, oracle: Row, what: str) -> bool:
     return any(confidence < oracle[f"{what}_threshold"] for confidence in held)
 
 
-def _waits(inputs: Row, rules: Row) -> Waits | None:
-    for market in inputs["markets"]:
-        for expiry in market["expiries"]:
-            short = any(option["qty"] < 0.0 for option in expiry["options"])
-            if short and _most_loss(expiry, rules["option"]) > _of_shorts(market["spot"], expiry, rules["option"]) - 1e-9:
-                return Waits("strategy margin: a spread needs its largest loss")
-            if any(_multiple_of_maintenance(market["spot"], expiry, option, rules["option"]) for option in expiry["options"]):
-                return Waits("strategy margin: initial margin of a put as a multiple of maintenance")
-    return None
-
-
-def _worth(expiry: Row, option: Row) -> float:
-    return _black(expiry, option, expiry["forward"])
+def _model(rules: Row) -> Row:
+    """Shorts by themselves, or the largest loss of their expiry."""
+    initial = {"rate": rules["max_spot_req"], "minimum": rules["min_spot_req"]}
+    put = {"rate": 0.0, "minimum": rules["mm_put_spot_req"], "of_value": rules["mm_put_mtm_req"]}
+    return {
+        "kind": "strategy",
+        "recognition": "expiry_max_loss",
+        "naked_shorts": [
+            {"where": {"option_type": "put"}, "maintenance": put, "initial": initial, "initial_multiple": rules["put_im_over_mm"]},
+            {"maintenance": {"rate": 0.0, "minimum": rules["mm_call_spot_req"]}, "initial": initial},
+        ],
+        "unpaired_scale": {"maintenance": rules["unpaired_mm_scale"], "initial": rules["unpaired_im_scale"]},
+    }
 
 
 def _black(expiry: Row, option: Row, forward: float) -> float:
     terms = Option(1.0 if option["type"] == "call" else -1.0, option["strike"], inverse=False, normal=False)
     return price(terms, forward, option["iv"], expiry["seconds"] / YEAR, 1.0)
-
-
-def _of_shorts(spot: float, expiry: Row, rules: Row) -> float:
-    """Net initial margin of the shorts of an expiry one by one: what short_option rules give."""
-    total = 0.0
-    for option in expiry["options"]:
-        if option["qty"] < 0.0:
-            w = 1.0 if option["type"] == "call" else -1.0
-            otm = max(0.0, w * (option["strike"] - spot))
-            need = max(rules["max_spot_req"] * spot - otm, rules["min_spot_req"] * spot)
-            total += option["qty"] * (_worth(expiry, option) + need)
-    return total
-
-
-def _most_loss(expiry: Row, rules: Row) -> float:
-    """Lowest payoff over settlement at zero and at every strike, at most zero, and scaled forwards for calls not covered."""
-
-    def payoff(settled: float) -> float:
-        return math.fsum(o["qty"] * max(0.0, (1.0 if o["type"] == "call" else -1.0) * (settled - o["strike"])) for o in expiry["options"])
-
-    calls = sum(option["qty"] for option in expiry["options"] if option["type"] == "call")
-    lowest = min(0.0, *(payoff(strike) for strike in (0.0, *(option["strike"] for option in expiry["options"]))))
-    return float(lowest + rules["unpaired_mm_scale"] * expiry["forward"] * min(0.0, calls))
-
-
-def _multiple_of_maintenance(spot: float, expiry: Row, option: Row, rules: Row) -> bool:
-    """A short put so deep that its price, not the spot price, sets its maintenance margin."""
-    return bool(
-        option["type"] == "put" and option["qty"] < 0.0 and rules["mm_put_mtm_req"] * _worth(expiry, option) > rules["mm_put_spot_req"] * spot
-    )
 
 
 def _market(name: str, market: Row, rules: Row, book: CaseBook) -> None:
@@ -130,18 +96,11 @@ def _market(name: str, market: Row, rules: Row, book: CaseBook) -> None:
             f"{own}.perp", "perpetual", base, LOWER * perp["price"], flat(rules["perp_mm"], rules["perp_im"]), confidence=perp["confidence"]
         )
         book.position(name, perpetual, perp["qty"], perp["price"] - perp["unrealized_pnl"] / perp["qty"])
-    option_rules = rules["option"]
-    shorts = {
-        "short_option": {
-            "maintenance": {"rate": 0.0, "minimum": option_rules["mm_call_spot_req"]},
-            "initial": {"rate": option_rules["max_spot_req"], "minimum": option_rules["min_spot_req"]},
-        }
-    }
     for expiry in market["expiries"]:
         for option in expiry["options"]:
             forward = LOWER * expiry["forward"]
             instrument = book.instrument(
-                f"{own}.{expiry['seconds']}.{option['type']}.{option['strike']:g}", "option", base, _black(expiry, option, forward), shorts,
+                f"{own}.{expiry['seconds']}.{option['type']}.{option['strike']:g}", "option", base, _black(expiry, option, forward), None,
                 expiry=after(expiry["seconds"]), strike=option["strike"], option_type=option["type"], implied_vol=option["iv"], forward=forward,
                 confidence=min(expiry["forward_confidence"], expiry["vol_confidence"]),
             )  # fmt: skip

@@ -99,11 +99,12 @@ def strategy_legs(positions: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
     multiple = pl.col("initial_multiple") * (pl.col("unit_value") + pl.col("naked_maintenance")) - pl.col("unit_value")
     rows = rows.with_columns(naked_initial=pl.max_horizontal("naked_initial", multiple))
     # A millionth of a step away from a half is a half: binary fractions seldom are one.
-    steps = [(pl.col(f"naked_{version}") / pl.col("round_to")).round(6, mode="half_to_even") for version in VERSIONS]
+    gross = [(pl.col("unit_value") + pl.col(f"naked_{version}")) / pl.col("round_to") for version in VERSIONS]
+    steps = [amount.round(6, mode="half_to_even").round(0, mode="half_to_even") for amount in gross]
     rows = rows.with_columns(
         pl.when(pl.col("round_to").is_null())
         .then(pl.col(f"naked_{version}"))
-        .otherwise(step.round(0, mode="half_to_even") * pl.col("round_to"))
+        .otherwise((step * pl.col("round_to") - pl.col("unit_value")).clip(0.0))
         .alias(f"naked_{version}")
         for version, step in zip(VERSIONS, steps, strict=True)
     )

@@ -66,8 +66,8 @@ class StrategyModel(BalanceRules):
     `recognition: pairs` (CBOE, Regulation T): equal legs net; shares cover; shorts pair with longs of their type that expire no earlier; what
     is left of shorts pairs into strangles. `expiry_max_loss` (Derive): all options of an underlying and expiry, with `unpaired_scale` times the
     forward for every short call more than long ones. Of each list the first match counts; the last entry of `naked_shorts` must be for all.
-    `shares`: rates on spot positions (null: by their margin schedule, if any). `round_to`: what a naked short needs per unit is rounded to
-    multiples of it, in the currency of the strike, halves to even. `add_ons` are asked besides.
+    `shares`: rates on spot positions (null: by their margin schedule, if any). `round_to`: what a naked short needs per unit, its value
+    included, is rounded to multiples of it, in the currency of the strike, halves to even. `add_ons` are asked besides.
     """
 
     kind: Literal["strategy"]
