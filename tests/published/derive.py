@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from oracle.options import Option, price
-from published.case_book import PUBLISHED, CaseBook, Check, Found, Outcome, Row, Runs, Waits, after, figure, flat, haircuts, net
+from published.case_book import PUBLISHED, CaseBook, Check, Found, Outcome, Row, Runs, after, figure, flat, haircuts, net
 
 LOWER = 0.8
 YEAR = 365.0 * 86400.0
