@@ -151,4 +151,4 @@ def add_on(random: Random, number: int) -> Row:
         line["confidence_below"] = random.choice([0.5, 1.0])
     if random.random() < 0.2:
         line["depeg"] = depeg(random)
-    return line | {"loss_factor": random.random() < 0.3}
+    return line | {"loss_factor": line["combine"] == "add" and random.random() < 0.3}

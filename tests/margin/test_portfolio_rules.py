@@ -56,6 +56,8 @@ def test_hedges_are_a_list_or_name_their_group() -> None:
     (GRID + ", add_ons: [{name: a}]", ".add_ons[0]: add-on a has no rate. Give one of `rate`, `amount` and `tiers`."),
     (GRID + ", add_ons: [{name: a, rate: 0.1, of: contracts}]",
      ".add_ons[0].of: `of: contracts` and `amount` belong together. Give both or neither."),
+    (GRID + ", add_ons: [{name: a, rate: 0.1, loss_factor: true, combine: floor}]",
+     ".add_ons[0].loss_factor: multiplies lines that are added; a floor lies under what is multiplied. Remove `loss_factor`, or multiply the rate."),
     (GRID + ", add_ons: [{name: a, rate: 0.1}, {name: a, rate: 0.1}]",
      ".add_ons[1].name: is a second add-on a. Each line of a result needs a name of its own."),
     (GRID + ", add_ons: [{name: a, tiers: [{from: 0, maintenance_rate: 0.1, initial_rate: 0.1}], basis: days, net: risk_group}]",

@@ -74,16 +74,11 @@ def portfolio_requirement(market: Market, pool: Pool, model: Row, found: Scan, l
     factor = at_level(model.get("loss_factor"), level, 1.0)
     if level == "initial" and model.get("loss_factor_depeg") is not None:
         factor += depeg(market, model["loss_factor_depeg"])
-    lines = found.lines[level]
-
-    def charged(line: Line) -> float:
-        return line.amount * (factor if line.with_loss_factor else 1.0)
-
     total = 0.0
     for unit in found.units:
         names = {group.name for group in unit.groups}
-        total += max(factor * unit.loss, sum(charged(line) for line in lines if line.floor and line.group in names))
-    total += sum(charged(line) for line in lines if not line.floor)
+        total += max(factor * unit.loss, sum(line.amount for line in found.lines[level] if line.floor and line.group in names))
+    total += sum(line.amount * (factor if line.with_loss_factor else 1.0) for line in found.lines[level] if not line.floor)
     return total * margin_rate(market.state, pool.model_name, starred=True) * pool.multiplier
 
 
@@ -300,6 +295,8 @@ def unit_delta(market: Market, model: Row, name: str) -> float:
 def largest_loss(market: Market, group: Group) -> float:
     """What paid linear options can still lose: by expiry and underlying, their value less the lowest payoff at zero or at a strike."""
     held = {name: position.quantity for name, position in group.positions.items() if position.quantity != 0.0}
+    if not held:
+        return math.inf
     rows = {name: market.snapshot.instruments[name] for name in held}
     if group.hedges or any(row["kind"] != "option" or row["premium_style"] != "paid" or row["payoff"] != "linear" for row in rows.values()):
         return math.inf

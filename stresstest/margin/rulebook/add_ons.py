@@ -77,6 +77,9 @@ class AddOn(Part):
             found.append((("basis",), problem("days of what a risk group trades: its underlyings have a volume each", hint)))
         if self.part == "hedged" and (self.side is not None or self.net == "risk_group"):
             found.append((("part",), problem("`hedged` is what longs and shorts of a risk group have in common", "Remove `side`; net by less.")))
+        if self.loss_factor and self.combine == "floor":
+            hint = "Remove `loss_factor`, or multiply the rate."
+            found.append((("loss_factor",), problem("multiplies lines that are added; a floor lies under what is multiplied", hint)))
         raise_all("add-on", found)
         return self
 
