@@ -14,6 +14,7 @@ import pytest
 from generated.assignments import with_assignments
 from generated.books import make_book, write, write_book
 from generated.market import AS_OF
+from generated.orders import with_orders
 from generated.scalings import with_scalings
 from generated.strategies import with_strategies
 from oracle.comparing import COMPARED, compare, read_tables
@@ -65,6 +66,12 @@ def test_generated_books(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [0, 66])
 def test_models_with_schedules_of_their_own(seed: int, tmp_path: Path) -> None:
     book = with_assignments(make_book(tmp_path / "book", seed), hedges=True)
+    assert differences(write(book).run_file, tmp_path / "result") == []
+
+
+@pytest.mark.parametrize("seed", [1, 4, 9])
+def test_open_orders(seed: int, tmp_path: Path) -> None:
+    book = with_orders(make_book(tmp_path / "book", seed))
     assert differences(write(book).run_file, tmp_path / "result") == []
 
 

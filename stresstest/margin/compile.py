@@ -199,6 +199,7 @@ def _instruments(
                 short_initial_row=short_row[1],
                 code=np.arange(count, dtype=np.int32),
                 expiry=expiry,
+                size=size,
                 cost_factor=np.where(no_cost, 0.0, np.where(coin & (payoff == "inverse"), size, -size)),
                 base_notional=units.notional[:, 0],
                 **instrument_columns(dimensions, resolved, units, rulebook, view.margin, notional_row, rows.extend),
@@ -369,6 +370,9 @@ def _models(
         initial_cap=[np.inf if cap.initial is None else cap.initial for cap in caps],
         maintenance_credit=[model.long_option_credit.maintenance for model in values],
         initial_credit=[model.long_option_credit.initial for model in values],
+        worst_side=[model.per_order is not None for model in values],
+        maintenance_order=[0.0 if model.per_order is None else model.per_order.maintenance for model in values],
+        initial_order=[0.0 if model.per_order is None else model.per_order.initial for model in values],
         maintenance_spread=[model.spread.maintenance for model in values],
         initial_spread=[model.spread.initial for model in values],
     )

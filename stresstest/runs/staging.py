@@ -99,6 +99,7 @@ def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:
             name for name, model in rulebook.models.items() if model.assign_collateral or model.without_haircut
         ),
         margin_model=settings.margin_model,
+        models_of_orders=frozenset(name for name, model in rulebook.models.items() if model.per_order is not None),
         models_compared=frozenset(settings.compare.models),
         max_memory=settings.max_memory,
         threads=workers(settings),

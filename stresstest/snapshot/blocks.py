@@ -17,6 +17,7 @@ BOOK_FILE = "book.json"
 
 _COLUMNS = (
     "account", "position_pool", "instrument", "quantity", "cost", "funding", "leverage", "collateral_pool", "asset", "location", "amount",
+    "order_position", "bid_quantity", "bid_cost", "ask_quantity", "ask_cost", "reserved_settle", "reserved_underlying", "orders",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def block_path(folder: Path, number: int) -> Path:
 
 def write_block(path: Path, number: int, first_pool: int, account: Codes, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write one block: a single row of lists, so that arrays of different lengths lie in one file, each contiguous."""
-    columns = {"account": account, **arrays}
+    columns = {name: np.zeros(0, np.int32 if name == "order_position" else np.float64) for name in _COLUMNS} | {"account": account, **arrays}
     lists = [pa.LargeListArray.from_arrays(pa.array([0, len(columns[name])], pa.int64()), pa.array(columns[name])) for name in _COLUMNS]
     batch = pa.RecordBatch.from_arrays([pa.array([number]), pa.array([first_pool]), *lists], names=["number", "first_pool", *_COLUMNS])
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:

@@ -6,7 +6,7 @@ whole accounts and at least `BLOCK_POOLS` pools (except the last), never a funct
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,9 @@ class Block:
       max_leverage, 0 = none.
     collateral, summed per (pool, asset, location, sign), sorted so: `collateral_pool` i32[C], `asset` i32[C],
       `location` i32[C] (-1 = none), `amount` f64[C] units, positive or negative rows kept apart.
+    orders, summed per (pool, instrument): `order_position` i32[O] the position they are orders in (of quantity zero where there is none),
+      ascending; f64[O] each: `bid_quantity`, `ask_quantity` contracts, `bid_cost`, `ask_cost` = sum q*p (inverse: sum q/p), all positive;
+      `reserved_settle`, `reserved_underlying` units set aside, which are in `amount` too; `orders` how many.
     pools: `account` i32[n] account code of each pool (global).
     """
 
@@ -49,6 +52,14 @@ class Block:
     asset: Codes
     location: Codes
     amount: Floats
+    order_position: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
+    bid_quantity: Floats = field(default_factory=lambda: np.zeros(0))
+    bid_cost: Floats = field(default_factory=lambda: np.zeros(0))
+    ask_quantity: Floats = field(default_factory=lambda: np.zeros(0))
+    ask_cost: Floats = field(default_factory=lambda: np.zeros(0))
+    reserved_settle: Floats = field(default_factory=lambda: np.zeros(0))
+    reserved_underlying: Floats = field(default_factory=lambda: np.zeros(0))
+    orders: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def pools(self) -> int:

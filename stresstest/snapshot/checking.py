@@ -16,7 +16,7 @@ from stresstest.snapshot.checks import Finding, duplicates, find, table_checks
 from stresstest.snapshot.exclusion import Excluded, excluded_accounts, pin, remember_units, shares, too_much
 from stresstest.snapshot.files import Files
 from stresstest.snapshot.held import held_findings
-from stresstest.snapshot.holdings import Stream, collateral_stream, collect, create_pools, positions_stream, stream_findings
+from stresstest.snapshot.holdings import Stream, collateral_stream, collect, create_pools, orders_stream, positions_stream, stream_findings
 from stresstest.snapshot.quality import Note, cause_notes, exclusion_note
 from stresstest.snapshot.reference import check_unused, currency_findings, load_accounts, load_reference
 from stresstest.snapshot.session import LeftOut, Session, UnreadableTableError, register_views
@@ -43,6 +43,7 @@ class Checked:
     excluded: tuple[Excluded, ...] = ()
     notes: tuple[Note, ...] = ()
     doubtful: bool = False
+    orders: Spool | None = None
 
 
 def check_rows_alone(session: Session) -> list[Fault]:
@@ -121,14 +122,18 @@ def _read_holdings(session: Session, files: Files, scratch: Path, complete: bool
         fault = Fault("there are no positions", hint, file=session.file("positions"), table="positions", rule="not empty", rows=0)
         return None, [Finding(fault)]
     pool_account, cross_pool = create_pools(session)
-    streams = (positions_stream(session), collateral_stream(session))
+    streams = [positions_stream(session), collateral_stream(session)]
+    if session.has("orders"):
+        streams.append(orders_stream(session))
     layout = _layout(session, pool_account, cross_pool, files.rows("positions"))
     spools = [_spool(session, layout, stream, files.rows(stream.table), scratch / stream.table) for stream in streams]
     findings: list[Finding] = []
     used = {name: _used_rows(session, files, name) for name in files.facts}
     held: list[npt.NDArray[np.bool_]] = []
     doubtful = False
-    for stream, spool, held_by, number in zip(streams, spools, ("instrument", "asset"), (layout.rank.size, layout.assets), strict=True):
+    for stream, spool, held_by, number in zip(
+        streams, spools, ("instrument", "asset", "instrument"), (layout.rank.size, layout.assets, layout.rank.size), strict=False
+    ):
         collected = collect(session, stream, spool, files.rows(stream.table), held_by, number)
         used[stream.table] = collected.rows
         doubtful |= collected.doubtful
@@ -138,20 +143,38 @@ def _read_holdings(session: Session, files: Files, scratch: Path, complete: bool
             what = f"{collected.rows:,} rows were read, its files say {files.rows(stream.table):,}"
             findings.append(Finding(Fault(what, "Export it again.", file=session.file(stream.table), table=stream.table, rule="all rows read")))
         held.append(collected.held if collected.clean else _held_codes(session, stream, number))
+    if len(held) > 2:
+        held[0] |= held[2]
+        held[1] |= _reserved(session, layout.assets)
     findings += held_findings(session, held[0], held[1])
-    return (None, findings) if findings else (Checked(layout, spools[0], spools[1], used["positions"], used, doubtful=doubtful), [])
+    if findings:
+        return None, findings
+    return Checked(layout, spools[0], spools[1], used["positions"], used, doubtful=doubtful, orders=spools[2] if len(spools) > 2 else None), []
+
+
+def _reserved(session: Session, assets: int) -> npt.NDArray[np.bool_]:
+    """Which assets are set aside for orders."""
+    flags = np.zeros(assets, np.bool_)
+    if session.has("orders", "reserved"):
+        code = "CASE WHEN i.kind = 'spot' AND o.side = 'sell' THEN i.underlying_code ELSE i.settle_code END"
+        with session.reading("orders"):
+            rows = session.connection.sql(
+                f"SELECT DISTINCT {code} FROM raw_orders o JOIN instruments i ON o.instrument_id = i.instrument_id WHERE o.reserved <> 0"
+            ).fetchall()
+        flags[[number for (number,) in rows if number is not None]] = True
+    return flags
 
 
 def _used_rows(session: Session, files: Files, name: str) -> int:
     """Rows of a small table after exclusions; of holdings they are counted while reading."""
-    if name in ("positions", "collateral") or name not in session.types:
+    if name in ("positions", "collateral", "orders") or name not in session.types:
         return files.rows(name)
     return session.count(f"SELECT count(*) FROM {name if name == 'accounts' else f'raw_{name}'}")
 
 
 def _held_codes(session: Session, stream: Stream, number: int) -> npt.NDArray[np.bool_]:
     """Which codes are held, where the collecting stopped at a fault."""
-    column = "instrument_code" if stream.table == "positions" else "asset_code"
+    column = "asset_code" if stream.table == "collateral" else "instrument_code"
     flags = np.zeros(number, np.bool_)
     with session.reading(stream.table):
         rows = session.connection.sql(f"SELECT DISTINCT {column} FROM {stream.relation} WHERE {column} IS NOT NULL").fetchall()
@@ -163,7 +186,7 @@ def _layout(session: Session, pool_account: Codes, cross_pool: Codes, rows: int)
     edges = cut_blocks(np.bincount(pool_account, minlength=len(cross_pool)))
     instruments = session.connection.sql(
         "SELECT code, CAST(row_number() OVER (ORDER BY risk_group, underlying, code) - 1 AS INTEGER) AS rank, "
-        "coalesce(settle_code, -1) AS settle FROM instruments"
+        "coalesce(settle_code, -1) AS settle, coalesce(underlying_code, -1) AS underlying FROM instruments"
     ).to_arrow_table()
     by_code = np.argsort(instruments.column("code").to_numpy())
     max_leverage = np.full(len(cross_pool), np.inf)
@@ -177,6 +200,7 @@ def _layout(session: Session, pool_account: Codes, cross_pool: Codes, rows: int)
         blocks_a_range=blocks_a_range(len(edges) - 1, rows),
         rank=instruments.column("rank").to_numpy()[by_code],
         settle=instruments.column("settle").to_numpy()[by_code],
+        underlying=instruments.column("underlying").to_numpy()[by_code],
         max_leverage=max_leverage,
         assets=session.count("SELECT count(*) FROM assets"),
         locations=session.count("SELECT count(*) FROM locations"),

@@ -12,9 +12,14 @@ from stresstest.snapshot.session import Session, quoted
 from stresstest.snapshot.sources import literal
 
 
-def _positions_in(wanting: str) -> str:
-    """SQL: positions in the instruments `i` of a table, with their accounts `a`."""
-    return f"raw_positions p JOIN {wanting} i ON p.instrument_id = i.instrument_id LEFT JOIN accounts a ON p.account_id = a.account_id"
+def _positions_in(session: Session, wanting: str) -> str:
+    """SQL: positions and orders in the instruments `i` of a table, with their accounts `a`."""
+    held = "raw_positions"
+    if session.has("orders"):
+        mode = "margin_mode" if session.has("positions", "margin_mode") else "'cross' AS margin_mode"
+        ordered = "SELECT account_id, instrument_id, 'cross' AS margin_mode FROM raw_orders"
+        held = f"(SELECT account_id, instrument_id, {mode} FROM raw_positions UNION ALL {ordered})"
+    return f"{held} p JOIN {wanting} i ON p.instrument_id = i.instrument_id LEFT JOIN accounts a ON p.account_id = a.account_id"
 
 
 def held_findings(session: Session, instruments: npt.NDArray[np.bool_], assets: npt.NDArray[np.bool_]) -> list[Finding]:
@@ -100,7 +105,7 @@ def _settle_schedules(session: Session) -> list[Finding]:
         (into_balance, "receives P&L of held instruments, without a collateral schedule"),
         (f"p.margin_mode = 'isolated' AND {_under_another(session, free)}", "isolated margin is posted in it, without a collateral schedule"),
     ):
-        rows = f"FROM {_positions_in('wanting_settle')} WHERE {condition}"
+        rows = f"FROM {_positions_in(session, 'wanting_settle')} WHERE {condition}"
         with session.reading("positions"):
             findings += _fault(session, "assets", "collateral_schedule", rule, what, hint,
                                f"SELECT DISTINCT i.settle {rows}", "account_id", f"SELECT DISTINCT p.account_id {rows}")  # fmt: skip
@@ -123,7 +128,7 @@ def _margin_schedules(session: Session) -> list[Finding]:
             ("=", strategies, "held, without a margin schedule, by accounts whose model is not of kind strategy"),
         ):
             wanted = f"i.covered AND i.kind {kind} 'option' AND {_under_another(session, models | free)}"
-            rows = f"FROM {_positions_in('wanting_schedule')} WHERE {wanted}"
+            rows = f"FROM {_positions_in(session, 'wanting_schedule')} WHERE {wanted}"
             with session.reading("positions"):
                 findings += _fault(
                     session, "instruments", "margin_schedule", rule, what, hint,
@@ -137,7 +142,7 @@ def _rules_for_options_alone(session: Session) -> list[Finding]:
     schedules = quoted(session.request.margin_schedules_for_options)
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IN ({schedules})"
     free = session.request.models_net_by_underlying | session.request.models_free_of_margin_schedules
-    rows = f"FROM {_positions_in('wanting_tiers')} WHERE {_under_another(session, free)}"
+    rows = f"FROM {_positions_in(session, 'wanting_tiers')} WHERE {_under_another(session, free)}"
     return _wanted_by(
         session, "wanting_tiers", bare, rows, "instruments", "held, not an option, with a margin schedule that has a rule for short options only",
         "Give the schedule `tiers` or `amount_per_contract`, or name another one.", "i.instrument_id",
@@ -149,7 +154,7 @@ def _schedules_of_nets(session: Session) -> list[Finding]:
     without = "underlying IN (SELECT asset FROM assets WHERE margin_schedule IS NULL)"
     bare = f"SELECT * FROM held_instruments WHERE kind <> 'option' AND margin_schedule IS NOT NULL AND {without}"
     models = session.request.models_net_by_underlying - session.request.models_free_of_margin_schedules
-    rows = f"FROM {_positions_in('wanting_net')} WHERE {_under_one_of(session, models)}"
+    rows = f"FROM {_positions_in(session, 'wanting_net')} WHERE {_under_one_of(session, models)}"
     return _wanted_by(
         session, "wanting_net", bare, rows, "assets", "underlying of what accounts hold whose model nets by underlying, without a margin schedule",
         "Name a schedule of the margin file.", "i.underlying",
@@ -163,7 +168,7 @@ def _lacked(
     if not free:
         return _fault(session, table, column, rule, what, hint, f"SELECT DISTINCT i.{key} FROM {instruments} i", "instrument_id",
                       f"SELECT i.instrument_id FROM {instruments} i")  # fmt: skip
-    rows = f"FROM {_positions_in(instruments)} WHERE {_under_another(session, free)}"
+    rows = f"FROM {_positions_in(session, instruments)} WHERE {_under_another(session, free)}"
     with session.reading("positions"):
         return _fault(session, table, column, rule, what, hint, f"SELECT DISTINCT i.{key} {rows}", "account_id",
                       f"SELECT DISTINCT p.account_id {rows}")  # fmt: skip

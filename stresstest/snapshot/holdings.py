@@ -170,6 +170,41 @@ def collateral_stream(session: Session) -> Stream:
     return Stream("collateral", relation, checks, columns)
 
 
+def orders_stream(session: Session) -> Stream:
+    """Open orders with codes, as positions have them; funds set aside for a sale of spot are units of the underlying, others of the settle asset."""
+    inverse = session.count("SELECT count(*) FROM instruments WHERE inverse") > 0
+    relation = (
+        "(SELECT o.*, a.code AS account_code, i.code AS instrument_code, i.kind, i.inverse FROM raw_orders o "
+        "LEFT JOIN accounts a ON o.account_id = a.account_id LEFT JOIN instruments i ON o.instrument_id = i.instrument_id)"
+    )
+    checks = table_checks(table("orders"), session.types["orders"])
+    checks += [unknown_account("account_code IS NOT NULL"), unknown_instrument("instrument_code IS NOT NULL")]
+    if inverse:
+        checks.append(
+            Check(
+                "price", "inverse price above zero", "an order in an inverse contract at or below zero",
+                "Correct the price: an inverse contract is valued at 1 / price.", "coalesce(inverse AND price <= 0, false)",
+            )
+        )  # fmt: skip
+    checks.append(
+        Check(
+            "quantity", "finite value", "quantity times price is beyond the range of a double", "Correct the quantity or the price.",
+            "coalesce(isfinite(quantity) AND isfinite(price) AND NOT isfinite(quantity * price), false)",
+        )
+    )  # fmt: skip
+    cost = "quantity * price"
+    columns = {
+        "account": "coalesce(account_code, -1)",
+        "instrument": "coalesce(instrument_code, -1)",
+        "buys": "coalesce(side = 'buy', false)",
+        "quantity": "quantity + 0.0",
+        "cost": (f"CASE WHEN inverse THEN quantity / price ELSE {cost} END" if inverse else cost) + " + 0.0",
+        "reserved": "reserved + 0.0" if session.has("orders", "reserved") else "CAST(0.0 AS DOUBLE)",
+        "of_underlying": "coalesce(kind = 'spot' AND side = 'sell', false)",
+    }
+    return Stream("orders", relation, checks, columns)
+
+
 _POOL_FOUND = Check(
     "pool_id", "statistics agree with rows", "a pool that the file's own statistics deny", "Export the file again with another writer.",
     "(account_code IS NOT NULL AND pool_code IS NULL AND coalesce(pool <> 'cross', false))",

@@ -39,6 +39,20 @@ class Balances:
     amount: Floats
 
 
+@dataclass(frozen=True)
+class Orders:
+    """Open orders summed per position, sorted so; `position` is a row of `Positions`, costs and quantities of either side are positive."""
+
+    position: Codes
+    bid_quantity: Floats
+    bid_cost: Floats
+    ask_quantity: Floats
+    ask_cost: Floats
+    reserved_settle: Floats
+    reserved_underlying: Floats
+    orders: Floats
+
+
 def ordered_groups(key: Longs, tie_breakers: tuple[Floats, ...]) -> tuple[Longs, Longs]:
     """Order of rows by key, then by the tie breakers (first one first), and the places in that order where a new key starts."""
     order = np.argsort(key)
@@ -91,3 +105,30 @@ def net_balances(pool: Codes, asset: Codes, location: Codes, amount: Floats, ass
     order, starts = ordered_groups(key, (amount,))
     first = order[starts]
     return Balances(pool[first], asset[first], location[first], _sums(amount, order, starts))
+
+
+def net_orders(
+    held: Positions,
+    pool: Codes,
+    instrument: Codes,
+    rank: Codes,
+    buys: npt.NDArray[np.bool_],
+    sizes: tuple[Floats, Floats],
+    reserved: tuple[Floats, Floats],
+) -> Orders:
+    """Orders summed per (pool, instrument), each of which is a position in `held`.
+
+    Args:
+        held: positions, those of quantity zero of orders in what is not held among them.
+        pool, instrument, buys: one entry an order.
+        rank: place of each instrument code in the order of (risk group, underlying, code).
+        sizes: quantity and cost of each.
+        reserved: units of the settle asset and of the underlying set aside for each.
+    """
+    key = pool.astype(np.int64) << 32 | rank[instrument]
+    order, starts = ordered_groups(key, (buys.astype(np.float64), *sizes, *reserved))
+    bought = [np.where(buys, size, 0.0) for size in sizes]
+    sold = [np.where(buys, 0.0, size) for size in sizes]
+    sums = [_sums(each, order, starts) for each in (*bought, *sold, *reserved, np.ones(len(key)))]
+    position = np.searchsorted(held.pool.astype(np.int64) << 32 | rank[held.instrument], key[order[starts]]).astype(np.int32)
+    return Orders(position, *sums)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from stresstest.errors import Fault, counted
 from stresstest.snapshot.book import Floats
-from stresstest.snapshot.session import Session
+from stresstest.snapshot.session import Session, quoted
 from stresstest.snapshot.sources import literal
 
 QUALITY_SCHEMA = pa.schema([
@@ -113,9 +113,21 @@ def content_notes(session: Session) -> list[Note]:
         message = f"{counted(len(odd), 'inverse contract')} settled in the quote asset, not in the coin: {', '.join(str(name) for name in odd[:5])}."
         notes.append(Note("inverse settlement", "instruments", True, len(odd), message))
     if session.has("orders"):
-        rows = session.count("SELECT count(*) FROM raw_orders")
-        notes.append(Note("orders", "orders", True, rows, f"{counted(rows, 'open order')} checked, and not used in this version."))
+        notes.append(_orders_note(session))
     return notes
+
+
+def _orders_note(session: Session) -> Note:
+    """How many orders are of accounts whose model ignores them."""
+    among = quoted(session.request.models_of_orders)
+    with session.reading("orders"):
+        rows = session.count("SELECT count(*) FROM raw_orders")
+        ignored = session.count(
+            "SELECT count(*) FROM raw_orders o LEFT JOIN accounts a ON o.account_id = a.account_id "
+            f"WHERE NOT coalesce(a.margin_model IN ({among}), false)"
+        )
+    text = f"{counted(ignored, 'open order')} of {rows:,} ignored by the models of their accounts (`orders: worst_side` counts them)."
+    return Note("orders", "orders", ignored > 0, ignored, text)
 
 
 def exclusion_note(accounts: int, owners: int, of_accounts: float, of_notional: float, untold: int, limit: float) -> Note:

@@ -70,16 +70,8 @@ def load_accounts(session: Session) -> list[Finding]:
 
 
 def check_unused(session: Session) -> list[Finding]:
-    """What is wrong with the rows of orders and history, which this version reads only to check them."""
+    """What is wrong with the rows of history, which this version reads only to check them."""
     findings: list[Finding] = []
-    if session.has("orders"):
-        relation = (
-            "(SELECT *, account_id IN (SELECT account_id FROM accounts) AS account_known, "
-            "instrument_id IN (SELECT instrument_id FROM instruments) AS instrument_known FROM raw_orders)"
-        )
-        unknown = [unknown_account("account_known"), unknown_instrument("instrument_known")]
-        with session.reading("orders"):
-            findings += _check(session, "orders", "raw_orders", relation, unknown)
     if session.has("history"):
         with session.reading("history"):
             findings += _check(session, "history", "raw_history", "raw_history", [])

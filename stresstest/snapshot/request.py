@@ -32,6 +32,7 @@ class StageRequest:
         models_pnl_into_value: models under which P&L does not join a token balance, so its settle asset needs no schedule.
         models_free_of_margin_schedules, models_free_of_collateral_schedules: models under which nothing needs such a schedule of the snapshot,
             because they ask for none or give their own.
+        models_of_orders: models under which open orders count.
         margin_model: the model of every account, in place of what the accounts table says; null = as it says.
         models_compared: models that every account is looked at under besides its own, so that held things need their schedules too.
         max_memory: bytes for the whole staging; null = no limit of its own. threads: null = all cores.
@@ -54,6 +55,7 @@ class StageRequest:
     models_pnl_into_value: frozenset[str] = frozenset()
     models_free_of_margin_schedules: frozenset[str] = frozenset()
     models_free_of_collateral_schedules: frozenset[str] = frozenset()
+    models_of_orders: frozenset[str] = frozenset()
     margin_model: str | None = None
     models_compared: frozenset[str] = frozenset()
     max_memory: int | None = None

@@ -98,7 +98,13 @@ def _write(session: Session, files: Files, checked: Checked, unfinished: Path, f
     with ThreadPoolExecutor(1) as aside:
         accounts = aside.submit(write_dimensions, session, unfinished, checked.layout.pool_account, incomplete)
         totals = write_blocks(
-            unfinished, checked.layout, checked.positions, checked.collateral, session.threads, lambda done: session.tell("netting", f"{done:.3f}")
+            unfinished,
+            checked.layout,
+            checked.positions,
+            checked.collateral,
+            checked.orders,
+            session.threads,
+            lambda done: session.tell("netting", f"{done:.3f}"),
         )
         session.tell("writing", "0")
         write_arrow(unfinished / "accounts.arrow", accounts.result().append_column("positions", pa.array(totals.positions_of_account)))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stresstest.snapshot.blocks import block_path, write_block
 from stresstest.snapshot.book import Codes, Floats
-from stresstest.snapshot.netting import Balances, Positions, net_balances, net_positions
+from stresstest.snapshot.netting import Balances, Orders, Positions, net_balances, net_orders, net_positions
 from stresstest.snapshot.spool import Arrays, Spool
 
 _RANGE_ROWS = 1 << 18
@@ -29,6 +29,7 @@ class Layout:
     blocks_a_range: int
     rank: Codes
     settle: Codes
+    underlying: Codes
     max_leverage: Floats
     assets: int
     locations: int
@@ -71,7 +72,9 @@ def blocks_a_range(blocks: int, rows: int) -> int:
     return max(1, blocks // ranges)
 
 
-def write_blocks(folder: Path, layout: Layout, positions: Spool, collateral: Spool, threads: int, on_progress: Callable[[float], None]) -> Totals:
+def write_blocks(
+    folder: Path, layout: Layout, positions: Spool, collateral: Spool, orders: Spool | None, threads: int, on_progress: Callable[[float], None]
+) -> Totals:
     """Net and write every block; what the book holds in all."""
     (folder / "blocks").mkdir()
     accounts = len(layout.cross_pool)
@@ -81,8 +84,8 @@ def write_blocks(folder: Path, layout: Layout, positions: Spool, collateral: Spo
     count = 0
 
     def one(number: int) -> tuple[int, Positions, Balances, tuple[Floats, Floats]]:
-        held, balances = _net_range(layout, positions.take(number), collateral.take(number))
-        return number, held, balances, _write_range(folder, layout, number, held, balances)
+        held, balances, open_orders = _net_range(layout, positions.take(number), collateral.take(number), orders.take(number) if orders else {})
+        return number, held, balances, _write_range(folder, layout, number, held, balances, open_orders)
 
     with ThreadPoolExecutor(threads) as pool:
         # Totals are taken in the order of ranges and, inside them, of blocks: the same bits whatever finishes first.
@@ -98,7 +101,9 @@ def write_blocks(folder: Path, layout: Layout, positions: Spool, collateral: Spo
     return Totals(count, positions_of_account, with_collateral, gross, sizes)
 
 
-def _net_range(layout: Layout, lots: Arrays, rows: Arrays) -> tuple[Positions, Balances]:
+def _net_range(layout: Layout, lots: Arrays, rows: Arrays, orders: Arrays) -> tuple[Positions, Balances, Orders | None]:
+    if orders:
+        lots = _with_ordered(lots, orders)
     pool = _pools(layout, lots)
     instrument = lots.get("instrument", np.zeros(0, np.int32))
     held = net_positions(pool, instrument, layout.rank, _floats(lots, "quantity"), _floats(lots, "cost"), lots.get("funding"), lots.get("leverage"))
@@ -112,8 +117,39 @@ def _net_range(layout: Layout, lots: Arrays, rows: Arrays) -> tuple[Positions, B
         # Isolated margin is a balance of the settle asset in its pool, held at no location.
         posted = np.flatnonzero(~np.isnan(lots["margin"]))
         parts.append((pool[posted], layout.settle[instrument[posted]], np.full(len(posted), -1, np.int32), lots["margin"][posted]))
+    if orders:
+        # What is set aside for an order is a balance of the account, held at no location.
+        reserved = np.flatnonzero(orders["reserved"] != 0.0)
+        asset_of = np.where(orders["of_underlying"], layout.underlying[orders["instrument"]], layout.settle[orders["instrument"]])
+        parts.append((_pools(layout, orders)[reserved], asset_of[reserved], np.full(len(reserved), -1, np.int32), orders["reserved"][reserved]))
     merged = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return held, net_balances(merged[0], merged[1], merged[2], merged[3], layout.assets, layout.locations)
+    balances = net_balances(merged[0], merged[1], merged[2], merged[3], layout.assets, layout.locations)
+    return held, balances, _net_orders(layout, held, orders) if orders else None
+
+
+def _with_ordered(lots: Arrays, orders: Arrays) -> Arrays:
+    """The lots, and one of quantity zero for every order: orders are of positions, and some are of positions that are not held yet."""
+    count = len(orders["account"])
+    nothing: Arrays = {
+        "account": orders["account"],
+        "instrument": orders["instrument"],
+        "quantity": np.zeros(count),
+        "cost": np.zeros(count),
+        "pool": np.full(count, -1, np.int32),
+        "funding": np.zeros(count),
+        "leverage": np.full(count, np.inf),
+        "margin": np.full(count, np.nan),
+    }
+    if not lots:
+        return {name: nothing[name] for name in ("account", "instrument", "quantity", "cost")}
+    return {name: np.concatenate([values, nothing[name].astype(values.dtype)]) for name, values in lots.items()}
+
+
+def _net_orders(layout: Layout, held: Positions, orders: Arrays) -> Orders:
+    of_underlying, reserved = orders["of_underlying"], orders["reserved"]
+    set_aside = np.where(of_underlying, 0.0, reserved), np.where(of_underlying, reserved, 0.0)
+    pool, sizes = _pools(layout, orders), (orders["quantity"], orders["cost"])
+    return net_orders(held, pool, orders["instrument"], layout.rank, orders["buys"], sizes, set_aside)
 
 
 def _floats(arrays: Arrays, name: str) -> Floats:
@@ -127,7 +163,7 @@ def _pools(layout: Layout, arrays: Arrays) -> Codes:
     return np.where(arrays["pool"] >= 0, arrays["pool"], cross) if "pool" in arrays else cross
 
 
-def _write_range(folder: Path, layout: Layout, number: int, held: Positions, balances: Balances) -> tuple[Floats, Floats]:
+def _write_range(folder: Path, layout: Layout, number: int, held: Positions, balances: Balances, orders: Orders | None) -> tuple[Floats, Floats]:
     gross, sizes = np.zeros(len(layout.rank)), np.zeros(layout.assets)
     first_block = number * layout.blocks_a_range
     for block in range(first_block, min(first_block + layout.blocks_a_range, layout.blocks)):
@@ -141,5 +177,15 @@ def _write_range(folder: Path, layout: Layout, number: int, held: Positions, bal
             "cost": held.cost[p], "funding": held.funding[p], "leverage": held.leverage[p],
             "collateral_pool": balances.pool[c] - np.int32(first_pool),
             "asset": balances.asset[c], "location": balances.location[c], "amount": balances.amount[c],
+            **_of_block(orders, p),
         })  # fmt: skip
     return gross, sizes
+
+
+def _of_block(orders: Orders | None, positions: slice) -> Arrays:
+    """Columns of the orders in some of the positions; none where there are no orders at all."""
+    if orders is None:
+        return {}
+    among = slice(*np.searchsorted(orders.position, (positions.start, positions.stop)))
+    names = ("bid_quantity", "bid_cost", "ask_quantity", "ask_cost", "reserved_settle", "reserved_underlying", "orders")
+    return {"order_position": orders.position[among] - np.int32(positions.start), **{name: getattr(orders, name)[among] for name in names}}

@@ -52,6 +52,7 @@ def folded(compiled: Compiled, block: BlockHoldings) -> Program:
         compiled.most_tiers,
         compiled.most_bands,
         int(np.diff(compiled.tables.add_ons.first).max(initial=0)),
+        len(holdings.orders),
     )
     fold(program, compiled.tables, holdings)
     return program

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.margin.compile import Compiled
-from stresstest.margin.kernels.program import COLLATERAL_ROW, POSITION, Holdings
+from stresstest.margin.kernels.program import COLLATERAL_ROW, ORDER, POSITION, Holdings
 from stresstest.margin.kernels.totals import Accounts
 from stresstest.snapshot.book import Block, Dimensions
 
@@ -91,6 +91,7 @@ class BlockHoldings:
                 held.collateral[collateral],
                 held.model[pools],
                 held.multiplier[pools],
+                held.orders,
             ),
             Accounts(
                 offsets(np.diff(accounts.first_pool)[chosen]),
@@ -118,6 +119,10 @@ def block_holdings(block: Block, holders: Holders, compiled: Compiled) -> BlockH
     positions = np.zeros(len(block.instrument), dtype=POSITION)
     for name in ("instrument", "quantity", "cost", "funding", "leverage"):
         positions[name] = getattr(block, name)
+    orders = np.zeros(len(block.order_position), dtype=ORDER)
+    for name in orders.dtype.names or ():
+        orders[name] = getattr(block, name)
+    positions["order"][block.order_position] = np.arange(1, len(orders) + 1)
     collateral = np.zeros(len(block.asset), dtype=COLLATERAL_ROW)
     for name in ("asset", "location", "amount"):
         collateral[name] = getattr(block, name)
@@ -137,6 +142,7 @@ def block_holdings(block: Block, holders: Holders, compiled: Compiled) -> BlockH
             collateral,
             model,
             holders.multiplier[account],
+            orders,
         ),
         Accounts(
             np.append(first_pool, pools).astype(np.int64),

@@ -7,7 +7,7 @@ import numpy as np
 from stresstest.margin.add_on_tables import no_add_ons
 from stresstest.margin.compile import Compiled, ViewCodes
 from stresstest.margin.kernels.lanes import aligned, make_lanes
-from stresstest.margin.kernels.program import COLLATERAL_ROW, POSITION, Holdings
+from stresstest.margin.kernels.program import COLLATERAL_ROW, ORDER, POSITION, Holdings
 from stresstest.margin.kernels.scan_tables import no_scans
 from stresstest.margin.kernels.strategy_tables import STRATEGY, STRATEGY_LEG
 from stresstest.margin.kernels.tables import ASSET, INSTRUMENT, MODEL, SCHEDULE, Tables
@@ -40,7 +40,7 @@ def warm_up() -> None:
         strategy_legs=np.zeros(1, STRATEGY_LEG),
         scans=no_scans(1),
     )
-    holdings = Holdings(none, np.zeros(0, POSITION), none, np.zeros(0, COLLATERAL_ROW), one, np.ones(1))
+    holdings = Holdings(none, np.zeros(0, POSITION), none, np.zeros(0, COLLATERAL_ROW), one, np.ones(1), np.zeros(0, ORDER))
     accounts = Accounts(np.arange(2), one, one, one, nobody, np.zeros(1), nobody)
     holders = Holders(one, one, one, np.ones(1), one, nobody, 0)
     evaluate_block(

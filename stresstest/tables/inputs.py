@@ -235,18 +235,22 @@ ASSETS = Table(
 
 ORDERS = Table(
     "orders",
-    "Open orders, for models that ask for them.",
+    "Open orders of cross pools, for models that ask for them.",
     (
         _required("account_id", "string", "the account", refers_to="accounts.account_id"),
         _required("instrument_id", "string", "the instrument", refers_to="instruments.instrument_id"),
         _required("side", "string", "side of the order", choices=("buy", "sell")),
         _required("quantity", "float", "size", "contracts"),
         _required("price", "float", "limit price", "quote currency"),
-        Column("reserved", "float", "balance reserved for it", "settle asset", default=0.0),
+        Column(
+            "reserved", "float", "balance set aside for it, in no row of collateral", "settle asset; of a sale of spot the underlying", default=0.0
+        ),
     ),
-    rules=(Rule("quantity above zero", "quantity > 0", "quantity", "State the size as a positive number: the side says buy or sell."),),
+    rules=(
+        Rule("quantity above zero", "quantity > 0", "quantity", "State the size as a positive number: the side says buy or sell."),
+        Rule("reserved not negative", "reserved >= 0", "reserved", "State what is set aside as a positive amount."),
+    ),
     optional=True,
-    not_used_yet=True,
 )
 
 HISTORY = Table(

@@ -35,6 +35,10 @@ TYPES: dict[str, dict[str, pa.DataType]] = {
     "collateral": {
         "account_id": pa.string(), "asset": pa.string(), "quantity": pa.float64(), "location": pa.string(), "pool_id": pa.string(),
     },
+    "orders": {
+        "account_id": pa.string(), "instrument_id": pa.string(), "side": pa.string(), "quantity": pa.float64(), "price": pa.float64(),
+        "reserved": pa.float64(),
+    },
     "instruments": {
         "instrument_id": pa.string(), "kind": pa.string(), "underlying": pa.string(), "quote": pa.string(), "settle": pa.string(),
         "payoff": pa.string(), "contract_size": pa.float64(), "mark_price": pa.float64(), "expiry": MOMENT, "strike": pa.float64(),
@@ -52,7 +56,7 @@ TYPES: dict[str, dict[str, pa.DataType]] = {
     },
 }  # fmt: skip
 REQUIRED = {
-    "account_id", "instrument_id", "quantity", "asset", "kind", "underlying", "quote", "mark_price", "price",
+    "account_id", "instrument_id", "quantity", "asset", "kind", "underlying", "quote", "mark_price", "price", "side",
 }  # fmt: skip
 
 

@@ -51,6 +51,7 @@ class Case:
         self.pools: list[tuple[str, str]] = []
         self.positions: list[Row] = []
         self.collateral: list[Row] = []
+        self.orders: list[Row] = []
         self.locations: list[str] = []
         for account in self.accounts:
             self.pool(account, "cross")
@@ -86,6 +87,25 @@ class Case:
                 "leverage": leverage,
             }
         )
+        return self
+
+    def order(self, instrument: str, quantity: float, price: float, *, account: str = "A", reserved: float = 0.0) -> Case:
+        """Adds an open order of the cross pool, plus = buy, in a position that is there already if need be of quantity zero."""
+        self.orders.append(
+            {
+                "pool": self.pool(account, "cross"),
+                "instrument": self.instrument[instrument],
+                "quantity": quantity,
+                "price": price,
+                "reserved": reserved,
+            }
+        )
+        if reserved:
+            terms = self.instruments[instrument]
+            settle = terms.get("settle", terms.get("quote", "USD"))
+            self.deposit(terms["underlying"] if terms["kind"] == "spot" and quantity < 0.0 else settle, reserved, account=account)
+        if not any(row["instrument"] == self.instrument[instrument] and row["pool"] == self.pool(account, "cross") for row in self.positions):
+            self.hold(instrument, 0.0, account=account)
         return self
 
     def deposit(self, asset: str, amount: float, location: str | None = None, *, account: str = "A", pool: str = "cross") -> Case:

@@ -8,6 +8,7 @@ from typing import Any
 
 from oracle.add_ons import add_on_lines
 from oracle.assigned import collateral_schedule_of, is_unhaircut_hedge, margin_schedule_of, net_schedule_of
+from oracle.orders import Orders, sides_requirement, spot_requirement
 from oracle.portfolio import LEVELS, Scan, portfolio_requirement, scan
 from oracle.reading import Row, Snapshot, at_level
 from oracle.scaling import counted_share, debt_weight, interest_share, marked_again, notional_factor, price_factor, schedule_for
@@ -36,6 +37,7 @@ class Pool:
     multiplier: float
     positions: dict[str, Position] = field(default_factory=dict)
     balances: list[tuple[str, str | None, float]] = field(default_factory=list)
+    orders: dict[str, Orders] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,13 @@ def build_pools(snapshot: Snapshot) -> list[Pool]:
             pool.balances.append((instrument["settle"], None, row["isolated_margin"]))
     for row in snapshot.collateral:
         pool_of(row["account_id"], row["pool_id"]).balances.append((row["asset"], row.get("location"), row["quantity"]))
+    for row in snapshot.orders:
+        pool = pool_of(row["account_id"], "cross")
+        instrument = snapshot.instruments[row["instrument_id"]]
+        spot, inverse = instrument["kind"] == "spot", instrument["payoff"] == "inverse" and instrument["kind"] != "option"
+        pool.orders.setdefault(row["instrument_id"], Orders()).add(row, inverse, spot)
+        if row["reserved"]:
+            pool.balances.append((instrument["underlying" if spot and row["side"] == "sell" else "settle"], None, row["reserved"]))
     return [pools[key] for key in sorted(pools)]
 
 
@@ -123,7 +132,10 @@ def pool_figures(market: Market, pool: Pool) -> PoolFigures:
         position_value=sum(values.values()),
         balance={level: margin_balance(market, pool, tokens, values, level) for level in LEVELS},
         requirement={
-            level: requirement(market, pool, level) if found is None else portfolio_requirement(market, pool, model, found, level) for level in LEVELS
+            level: requirement(market, pool, level) + orders_requirement(market, pool, tokens, values, level)
+            if found is None
+            else portfolio_requirement(market, pool, model, found, level)
+            for level in LEVELS
         },
         haircut_collateral=sum(after_haircut(market, model, asset, value, "initial") for asset, value in tokens.items() if value > 0.0),
         gross_notional=sum(abs(position.quantity) * market.priced[name].notional for name, position in pool.positions.items()),
@@ -140,6 +152,14 @@ def value_of(market: Market, name: str, position: Position, mark_factor: float =
 def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values: dict[str, float], level: str) -> float:
     """B: P&L, spot positions and balances netted per token, after haircuts and liability weights, plus the value of paid options."""
     model = market.margin["models"][pool.model_name]
+    net, balance = net_balances(market, pool, model, tokens, values, level)
+    return balance + sum(counted(market, model, asset, value, level) for asset, value in net.items())
+
+
+def net_balances(
+    market: Market, pool: Pool, model: Row, tokens: dict[str, float], values: dict[str, float], level: str
+) -> tuple[dict[str, float], float]:
+    """Balances with the P&L and spot positions that join them, and what counts besides."""
     net = defaultdict(float, tokens)
     balance = 0.0
     for name, value in values.items():
@@ -161,13 +181,15 @@ def margin_balance(market: Market, pool: Pool, tokens: dict[str, float], values:
             balance += value
         else:
             balance += value * at_level(model.get("long_option_credit"), level, 1.0 if model.get("kind") in ("portfolio", "strategy") else 0.0)
-    for asset, value in net.items():
-        if value >= 0.0:
-            balance += after_haircut(market, model, asset, value, level)
-        else:
-            weight = debt_weight(market, asset, collateral_schedule(market, model, asset), value, level)
-            balance += value * weight * price_factor(market, model, asset, False, level)
-    return balance
+    return net, balance
+
+
+def counted(market: Market, model: Row, asset: str, value: float, level: str) -> float:
+    """What the net balance of a token counts."""
+    if value >= 0.0:
+        return after_haircut(market, model, asset, value, level)
+    weight = debt_weight(market, asset, collateral_schedule(market, model, asset), value, level)
+    return float(value * weight * price_factor(market, model, asset, False, level))
 
 
 def collateral_schedule(market: Market, model: Row, asset: str) -> Row:
@@ -218,10 +240,13 @@ def requirement(market: Market, pool: Pool, level: str) -> float:
         raise ValueError(f"model {pool.model_name}: the reference does not know this kind")
     strategic = model.get("kind") == "strategy"
     by_underlying = model.get("net_by", "instrument") == "underlying"
+    ordered = pool.orders if model.get("orders") == "worst_side" else {}
     total = 0.0
     groups: dict[str, dict[str, Position]] = defaultdict(dict)
     for name, position in pool.positions.items():
         instrument = market.snapshot.instruments[name]
+        if name in ordered and instrument["kind"] != "spot":
+            continue
         if strategic and (instrument["kind"] == "option" or is_share(market, model, name)):
             continue
         if instrument["kind"] == "option":
@@ -240,6 +265,28 @@ def requirement(market: Market, pool: Pool, level: str) -> float:
         rate = margin_rate(market.state, pool.model_name, starred=True)
         return (total + rate * (strategies(market, pool, model, level) + lines)) * pool.multiplier
     return (total + lines) * margin_rate(market.state, pool.model_name, starred=False) * pool.multiplier
+
+
+def orders_requirement(market: Market, pool: Pool, tokens: dict[str, float], values: dict[str, float], level: str) -> float:
+    """What open orders need, where the model counts them: derivatives in place of their positions, spot markets, an amount for each."""
+    model = market.margin["models"][pool.model_name]
+    if model.get("orders") != "worst_side" or not pool.orders:
+        return 0.0
+    times = margin_rate(market.state, pool.model_name, starred=False) * pool.multiplier
+
+    def alone(name: str, quantity: float) -> float:
+        leverage = pool.positions[name].leverage if name in pool.positions else market.snapshot.accounts[pool.account_id].get("max_leverage")
+        asked = option_requirement if market.snapshot.instruments[name]["kind"] == "option" else instrument_requirement
+        return times * asked(market, model, name, Position(quantity, leverage=leverage), level)
+
+    total = sum(
+        sides_requirement(market, pool, model, name, level, lambda quantity, name=name: alone(name, quantity))  # type: ignore[misc]
+        for name in pool.orders
+        if market.snapshot.instruments[name]["kind"] != "spot"
+    )
+    net, _ = net_balances(market, pool, model, tokens, values, level)
+    total += spot_requirement(market, pool, net, lambda asset, value: counted(market, model, asset, value, level))
+    return total + at_level(model.get("order_amount"), level, 0.0) * sum(orders.count for orders in pool.orders.values())
 
 
 def margin_schedule(market: Market, name: str | None, owner: str) -> Row:

@@ -6,7 +6,7 @@ Nothing here comes from the package under test: the column names and defaults we
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Row] = {
     "accounts": {"margin_model": "default", "margin_multiplier": 1.0},
     "positions": {"margin_mode": "cross", "accrued_funding": 0.0},
     "collateral": {"pool_id": "cross"},
+    "orders": {"reserved": 0.0},
     "instruments": {"payoff": "linear", "contract_size": 1.0, "exercise": "european", "vol_type": "lognormal", "premium_style": "paid"},
     "assets": {"rate": 0.0, "may_be_negative": False},
 }
@@ -38,6 +39,7 @@ class Snapshot:
     assets: dict[str, Row]
     positions: list[Row]
     collateral: list[Row]
+    orders: list[Row] = field(default_factory=list)
 
 
 def read_yaml(path: Path) -> Row:
@@ -117,7 +119,7 @@ def snapshot_of(tables: dict[str, list[Row]], as_of: datetime | str, reporting: 
         if row.get("pool_id") is None:
             row["pool_id"] = "cross" if row["margin_mode"] == "cross" else isolated_pool(row)
     instruments = {row["instrument_id"]: row for row in complete["instruments"]}
-    return Snapshot(as_utc(as_of), reporting, accounts, instruments, assets, complete["positions"], complete["collateral"])
+    return Snapshot(as_utc(as_of), reporting, accounts, instruments, assets, complete["positions"], complete["collateral"], complete["orders"])
 
 
 def isolated_pool(position: Row) -> str:

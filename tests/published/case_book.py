@@ -26,6 +26,9 @@ TYPES: dict[str, dict[str, Any]] = {
         "isolated_margin": pl.Float64, "leverage": pl.Float64, "accrued_funding": pl.Float64,
     },
     "collateral": {"account_id": pl.String, "asset": pl.String, "quantity": pl.Float64},
+    "orders": {
+        "account_id": pl.String, "instrument_id": pl.String, "side": pl.String, "quantity": pl.Float64, "price": pl.Float64, "reserved": pl.Float64,
+    },
     "instruments": {
         "instrument_id": pl.String, "kind": pl.String, "underlying": pl.String, "quote": pl.String, "contract_size": pl.Float64,
         "mark_price": pl.Float64, "expiry": pl.Datetime("us", "UTC"), "strike": pl.Float64, "option_type": pl.String, "implied_vol": pl.Float64,
@@ -141,6 +144,13 @@ class CaseBook:
         if "isolated_margin" in columns:
             columns["margin_mode"] = "isolated"
         self.tables["positions"].append({"account_id": account, "instrument_id": instrument, "quantity": quantity, "entry_price": entry, **columns})
+
+    def order(self, account: str, instrument: str, quantity: float, price: float, reserved: float = 0.0) -> None:
+        """An open order, below zero a sale; none where there is no quantity."""
+        if quantity:
+            side = "buy" if quantity > 0.0 else "sell"
+            row = {"account_id": account, "instrument_id": instrument, "side": side, "quantity": abs(quantity), "price": price, "reserved": reserved}
+            self.tables["orders"].append(row)
 
     def write(self, folder: Path) -> Path:
         """Write everything; gives the run file."""

@@ -14,6 +14,7 @@ from stresstest.margin.kernels.program import (
     CONSTANT,
     GAP,
     INSTRUCTIONS,
+    KEEP,
     MEASURE,
     OUTSIDE,
     PNL,
@@ -242,10 +243,14 @@ def fold_token(
     c_last: int,
     token: int,
     is_joined: bool,
+    slot: int,
     model: int,
     weighted: bool,
 ) -> None:
-    """One token of a pool: its collateral rows (sorted by asset) and, if any position joins it, their value."""
+    """One token of a pool: its collateral rows (sorted by asset) and, if any position joins it, their value.
+
+    Its balance is kept in `slot`, unless that is below zero.
+    """
     price_row = assets[token]["price_row"]
     quantity = 0.0
     rows = 0
@@ -264,7 +269,7 @@ def fold_token(
         _fold_bands(codes, tokens, steps, at, span, assets, bands, token, quantity)
         return
     # A price below zero makes a debt of a deposit: the sign of the amount is then not the sign of the balance.
-    write_code(codes, at, TOKEN, token, 0.0, 0.0 if plain and span[price_row, 0] >= 0.0 and careful == 0.0 else 1.0)
+    write_code(codes, at, TOKEN, token, 0.0, 0.0 if plain and span[price_row, 0] >= 0.0 and careful == 0.0 and slot < 0 else 1.0)
     constant = 0.0
     if is_joined:
         constant = fold_values(codes, values, at, span, instruments, models, positions, joined, entry_of, first, last, token, model, weighted)
@@ -283,4 +288,6 @@ def fold_token(
                 at[TOKENS] += 1
     for _ in range(at[TOKENS] - before):
         write_code(codes, at, TOKEN_ROW, token, 0.0, 0.0)
+    if slot >= 0:
+        write_code(codes, at, KEEP, slot, constant, 0.0)
     write_code(codes, at, TOKEN_END, token, constant, careful)

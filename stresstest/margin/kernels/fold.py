@@ -16,6 +16,7 @@ from stresstest.margin.kernels.add_ons import fold_add_ons
 from stresstest.margin.kernels.balances import fold_outside, fold_token, fold_values, joined_token
 from stresstest.margin.kernels.fold_scan import fold_scan
 from stresstest.margin.kernels.jit import kernel, part
+from stresstest.margin.kernels.orders import fold_orders, kept_slot
 from stresstest.margin.kernels.program import (
     CONSTANT,
     GAP,
@@ -43,7 +44,7 @@ from stresstest.margin.kernels.requirements import fold_group, weight_of
 from stresstest.margin.kernels.scan_tables import ScanTables
 from stresstest.margin.kernels.schedules import OWN_TIERS
 from stresstest.margin.kernels.strategies import WORK, fold_strategy
-from stresstest.margin.kernels.tables import ADDED, IN_REPORTING_CURRENCY, AddOns, Tables
+from stresstest.margin.kernels.tables import ADDED, IN_REPORTING_CURRENCY, SPOT, AddOns, Tables
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
@@ -77,12 +78,14 @@ def _fold_all(
     legs: Records,
     measures: Records,
     changes: Records,
+    markets: Records,
     position_first: Counters,
     positions: Records,
     collateral_first: Counters,
     collateral: Records,
     model_of: Codes,
     multiplier_of: Floats,
+    orders: Records,
     instruments: Records,
     schedules: Records,
     pieces: Floats,
@@ -105,6 +108,7 @@ def _fold_all(
     distinct_weights: Codes,
     distinct_tokens: Codes,
     slot: Codes,
+    kept: Codes,
     work: Records,
 ) -> None:
     pools = len(model_of)
@@ -121,9 +125,22 @@ def _fold_all(
         # What each position joins and weighs, and the distinct ones in order of appearance.
         found = 0
         found_tokens = 0
+        kept_count = 0
+        ordering = models[model]["worst_side"] != 0
         for p in range(first, last):
             token = joined_token(instruments, positions, p, into_value)
             weight = weight_of(instruments, assets, models, weights, strategies, strategy_legs, model, positions, p)
+            if ordering and positions[p]["order"] > 0:
+                instrument = instruments[positions[p]["instrument"]]
+                if instrument["kind"] == SPOT:
+                    for leg in range(2):
+                        traded = instrument["underlying"] if leg == 0 else instrument["settle"]
+                        if kept_slot(kept, kept_count, traded) < 0:
+                            kept[kept_count] = traded
+                            kept_count += 1
+                else:
+                    # Its sides are compared by themselves.
+                    weight = -1
             joined[p] = token
             entry_of[p] = -1
             weight_of_position[p] = weight
@@ -139,6 +156,10 @@ def _fold_all(
             if not known:
                 distinct_weights[found] = weight
                 found += 1
+        for k in range(kept_count):
+            if kept_slot(distinct_tokens, found_tokens, kept[k]) < 0:
+                distinct_tokens[found_tokens] = kept[k]
+                found_tokens += 1
         # Then the collateral that nothing joins.
         joined_tokens = found_tokens
         for c in range(c_first, c_last):
@@ -180,6 +201,7 @@ def _fold_all(
                 c_last,
                 distinct_tokens[k],
                 k < joined_tokens,
+                kept_slot(kept, kept_count, distinct_tokens[k]),
                 model,
                 weighted,
             )
@@ -312,6 +334,11 @@ def _fold_all(
             if at[MEASURES] > measure:
                 write_code(codes, at, MEASURES_ADDED, at[MEASURES] - measure, 0.0, 0.0)
             write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
+        if ordering:
+            fold_orders(
+                codes, values, needs, steps, markets, at, span, instruments, schedules, pieces, assets, models, weights, own, model,
+                multiplier_of[pool], positions, orders, first, last, kept, kept_count, constants,
+            )  # fmt: skip
     for k in range(LISTS):
         starts[pools, k] = at[k]
 
@@ -342,7 +369,8 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
-        np.empty(most + len(holdings.collateral), dtype=np.int32),
+        np.empty(most + len(holdings.collateral) + 2 * len(holdings.orders), dtype=np.int32),
         np.full(len(tables.add_ons.group), -1, dtype=np.int32),
+        np.empty(2 * len(holdings.orders) + 1, dtype=np.int32),
         np.empty(most, dtype=WORK),
     )

@@ -31,8 +31,14 @@ PNL = 12  # model; x constant: weigh the measured P&L
 OUTSIDE = 13  # count value entries outside the balance; x, y credits to the balances (maintenance, initial)
 NET = 14  # one entry of `nets`
 MEASURES_ADDED = 15  # count entries of `measures`: add-on lines on the requirements
+SIDES = 16  # opens the requirement of one position with orders: that of the worse of two sides
+SIDE_ASKED = 17  # weight; x, y constants of what the position of the side needs
+SIDE_FILLED = 18  # x, y constants of what the fills of the side lose
+SIDES_END = 19  # x, y constants besides
 LESSER = 20  # count requirement entries in two parts: the lesser of the sums ALONE and TOGETHER (at least zero)
 GREATER = 21  # count requirement entries in three parts: CALLS, or PUTS where these need more by more than PREMIUMS (of calls less puts)
+KEEP = 22  # slot; x constant of its P&L: keep the balance of the open token for the orders on spot markets
+SPOT_ORDERS = 23  # count entries of `markets`; x, y constants besides
 ALONE, TOGETHER = 0, 1
 CALLS, PUTS, PREMIUMS = 0, 1, 2
 GAP = 25  # count value entries, x constant: what conservative marks add to the measured P&L
@@ -57,7 +63,10 @@ POOL_END = 48  # count groups come together by credits or correlation; x multipl
 
 
 class Holdings(NamedTuple):
-    """A block's netted holdings, sorted by pool; `*_first` [pools + 1] delimit them. `model`, `multiplier` [pools]."""
+    """A block's netted holdings, sorted by pool; `*_first` [pools + 1] delimit them. `model`, `multiplier` [pools].
+
+    `orders`: of type `ORDER`; a position names its own by number, from 1 on.
+    """
 
     position_first: npt.NDArray[np.int64]
     positions: Records
@@ -65,12 +74,45 @@ class Holdings(NamedTuple):
     collateral: Records
     model: Codes
     multiplier: Floats
+    orders: Records
 
 
 POSITION = np.dtype(
-    [("instrument", np.int32), ("spare", np.int32), ("quantity", np.float64), ("cost", np.float64), ("funding", np.float64), ("leverage", np.float64)]
+    [("instrument", np.int32), ("order", np.int32), ("quantity", np.float64), ("cost", np.float64), ("funding", np.float64), ("leverage", np.float64)]
 )
 COLLATERAL_ROW = np.dtype([("asset", np.int32), ("location", np.int32), ("amount", np.float64)])
+ORDER = np.dtype(
+    [
+        ("bid_quantity", np.float64),
+        ("bid_cost", np.float64),
+        ("ask_quantity", np.float64),
+        ("ask_cost", np.float64),
+        ("reserved_settle", np.float64),
+        ("reserved_underlying", np.float64),
+        ("orders", np.float64),
+    ]
+)
+"""Open orders of a pool in one instrument: quantities and costs as those of positions, both sides positive; funds set aside; how many."""
+MARKET_ENTRY = np.dtype(
+    [
+        ("base", np.int32),
+        ("quote", np.int32),
+        ("base_slot", np.int32),
+        ("quote_slot", np.int32),
+        ("base_row", np.int32),
+        ("quote_row", np.int32),
+        ("cost_row", np.int32),
+        ("conservative", np.int32),
+        ("bid_quantity", np.float64),
+        ("bid_cost", np.float64),
+        ("ask_quantity", np.float64),
+        ("ask_cost", np.float64),
+        ("reserved_base", np.float64),
+        ("reserved_quote", np.float64),
+    ]
+)
+"""Orders on a spot market: its tokens, where their balances are kept, rows of their prices and of the currency of costs; units of either token.
+`conservative`: prices of balances are, 1 in maintenance, 2 in initial, 3 in both."""
 CODE = np.dtype([("operation", np.int32), ("count", np.int32), ("x", np.float64), ("y", np.float64)])
 VALUE_ENTRY = np.dtype([("row", np.int32), ("spare", np.int32), ("factor", np.float64), ("maintenance", np.float64), ("initial", np.float64)])
 NEED_ENTRY = np.dtype([("row", np.int32), ("part", np.int32), ("maintenance", np.float64), ("initial", np.float64)])
@@ -98,7 +140,7 @@ MEASURE_ENTRY = np.dtype([("line", np.int32), ("legs", np.int32), ("scale", np.f
 
 
 class Program(NamedTuple):
-    """Instructions and their entries; `first` i64[pools + 1, 9] holds where each pool's share of each list begins."""
+    """Instructions and their entries; `first` i64[pools + 1, 10] holds where each pool's share of each list begins."""
 
     first: npt.NDArray[np.int64]
     codes: Records
@@ -110,30 +152,32 @@ class Program(NamedTuple):
     legs: Records
     measures: Records
     changes: Records
+    markets: Records
 
 
-INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MEASURES, MOVES = 0, 1, 2, 3, 4, 5, 6, 7, 8
-LISTS = 9
+INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MEASURES, MOVES, MARKETS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+LISTS = 10
 MOST_PIECES = 64
 """Pieces of one requirement: tiers, plus pieces where a deduction reaches zero."""
 
 
-def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int, most_lines: int = 0) -> Program:
+def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int, most_lines: int = 0, orders: int = 0) -> Program:
     """Room for the largest program that these holdings can give; untouched pages cost no memory.
 
     `most_tiers`, `most_bands`, `most_lines`: of one schedule, of one asset, add-on lines of one model.
     """
     return Program(
         first=np.zeros((pools + 1, LISTS), dtype=np.int64),
-        codes=np.empty(32 * pools + 16 * positions + 10 * collateral + 16, CODE),
+        codes=np.empty(34 * pools + 16 * positions + 10 * collateral + 24 * orders + 16, CODE),
         values=np.empty(9 * positions + 8, VALUE_ENTRY),
-        needs=np.empty((11 + most_lines) * positions + 8, NEED_ENTRY),
-        steps=np.empty(positions * (4 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
+        needs=np.empty((11 + most_lines) * positions + 10 * orders + 8, NEED_ENTRY),
+        steps=np.empty((positions + 2 * orders) * (4 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
         tokens=np.empty(3 * collateral + 8, TOKEN_ENTRY),
         nets=np.empty(positions + 1, NET_ENTRY),
         legs=np.empty((1 + most_lines) * positions + 1, LEG_ENTRY),
         measures=np.empty(most_lines * positions + 1, MEASURE_ENTRY),
         changes=np.empty(3 * positions + 8, CHANGE_ENTRY),
+        markets=np.empty(orders + 1, MARKET_ENTRY),
     )
 
 

@@ -29,7 +29,7 @@ from stresstest.margin.kernels.figures import (
     finish_pool,
 )
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.program import LISTS, Program
+from stresstest.margin.kernels.program import LISTS, MARKETS, Program
 from stresstest.margin.kernels.scan_tables import ScanScratch, ScanTables, scan_scratch
 from stresstest.margin.kernels.tables import AddOns, Tables
 from stresstest.margin.kernels.totals import (
@@ -67,9 +67,10 @@ class Scratch(NamedTuple):
     worst_status: npt.NDArray[np.int8]
     owner_default: npt.NDArray[np.bool_]
     cursor: Longs
+    token_balances: Floats
 
 
-def _scratch(width: int, slots: int) -> Scratch:
+def _scratch(width: int, slots: int, tokens: int) -> Scratch:
     return Scratch(
         np.zeros(KEPT_BEHIND + 1),
         np.zeros((RECORDED + 1, width)),
@@ -80,6 +81,7 @@ def _scratch(width: int, slots: int) -> Scratch:
         np.zeros(width, dtype=np.int8),
         np.zeros(width, dtype=np.bool_),
         np.zeros(LISTS + 1, dtype=np.int64),
+        np.zeros((max(tokens, 1), 2, width)),
     )
 
 
@@ -95,6 +97,7 @@ def _evaluate(
     legs: Records,
     measures: Records,
     changes: Records,
+    markets: Records,
     values: Floats,
     schedules: Records,
     pieces: Floats,
@@ -125,7 +128,7 @@ def _evaluate(
     keep_breaches: bool,
     pool_rows: bool,
 ) -> None:
-    constants, total, counts, owner_loss, netting, status, worst_status, owner_default, cursor = scratch
+    constants, total, counts, owner_loss, netting, status, worst_status, owner_default, cursor, token_balances = scratch
     scanning = scans.changes.shape[0] > 0
     # Once, not in the loops: taking an array out of a tuple counts a reference.
     accounts_first_pool = accounts.first_pool
@@ -190,6 +193,7 @@ def _evaluate(
                     nets,
                     legs,
                     measures,
+                    markets,
                     rows_here,
                     schedules,
                     pieces,
@@ -205,6 +209,7 @@ def _evaluate(
                     scan_scratch,
                     cursor,
                     block,
+                    token_balances,
                     width,
                 )
                 netted = slot > 0 and not accounts_isolated[pool]
@@ -373,7 +378,7 @@ def evaluate(
         tables.scans,
         scan_scratch(tables.scans.terms.shape[1], tables.values.shape[2]),
         accumulators(),
-        _scratch(scenario.shape[1], slots),
+        _scratch(scenario.shape[1], slots, 2 * int(np.diff(program.first[:, MARKETS]).max(initial=0))),
         accounts,
         scenario,
         used,

@@ -41,15 +41,21 @@ def weight_of(
     p: int,
 ) -> int:
     """Weight of the requirement of position p, or -1 if it needs none (long paid options, spot without schedule, portfolio models)."""
-    position = positions[p]
-    instrument = instruments[position["instrument"]]
-    kind = instrument["kind"]
-    schedule = instrument["schedule"]
-    quantity = position["quantity"]
-    if quantity == 0.0 or models[model]["scanned"] != 0:
+    if positions[p]["quantity"] == 0.0 or models[model]["scanned"] != 0:
         return -1
     if is_leg(instruments, models, strategies, strategy_legs, model, positions, p):
         return int(weights[IN_REPORTING_CURRENCY, model, -1])
+    return weight_of_quantity(instruments, assets, models, weights, model, positions[p]["instrument"], positions[p]["quantity"])
+
+
+@kernel
+def weight_of_quantity(instruments: Records, assets: Records, models: Records, weights: Codes, model: int, code: int, quantity: float) -> int:
+    """Weight of what a schedule asks for a quantity of an instrument, or -1 if it asks nothing."""
+    instrument = instruments[code]
+    kind = instrument["kind"]
+    schedule = instrument["schedule"]
+    if quantity == 0.0:
+        return -1
     if kind == PAID_OPTION or kind == MARGINED_OPTION:
         if quantity > 0.0:
             return int(weights[IN_REPORTING_CURRENCY, model, schedule]) if kind == MARGINED_OPTION else -1
@@ -78,14 +84,13 @@ def _option_need(
     own: Floats,
     model: int,
     multiplier: float,
-    positions: Records,
-    p: int,
+    code: int,
+    signed: float,
     constants: Floats,
 ) -> None:
-    position = positions[p]
-    instrument = instruments[position["instrument"]]
-    quantity = abs(position["quantity"])
-    if position["quantity"] > 0.0:
+    instrument = instruments[code]
+    quantity = abs(signed)
+    if signed > 0.0:
         m = quantity * (1.0 - models[model]["maintenance_credit"]) * multiplier
         i = quantity * (1.0 - models[model]["initial_credit"]) * multiplier
         write_need(values, own_entry, needs, at, span, instrument["value_row"], m, i, constants)
@@ -104,7 +109,7 @@ def _option_need(
             schedules,
             pieces,
             own,
-            position["instrument"],
+            code,
             instrument["schedule"],
             instrument["notional_row"],
             quantity,
@@ -116,14 +121,127 @@ def _option_need(
 
 
 @part
-def _notional_row(instruments: Records, schedules: Records, models: Records, model: int, positions: Records, p: int, conservative: bool) -> int:
-    """The row of the unit notional of position p at conservative prices or at plain ones; plain where open interest sets the rate."""
-    instrument = instruments[positions[p]["instrument"]]
+def _notional_row(instruments: Records, schedules: Records, models: Records, model: int, code: int, quantity: float, conservative: bool) -> int:
+    """The row of the unit notional of a position at conservative prices or at plain ones; plain where open interest sets the rate."""
+    instrument = instruments[code]
     if not conservative or schedules[instrument["schedule"]]["by_interest"] != 0:
         return int(instrument["notional_row"])
     if models[model]["conservative_marks"] == 0:
         return int(instrument["high_notional_row"])
-    return int(instrument["long_notional_row"]) if positions[p]["quantity"] > 0.0 else int(instrument["short_notional_row"])
+    return int(instrument["long_notional_row"]) if quantity > 0.0 else int(instrument["short_notional_row"])
+
+
+@part
+def _fold_notional(
+    values: Records,
+    own_entry: int,
+    needs: Records,
+    steps: Records,
+    at: Counters,
+    span: Floats,
+    instruments: Records,
+    schedules: Records,
+    pieces: Floats,
+    own: Floats,
+    code: int,
+    schedule: int,
+    row: int,
+    initial_row: int,
+    quantity: float,
+    leverage: float,
+    multiplier: float,
+    constants: Floats,
+) -> None:
+    """What a schedule asks for the notional of a position, in maintenance by one row and in initial by another, or both by the same."""
+    fold_by_schedule(
+        values,
+        own_entry,
+        needs,
+        steps,
+        at,
+        span,
+        instruments,
+        schedules,
+        pieces,
+        own,
+        code,
+        schedule,
+        row,
+        quantity,
+        leverage if row == initial_row else 0.0,
+        multiplier,
+        multiplier if row == initial_row else 0.0,
+        constants,
+    )
+    if row != initial_row:
+        fold_by_schedule(
+            values,
+            own_entry,
+            needs,
+            steps,
+            at,
+            span,
+            instruments,
+            schedules,
+            pieces,
+            own,
+            code,
+            schedule,
+            initial_row,
+            quantity,
+            leverage,
+            0.0,
+            multiplier,
+            constants,
+        )
+
+
+@part
+def fold_quantity(
+    values: Records,
+    needs: Records,
+    steps: Records,
+    at: Counters,
+    span: Floats,
+    instruments: Records,
+    schedules: Records,
+    pieces: Floats,
+    models: Records,
+    own: Floats,
+    model: int,
+    multiplier: float,
+    code: int,
+    quantity: float,
+    leverage: float,
+    constants: Floats,
+) -> None:
+    """What a schedule asks for a quantity of an instrument that nothing nets with."""
+    instrument = instruments[code]
+    if instrument["kind"] == PAID_OPTION or instrument["kind"] == MARGINED_OPTION:
+        _option_need(values, -1, needs, steps, at, span, instruments, schedules, pieces, models, own, model, multiplier, code, quantity, constants)
+    else:
+        row = _notional_row(instruments, schedules, models, model, code, quantity, models[model]["conservative_maintenance"] != 0)
+        initial_row = _notional_row(instruments, schedules, models, model, code, quantity, models[model]["conservative_initial"] != 0)
+        _fold_notional(
+            values,
+            -1,
+            needs,
+            steps,
+            at,
+            span,
+            instruments,
+            schedules,
+            pieces,
+            own,
+            code,
+            instrument["schedule"],
+            row,
+            initial_row,
+            abs(quantity),
+            leverage,
+            multiplier,
+            constants,
+        )
 
 
 @part
@@ -196,13 +314,18 @@ def fold_group(
         quantity = abs(position["quantity"])
         if kind == PAID_OPTION or kind == MARGINED_OPTION:
             _option_need(
-                values, entry_of[p], needs, steps, at, span, instruments, schedules, pieces, models, own, model, multiplier, positions, p, constants
-            )
+                values, entry_of[p], needs, steps, at, span, instruments, schedules, pieces, models, own, model, multiplier,
+                position["instrument"], position["quantity"], constants,
+            )  # fmt: skip
             continue
         count = 1
         schedule = instrument["schedule"]
-        row = _notional_row(instruments, schedules, models, model, positions, p, models[model]["conservative_maintenance"] != 0)
-        initial_row = _notional_row(instruments, schedules, models, model, positions, p, models[model]["conservative_initial"] != 0)
+        row = _notional_row(
+            instruments, schedules, models, model, position["instrument"], position["quantity"], models[model]["conservative_maintenance"] != 0
+        )
+        initial_row = _notional_row(
+            instruments, schedules, models, model, position["instrument"], position["quantity"], models[model]["conservative_initial"] != 0
+        )
         leverage = position["leverage"]
         if netting:
             count, leverage = _gather_legs(legs, at[LEGS], instruments, positions, first, last, p)
@@ -210,8 +333,7 @@ def fold_group(
             row = instrument["net_notional_row"]
             initial_row = row
         if count == 1:
-            together = multiplier if row == initial_row else 0.0
-            fold_by_schedule(
+            _fold_notional(
                 values,
                 entry_of[p],
                 needs,
@@ -225,33 +347,12 @@ def fold_group(
                 position["instrument"],
                 schedule,
                 row,
+                initial_row,
                 quantity,
-                leverage if row == initial_row else 0.0,
+                leverage,
                 multiplier,
-                together,
                 constants,
             )
-            if row != initial_row:
-                fold_by_schedule(
-                    values,
-                    entry_of[p],
-                    needs,
-                    steps,
-                    at,
-                    span,
-                    instruments,
-                    schedules,
-                    pieces,
-                    own,
-                    position["instrument"],
-                    schedule,
-                    initial_row,
-                    quantity,
-                    leverage,
-                    0.0,
-                    multiplier,
-                    constants,
-                )
         elif count > 1:
             net = nets[at[NETS]]
             net["legs"] = count

@@ -93,6 +93,37 @@ def _kept(rows: Floats, terms: Records, bands: Floats, column: int, balance: flo
     return total * low * ratio if by_quantity else total
 
 
+@part
+def _worth(rows: Floats, terms: Records, bands: Floats, balance: float, initial: bool, conservative: bool, s: int) -> float:
+    """What a net balance counts in one lane; `terms` is the record of its asset, an array of one.
+
+    Of u = |v| / X units, v the net balance: positive, at its low price, band by band min((1 - h) * concentration, numerator / (1 + factor *
+    sqrt(u))); negative, at its high price, times max(L, share * L + factor * sqrt(u)), L the liability weight times concentration.
+    """
+    growth = terms[0]["initial_growth"] if initial else terms[0]["maintenance_growth"]
+    price = abs(rows[terms[0]["price_row"], s])
+    size = math.sqrt(abs(balance) / price) if price > 0.0 else 0.0
+    if balance >= 0.0:
+        column = INITIAL_HAIRCUT if initial else MAINTENANCE_HAIRCUT
+        deposits = terms[0]["deposits_initial_row"] if initial else terms[0]["deposits_maintenance_row"]
+        low = rows[terms[0]["low_row"], s] if conservative else 1.0
+        most = _floored(terms[0]["asset_numerator"] / (1.0 + growth * size), terms[0]["floor_to"])
+        return _kept(rows, terms, bands, column, balance, low, rows[deposits, s], most, s)
+    borrows = terms[0]["borrows_initial_row"] if initial else terms[0]["borrows_maintenance_row"]
+    high = rows[terms[0]["high_row"], s] if conservative else 1.0
+    weight = (terms[0]["liability_initial"] if initial else terms[0]["liability_maintenance"]) * rows[borrows, s]
+    weight = max(weight, _floored(terms[0]["liability_share"] * weight + growth * size, terms[0]["floor_to"]))
+    return float(weight * balance * high)
+
+
+@kernel
+def add_scaled_worth(acc: Records, target: int, rows: Floats, terms: Records, bands: Floats, initial: bool, conservative: bool, width: int) -> None:
+    """target += what the balance in MEASURED counts."""
+    a = acc[0]["rows"]
+    for s in range(width):
+        a[target, s] += _worth(rows, terms, bands, a[MEASURED, s], initial, conservative, s)
+
+
 @kernel
 def close_scaled_token(
     acc: Records,
@@ -105,11 +136,7 @@ def close_scaled_token(
     conservative_initial: bool,
     width: int,
 ) -> None:
-    """`close_token` where weights follow size, the venue's pool or conservative prices; arguments as there.
-
-    Of u = |v| / X units, v the net balance: positive, at its low price, band by band min((1 - h) * concentration, numerator / (1 + factor *
-    sqrt(u))); negative, at its high price, times max(L, share * L + factor * sqrt(u)), L the liability weight times concentration.
-    """
+    """`close_token` where weights follow size, the venue's pool or conservative prices; arguments as there."""
     a = acc[0]["rows"]
     for s in range(width):
         pnl = a[DIRECT, s] + x
@@ -119,11 +146,6 @@ def close_scaled_token(
     for which in range(3):
         initial = which != 1
         conservative = conservative_initial if initial else conservative_maintenance
-        column = INITIAL_HAIRCUT if initial else MAINTENANCE_HAIRCUT
-        deposits = terms[0]["deposits_initial_row"] if initial else terms[0]["deposits_maintenance_row"]
-        borrows = terms[0]["borrows_initial_row"] if initial else terms[0]["borrows_maintenance_row"]
-        growth = terms[0]["initial_growth"] if initial else terms[0]["maintenance_growth"]
-        liability = terms[0]["liability_initial"] if initial else terms[0]["liability_maintenance"]
         target = KEPT_BEHIND if which == 0 else (MAINTENANCE if which == 1 else INITIAL)
         weighed = WEIGHED_MAINTENANCE if which == 1 else WEIGHED_INITIAL
         for s in range(width):
@@ -132,15 +154,5 @@ def close_scaled_token(
             for s in range(width):
                 a[MEASURED, s] += a[weighed, s]
         for s in range(width):
-            balance = a[MEASURED, s]
-            price = abs(rows[terms[0]["price_row"], s])
-            size = math.sqrt(abs(balance) / price) if price > 0.0 else 0.0
-            if balance >= 0.0:
-                low = rows[terms[0]["low_row"], s] if conservative else 1.0
-                most = _floored(terms[0]["asset_numerator"] / (1.0 + growth * size), terms[0]["floor_to"])
-                a[target, s] += _kept(rows, terms, bands, column, balance, low, rows[deposits, s], most, s)
-            elif which > 0:
-                high = rows[terms[0]["high_row"], s] if conservative else 1.0
-                weight = liability * rows[borrows, s]
-                weight = max(weight, _floored(terms[0]["liability_share"] * weight + growth * size, terms[0]["floor_to"]))
-                a[target, s] += weight * balance * high
+            if which > 0 or a[MEASURED, s] >= 0.0:
+                a[target, s] += _worth(rows, terms, bands, a[MEASURED, s], initial, conservative, s)

@@ -58,6 +58,7 @@ INSTRUMENT = np.dtype(
         ("long_gap_row", np.int32),
         ("short_gap_row", np.int32),
         ("expiry", np.int64),
+        ("size", np.float64),
         ("cost_factor", np.float64),
         ("base_notional", np.float64),
         ("size_unit", np.float64),
@@ -67,7 +68,7 @@ INSTRUMENT = np.dtype(
 """Rows of: value, price of the cost's currency, price of the settle asset, unit notional in the currency of the instrument's schedule and of the
 underlying's, needs of a short option (-1: by tiers); of the unit notional times the share that open interest adds to a rate (-1: none); of the
 unit notional at conservative prices, without marks, and with those of long and of short positions; of what such marks add to the value of
-one contract (-1: none). `size_unit`: the size of one contract by which rates grow. `code`: of the instrument in the book."""
+one contract (-1: none). `size_unit`: the size of one contract by which rates grow. `code`: of the instrument in the book. `size`: of a contract."""
 
 SCHEDULE = np.dtype(
     [
@@ -138,6 +139,7 @@ MODEL = np.dtype(
         ("conservative_maintenance", np.int32),
         ("conservative_initial", np.int32),
         ("conservative_marks", np.int32),
+        ("worst_side", np.int32),
         ("spare", np.int32),
         ("maintenance_weight", np.float64),
         ("initial_weight", np.float64),
@@ -147,10 +149,12 @@ MODEL = np.dtype(
         ("initial_credit", np.float64),
         ("maintenance_spread", np.float64),
         ("initial_spread", np.float64),
+        ("maintenance_order", np.float64),
+        ("initial_order", np.float64),
     ]
 )
 """Caps are infinite where there is none. `strategy`: its record in `strategies`, -1 for other kinds. `scanned`: the requirement is that of a
-portfolio model."""
+portfolio model. `worst_side`: open orders count, and what is asked for each."""
 
 
 ADD_ON = np.dtype(

@@ -28,7 +28,7 @@ Records = npt.NDArray[Any]
 
 
 @kernel
-def _keep_positive(acc: Records, target: int, rows: Floats, terms: Records, bands: Floats, column: int, shocked: bool, width: int) -> None:
+def keep_positive(acc: Records, target: int, rows: Floats, terms: Records, bands: Floats, column: int, shocked: bool, width: int) -> None:
     """target += sum over bands of (1 - h) * (part of max(0, MEASURED) * ratio inside the band); `terms` is one asset, `column` picks its haircut."""
     a = acc[0]["rows"]
     first = terms[0]["band_first"]
@@ -144,7 +144,7 @@ def close_token(acc: Records, rows: Floats, terms: Records, bands: Floats, x: fl
         for s in range(width):
             a[target, s] += liability * min(0.0, a[MEASURED, s])
             a[MEASURED, s] = max(0.0, a[MEASURED, s])
-        _keep_positive(acc, target, rows, terms, bands, MAINTENANCE_HAIRCUT if which == 1 else INITIAL_HAIRCUT, shocked, width)
+        keep_positive(acc, target, rows, terms, bands, MAINTENANCE_HAIRCUT if which == 1 else INITIAL_HAIRCUT, shocked, width)
 
 
 @kernel

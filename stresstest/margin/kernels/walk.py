@@ -41,6 +41,7 @@ from stresstest.margin.kernels.loops import (
     clear_special,
 )
 from stresstest.margin.kernels.netting import add_net
+from stresstest.margin.kernels.orders import add_spot_orders, close_sides, keep_balance, open_sides, side_asked, side_filled
 from stresstest.margin.kernels.program import (
     BANDS,
     COLLATERAL,
@@ -50,8 +51,10 @@ from stresstest.margin.kernels.program import (
     GROUP,
     GROUP_END,
     INSTRUCTIONS,
+    KEEP,
     LEGS,
     LESSER,
+    MARKETS,
     MEASURE,
     MEASURES,
     MEASURES_ADDED,
@@ -63,6 +66,11 @@ from stresstest.margin.kernels.program import (
     PNL,
     POOL_OPEN,
     REQUIREMENT,
+    SIDE_ASKED,
+    SIDE_FILLED,
+    SIDES,
+    SIDES_END,
+    SPOT_ORDERS,
     STEPS,
     STEPS_AT,
     TOKEN,
@@ -124,6 +132,7 @@ def walk(
     nets: Records,
     legs: Records,
     measures: Records,
+    markets: Records,
     rows: Floats,
     schedules: Records,
     pieces: Floats,
@@ -139,12 +148,13 @@ def walk(
     scan_scratch: ScanScratch,
     cursor: Counters,
     block: int,
+    kept: Floats,
     width: int,
 ) -> bool:
     """Fill the accumulators and the constants [KEPT_BEHIND, by accumulator] of one pool for one block of lanes.
 
     `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block, whose number only the grids
-    of portfolio models need. `cursor` [LISTS + 1] is scratch.
+    of portfolio models need. `cursor` [LISTS + 1] is scratch, `kept` f64[slots, 2, width] has room for balances of tokens.
     Returns whether the pool used APART, INITIAL and KEPT_BEHIND.
 
     Value and P&L are always added to DIRECT and requirements to NEED_*, so that the loops over many rows are compiled for these
@@ -159,6 +169,7 @@ def walk(
     at_leg = starts[pool, LEGS]
     at_measure = starts[pool, MEASURES]
     at_move = starts[pool, MOVES]
+    at_market = starts[pool, MARKETS]
     clear_pool(acc, width)
     for k in range(len(constants)):
         constants[k] = 0.0
@@ -353,6 +364,26 @@ def walk(
             at_value = cursor[VALUES]
             at_token = cursor[TOKENS]
             at_move = cursor[MOVES]
+        elif operation == KEEP:
+            if not held:
+                clear(acc, TOKEN_HELD, width)
+                held = True
+            keep_balance(acc, kept, count, x, measured, width)
+        elif operation == SIDES:
+            open_sides(acc, width)
+        elif operation == SIDE_ASKED:
+            side_asked(acc, rows, weight_row[count], x, y, width)
+        elif operation == SIDE_FILLED:
+            side_filled(acc, x, y, width)
+        elif operation == SIDES_END:
+            close_sides(acc, width)
+            constants[NEED_MAINTENANCE] += x
+            constants[NEED_INITIAL] += y
+        elif operation == SPOT_ORDERS:
+            add_spot_orders(acc, kept, rows, markets, at_market, at_market + count, assets, bands, asset_plain, width)
+            constants[NEED_MAINTENANCE] += x
+            constants[NEED_INITIAL] += y
+            at_market += count
         if closes and operation == TOKEN_END and (assets[count]["scaled"] != 0 or careful != 0):
             close_scaled_token(acc, rows, assets[count : count + 1], bands, x, measured, careful % 2 == 1, careful >= 2, width)
             valued = False

@@ -84,6 +84,11 @@ class BalanceRules(Sourced):
         return ZERO
 
     @property
+    def per_order(self) -> AmountPair | None:
+        """What is asked for every open order, reporting currency; None where orders are ignored."""
+        return None
+
+    @property
     def scheduled_kinds(self) -> frozenset[str]:
         """Kinds of instrument that margin schedules charge, so that all but spot need one."""
         return frozenset()
@@ -98,17 +103,25 @@ class TieredModel(BalanceRules):
     """A margin model of kind `tiered`.
 
     `net_by: underlying` nets non-option notionals per underlying and expiry and charges `spread_rate` on the matched part. `add_ons` are
-    asked besides what schedules ask.
+    asked besides what schedules ask. `orders: worst_side`: open orders count, for every instrument the worse of all bids filled and all
+    asks filled; `order_amount` is asked for each of them.
     """
 
     kind: Literal["tiered"] = "tiered"
     net_by: Literal["instrument", "underlying"] = "instrument"
     spread_rate: Amounts = ZERO
     add_ons: tuple[AddOn, ...] = ()
+    orders: Literal["ignore", "worst_side"] = "ignore"
+    order_amount: Amounts = ZERO
 
     @model_validator(mode="after")
     def _without_grid(self) -> Self:
         found = check_without_grid(self.add_ons)
+        if self.orders == "worst_side" and self.net_by == "underlying":
+            hint = "Let the model net by instrument, or ignore orders."
+            found.append((("orders",), problem("sides are compared instrument by instrument, and this model nets by underlying", hint)))
+        if self.orders == "ignore" and (self.order_amount.maintenance or self.order_amount.initial):
+            found.append((("order_amount",), problem("is asked for orders, which this model ignores", "Set `orders: worst_side`, or remove it.")))
         raise_all("model", found)
         return self
 
@@ -121,6 +134,11 @@ class TieredModel(BalanceRules):
     def spread(self) -> AmountPair:
         """Rate on what nets across expiries."""
         return self.spread_rate
+
+    @property
+    def per_order(self) -> AmountPair | None:
+        """What is asked for every open order, reporting currency; None where orders are ignored."""
+        return self.order_amount if self.orders == "worst_side" else None
 
     @property
     def scheduled_kinds(self) -> frozenset[str]:

@@ -11,7 +11,7 @@ import polars as pl
 from margin.explain_case import Case, Row
 
 from stresstest.margin.compile import Compiled, compile_tables
-from stresstest.margin.kernels.program import Program
+from stresstest.margin.kernels.program import ORDER, Program
 from stresstest.snapshot.book import Block, Dimensions
 from stresstest.stress.evaluation import Evaluated, dense_rows, evaluate_block, folded
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings, holders_of
@@ -98,8 +98,24 @@ class KernelCase(Case):
             position_pool=codes(positions, "pool"), instrument=codes(positions, "instrument"), quantity=amounts(positions, "quantity"),
             cost=amounts(positions, "cost"), funding=amounts(positions, "funding"), leverage=amounts(positions, "leverage"),
             collateral_pool=codes(collateral, "pool"), asset=codes(collateral, "asset"), location=codes(collateral, "location"),
-            amount=amounts(collateral, "amount"),
+            amount=amounts(collateral, "amount"), **self.open_orders(positions),
         )  # fmt: skip
+
+    def open_orders(self, positions: list[Row]) -> dict[str, npt.NDArray[Any]]:
+        """Columns of a block about orders, of these positions."""
+        names = [str(name) for name in ORDER.names or ()]
+        found: dict[int, dict[str, float]] = {}
+        for order in self.orders:
+            place = next(n for n, row in enumerate(positions) if (row["pool"], row["instrument"]) == (order["pool"], order["instrument"]))
+            terms = list(self.instruments.values())[order["instrument"]]
+            sums = found.setdefault(place, dict.fromkeys(names, 0.0))
+            side, size = ("bid" if order["quantity"] > 0 else "ask"), abs(order["quantity"])
+            sums[f"{side}_quantity"] += size
+            sums[f"{side}_cost"] += size / order["price"] if terms.get("payoff") == "inverse" else size * order["price"]
+            sums["reserved_underlying" if terms["kind"] == "spot" and side == "ask" else "reserved_settle"] += order["reserved"]
+            sums["orders"] += 1.0
+        places = sorted(found)
+        return {"order_position": np.array(places, dtype=np.int32), **{name: np.array([found[place][name] for place in places]) for name in names}}
 
     def units(self, value: Floats, mark: Floats) -> UnitValues:
         """Unit values from given marks: the table of section 3 of the methodology, one instrument after the other."""
