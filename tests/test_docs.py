@@ -69,6 +69,16 @@ def test_example_margin_file_loads(examples: Path):
     assert set(rulebook.margin_schedules) == {"majors", "with_deductions", "by_contract"}
 
 
+def test_example_portfolio_models_load(examples: Path):
+    models = load_rulebook(examples / "portfolio.yaml").models
+    assert {name: model.kind for name, model in models.items()} == {
+        "default": "tiered",
+        "house": "portfolio",
+        "clearing_house": "portfolio",
+        "by_expiry": "portfolio",
+    }
+
+
 def keys(model: type[BaseModel]) -> set[str]:
     """Every key of a document, at any depth."""
     found: set[str] = set()
