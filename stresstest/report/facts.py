@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import polars as pl
 
@@ -16,12 +16,15 @@ from stresstest.report.audit import audit_view
 from stresstest.report.collateral import collateral_page
 from stresstest.report.drivers import drivers
 from stresstest.report.formats import count, money, named, percent, plural_count, shortened, shown, significant
+from stresstest.report.isolation import isolation_page, saving_most
+from stresstest.report.margin_rules import margin_rules_page
 from stresstest.report.owners import leading_owners, owners_page
 from stresstest.report.quality import quality_page, unshocked_shares
 from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table, source_table
 from stresstest.report.segments import segments_page
 from stresstest.report.shocks import scenario_sources, shock_words
-from stresstest.report.view import Fact, Light, ReportFacts
+from stresstest.report.view import Fact, IsolationPage, Light, MarginRulesPage, ReportFacts
+from stresstest.results.comparison import comparison_of
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import files_of, read_table
@@ -87,6 +90,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         owners=owners_page(losses, _optional(folder, "owner_summary"), summary, names),
         collateral=collateral_page(_optional(folder, "collateral_summary"), summary, names),
         segments=segments_page(segments, summary, names),
+        **_comparison(folder, identity, names, summary),
         account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), ranked, names, currency),
         absent=answer.absent(summary),
         quality=quality_page(checks, summary),
@@ -105,6 +109,30 @@ def _reasons(reasons: Sequence[str], scenarios: Sequence[Mapping[str, Any]]) -> 
                 text = text.removesuffix(row["name"]) + shortened(row["name"], REASON_NAME)
         found.append(shown(text))
     return tuple(found)
+
+
+class _Compared(TypedDict):
+    margin_rules: MarginRulesPage | None
+    isolation: IsolationPage | None
+
+
+def _comparison(folder: Path, identity: Identity, names: Mapping[str, str], summary: Summary) -> _Compared:
+    """The pages of a run that compares."""
+    asked = identity.specification.get("compare") or {}
+    found = comparison_of(folder, asked.get("models", ()))
+    if found is None:
+        return _Compared(margin_rules=None, isolation=None)
+    currency = shown(summary.run.reporting_currency)
+    saving = saving_most(read_table(folder, "isolation")) if found.isolation else None
+    wanted = {each.account_id for each in found.accounts}
+    if found.isolation and saving is not None:
+        wanted |= {each.account_id for each in found.isolation.positions} | set(saving["account_id"])
+    called = read_table(folder, "account_summary", ["account_id", "name"]).filter(pl.col("account_id").is_in(wanted))
+    accounts = dict(called.iter_rows())
+    return _Compared(
+        margin_rules=margin_rules_page(found, _optional(folder, "margin_comparison_summary"), names, accounts, currency, summary.counts.accounts),
+        isolation=isolation_page(found.isolation, _optional(folder, "isolation_summary"), saving, names, accounts, currency),
+    )
 
 
 def _any_of(number: int, noun: str) -> str:

@@ -58,7 +58,21 @@ class Section:
     short: str
 
 
-CHARTS = ("cover", "requirement", "shortfall", "loss", "status", "heat_map", "assets", "locations", "segments")
+CHARTS = (
+    "cover",
+    "requirement",
+    "shortfall",
+    "loss",
+    "status",
+    "heat_map",
+    "assets",
+    "locations",
+    "segments",
+    "models",
+    "model_shortfalls",
+    "isolated_shortfalls",
+    "isolated_losses",
+)
 """The charts that a report may have, beside those of the account pages."""
 BY_SCENARIO = ("requirement", "shortfall", "loss", "status")
 """The charts that have a page of their own."""
@@ -75,6 +89,8 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("owners", "Cover-N and owners", "Owners", True),
         ("segments", "Segments", "Segments", True),
         ("collateral", "Collateral and wrong-way risk", "Collateral", True),
+        ("margin-rules", "Margin rules compared", "Margin rules", facts.margin_rules is not None),
+        ("isolation", "Cross margin and isolated", "Cross and isolated", facts.isolation is not None),
         ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
         ("quality", "Data quality and reconciliation", "Data quality", True),
         ("sources", facts.sources.caption, "Sources", bool(facts.sources.rows)),
@@ -146,6 +162,12 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         bars.append(("locations", collateral.by_location, "Deposits by location; figures in the table"))
     if segments is not None:
         bars.append(("segments", segments.chart, "Shortfall by segment; figures in the table"))
+    if facts.margin_rules is not None:
+        bars.append(("models", facts.margin_rules.requirement, "Requirement at base by margin model; figures in the table"))
+        bars.append(("model_shortfalls", facts.margin_rules.shortfall, "Shortfall in its worst scenario by margin model; figures in the table"))
+    if facts.isolation is not None:
+        bars.append(("isolated_shortfalls", facts.isolation.shortfall, f"Margin shortfall, cross and isolated, {by_scenario}"))
+        bars.append(("isolated_losses", facts.isolation.loss, f"Uncollateralised loss, cross and isolated, {by_scenario}"))
     for name, pairs, label in bars:
         alone = name in ("assets", "locations", "segments") and len(pairs.pairs) < 2  # one bar says less than its row in the table
         if not alone and any(abs(value) >= HALF_A_CENT for pair in pairs.pairs for value in (pair.narrow, pair.wide)):

@@ -207,6 +207,30 @@ class SegmentsPage:
 
 
 @dataclass(frozen=True)
+class MarginRulesPage:
+    """The book under several margin models; the first of each is the book's own. Shortfalls are those of each model's worst scenario."""
+
+    summary: str
+    requirement: PairedBars
+    shortfall: PairedBars
+    models: TableView
+    scenarios: TableView
+    accounts: TableView
+
+
+@dataclass(frozen=True)
+class IsolationPage:
+    """Cross pools against the same pools with every position on its own; charts by scenario."""
+
+    figures: tuple[Figure, ...]
+    shortfall: PairedBars
+    loss: PairedBars
+    scenarios: TableView
+    accounts: TableView
+    positions: TableView
+
+
+@dataclass(frozen=True)
 class AccountPage:
     """One of the worst accounts in its own worst scenario: figures, waterfall, holdings."""
 
@@ -270,6 +294,9 @@ class ReportFacts:
     owners: OwnersPage
     collateral: CollateralPage | None
     segments: SegmentsPage | None
+    margin_rules: MarginRulesPage | None
+    """None where the run was not asked to compare, as is `isolation`; nothing stands in place of the two."""
+    isolation: IsolationPage | None
     account_pages: tuple[AccountPage, ...]
     absent: str
     """What stands in place of a page that is None."""
