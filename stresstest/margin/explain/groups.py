@@ -45,16 +45,15 @@ def maximum_losses(positions: pl.DataFrame, hedged: pl.DataFrame) -> pl.DataFram
         .filter("capped")
         .join(hedged.select(GROUP).unique(), on=GROUP, how="anti", maintain_order="left")
     )
-    options = held.join(capped.select(GROUP), on=GROUP, how="semi", maintain_order="left")
+    # Strikes of one underlying may be in several currencies: all are compared in the reporting currency.
+    options = held.join(capped.select(GROUP), on=GROUP, how="semi", maintain_order="left").with_columns(
+        strike=pl.col("strike") * pl.col("quote_value")
+    )
     at_strikes = options.select(*key, settlement="strike")
     settlements = pl.concat([at_strikes, at_strikes.with_columns(settlement=pl.lit(0.0))]).unique(maintain_order=True)
-    payoffs = settlements.join(
-        options.select(*key, "units", "strike", "option_type", "quote_value"), on=key, how="inner", maintain_order="left_right"
-    ).with_columns(
-        payoff=pl.col("units")
-        * pl.col("quote_value")
-        * (pl.when(pl.col("option_type") == "call").then(1.0).otherwise(-1.0) * (pl.col("settlement") - pl.col("strike"))).clip(0.0)
-    )
+    gain = pl.when(pl.col("option_type") == "call").then(1.0).otherwise(-1.0) * (pl.col("settlement") - pl.col("strike"))
+    payoffs = settlements.join(options.select(*key, "units", "strike", "option_type"), on=key, how="inner", maintain_order="left_right")
+    payoffs = payoffs.with_columns(payoff=pl.col("units") * gain.clip(0.0))
     lowest = payoffs.group_by(*key, "settlement", maintain_order=True).agg(payoff=total("payoff")).group_by(key).agg(payoff=pl.col("payoff").min())
     return (
         sets.join(lowest, on=key, how="inner", maintain_order="left")
