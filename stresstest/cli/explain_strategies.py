@@ -40,19 +40,22 @@ def _lines(strategy: Row) -> Iterator[Line]:
     """Leg by leg what it needs apart; for what is charged together its largest loss and net debit."""
     for leg in strategy["legs"]:
         yield f"{printable(leg['instrument_id'])}: {_reason(strategy, leg)}", number(leg["units"]), both(leg, "apart")
-        if strategy["rule"] in ("naked short", "strangle"):
+        if leg["units"] < 0 and leg["kind"] == "option" and strategy["rule"] != "covered":
             yield from ((f"  {text}", "", None) for text in _naked(leg))
     if strategy["rule"] == "strangle":
         yield "the one that needs more with its value counts", "", None
     if strategy["together_initial"] is None:
         return
     yield "= apart", "", both(strategy, "apart")
-    yield "largest loss over settlement", number(strategy["loss"]), [strategy["loss_value"]] * 2
+    unit = strategy["strike_currency_value"]
+    at = f", {number(strategy['loss'])} x {number(unit)}" if unit != 1.0 else ""
+    yield f"largest loss over settlement{at}", "", [strategy["loss_value"]] * 2
     if strategy["unpaired"]:
         scales = " / ".join(dict.fromkeys(f"{scale:g}" for scale in both(strategy, "unpaired_scale")))
         yield f"+ calls sold alone, {scales} x forward {number(strategy['forward'])}", number(strategy["unpaired"]), both(strategy, "unpaired")
     yield "+ value of long less short legs", "", [strategy["debit"]] * 2
     yield "= together, at least zero", "", both(strategy, "together")
+    yield "the lesser of apart and together counts", "", None
 
 
 def _reason(strategy: Row, leg: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,12 @@ import numpy as np
 import pytest
 from margin.explain_case import SCHEDULES, Row
 from margin.kernels.test_strategies import CHAIN, EXPIRY, LISTED, AtSpot, book
+from rich.console import Console
 
+from stresstest.cli.explain_document import Explanation as ExplainedDocument
+from stresstest.cli.explain_view import explain_view
 from stresstest.margin.explain import Explanation, explain
+from stresstest.margin.explain.document import as_document
 
 
 def explained(case: AtSpot, **scenarios: Row) -> Explanation:
@@ -67,3 +72,27 @@ def test_the_kernels_agree(held: dict[str, float], model: dict[str, Any]) -> Non
     for scenario, figures in kernels.items():
         for name in ("maintenance_margin", "initial_margin", "margin_balance", "equity", "margin_shortfall"):
             assert pools[scenario][name] == pytest.approx(figures[name], rel=1e-12, abs=1e-9), (scenario, name)
+
+
+def test_the_terminal_tells_every_step() -> None:
+    document = as_document(explained(book(CHAIN, {"C100": -2.0, "C110": 1.0, "P90": -1.0})))
+    told = io.StringIO()
+    Console(file=told, width=120, color_system=None).print(explain_view(document))
+    lines = [" ".join(line.split()) for line in told.getvalue().splitlines()]
+    for line in (
+        "XYZ spread, shorts expiring 2027-01-15",
+        "C100: short at 6, needs 20 naked -100 2,000.00 2,000.00",
+        "C110: 100% of 2.5 100 250.00 250.00",
+        "largest loss over settlement 1,000.00 1,000.00",
+        "+ value of long less short legs -350.00 -350.00",
+        "= together, at least zero 650.00 650.00",
+        "20% x 100 - 10 otm, or 10% x 90",
+        "sum 2,650.00 2,650.00",
+    ):
+        assert line in lines
+
+
+def test_the_document_has_the_schema() -> None:
+    document = as_document(explained(book(CHAIN, {"C100": -2.0, "C110": 1.0, "P90": -1.0, "XYZ-STOCK": 10.0})))
+    checked = ExplainedDocument.model_validate({**document, "scenario_choice": "named"})
+    assert [strategy.rule for strategy in checked.pools[0].strategies] == ["shares", "covered", "spread", "strangle", "naked short"]

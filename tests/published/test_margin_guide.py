@@ -46,6 +46,16 @@ def guide_book() -> CaseBook:
     book.instrument("crowded", "perpetual", "COIN", 1.0, None, margin_schedule="crowded", open_interest=15e6)
     call: dict[str, Any] = {"expiry": after(30 * 86400.0), "strike": 55_000.0, "option_type": "call", "margin_schedule": "options"}
     book.instrument("call", "option", "BTC", 1200.0, None, **call)
+    book.asset("XYZ", 100.0, collateral_schedule="stock")
+    book.instrument("XYZ", "spot", "XYZ", 100.0, None)
+    for name, option_type, strike, price in (
+        ("C100", "call", 100, 6.0),
+        ("C110", "call", 110, 2.5),
+        ("P90", "put", 90, 2.0),
+        ("P80", "put", 80, 0.5),
+    ):
+        terms: dict[str, Any] = {"expiry": after(30 * 86400.0), "strike": float(strike), "option_type": option_type, "contract_size": 100.0}
+        book.instrument(name, "option", "XYZ", price, None, **terms)
     return book
 
 
@@ -91,9 +101,34 @@ def conventions() -> list[Worked]:
     ]
 
 
+def strategies() -> list[Worked]:
+    """The table of strategies, by hand, and the two figures of whole expiries."""
+    spread, puts = (("C100", -1.0), ("C110", 1.0)), (("P90", -1.0), ("P80", 1.0))
+    table: list[tuple[str, float, float, tuple[tuple[str, float], ...]]] = [
+        ("short 110 call, naked", 1_000.0, 1_000.0, (("C110", -1.0),)),
+        ("short 80 put, naked", 800.0, 800.0, (("P80", -1.0),)),
+        ("long 100 call", 600.0, 600.0, (("C100", 1.0),)),
+        ("short 100 call, long 110 call", 650.0, 650.0, spread),
+        ("long 100 call, short 110 call", 350.0, 350.0, (("C100", 1.0), ("C110", -1.0))),
+        ("both with short 90 put, long 80 put", 500.0, 500.0, (*spread, *puts)),
+        ("short 100 call, short 90 put", 2_000.0, 2_000.0, (("C100", -1.0), ("P90", -1.0))),
+        ("100 shares, short 110 call", 2_500.0, 5_000.0, (("XYZ", 100.0), ("C110", -1.0))),
+    ]
+    lines = {line.split(" | ")[0].removeprefix("| "): line for line in GUIDE.splitlines() if line.startswith("| ")}
+    found = []
+    for holds, maintenance, initial, held in table:
+        assert lines[holds].endswith(f"| {maintenance:,.0f} | {initial:,.0f} |")
+        found += [Worked(holds, read, each, held, model="listed") for read, each in ((MAINTENANCE, maintenance), (INITIAL, initial))]
+    naked, paired = "needs 750 maintenance and 1,500 initial", "beside it 650 and 650"
+    for said, maintenance, initial, held in ((naked, 750.0, 1_500.0, spread[:1]), (paired, 650.0, 650.0, spread)):
+        found += [Worked(said, read, each, held, model="per_expiry") for read, each in ((MAINTENANCE, maintenance), (INITIAL, initial))]
+    return found
+
+
 SHORTS, GAIN = (("call", -2.0),), (("gain", 20_000.0),)
 WORKED = [
     *conventions(),
+    *strategies(),
     Worked("100 x 2,000 x 5 % + 50 x 2,000 x 10 % = 20,000 by size", MAINTENANCE, 20_000.0, (("by_size", 150.0),)),
     Worked("48,000 maintenance, 60,000 initial", MAINTENANCE, 48_000.0, (("per_contract", 12.0),)),
     Worked("48,000 maintenance, 60,000 initial", INITIAL, 60_000.0, (("per_contract", -12.0),)),

@@ -256,6 +256,25 @@ def test_schedules_that_models_make_needless(tmp_path, request_for):
     stage(request_for(write_tables(tmp_path / "s", tables), models=models, **both), lambda _stage, _detail: None)
 
 
+def test_options_need_no_schedule_under_strategy_models(tmp_path, request_for):
+    def bare(tables: Tables) -> None:
+        next(row for row in tables["instruments"] if row["instrument_id"] == "BTC-CALL")["margin_schedule"] = None
+
+    def all_by_rules(tables: Tables) -> None:
+        bare(tables)
+        for account in tables["accounts"]:
+            account["margin_model"] = "listed"
+
+    request = {"models": frozenset({"default", "listed"}), "models_of_strategies": frozenset({"listed"})}
+    # Of an account under another model that holds the option it is asked.
+    found = faults_of(bare, tmp_path / "1", request_for, **request)
+    assert found == [("instruments", "margin_schedule", "margin schedule of what is held", 1, ("BTC-CALL",))]
+    assert faults_of(bare, tmp_path / "2", request_for) == found
+    tables = small_book()
+    all_by_rules(tables)
+    stage(request_for(write_tables(tmp_path / "s", tables), **request), lambda _stage, _detail: None)
+
+
 def test_models_that_net_by_underlying_need_the_schedule_of_the_underlying(tmp_path, request_for):
     """Its own schedule is no help to a future whose account nets by underlying."""
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from stresstest.documents import Amount, Number, Part, problem, raise_all
 from stresstest.margin.rulebook.add_ons import AddOn, check_without_grid
 from stresstest.margin.rulebook.models import BalanceRules, InstrumentFilter
-from stresstest.margin.rulebook.pairs import ONE, Amounts, RatioPair, Ratios, not_empty
+from stresstest.margin.rulebook.pairs import ONE, Amounts, RatioPair, Ratios
 
 Positive = Annotated[Number, Field(gt=0)]
 
@@ -72,7 +72,7 @@ class StrategyModel(BalanceRules):
 
     kind: Literal["strategy"]
     recognition: Literal["pairs", "expiry_max_loss"] = "pairs"
-    naked_shorts: Annotated[tuple[NakedShort, ...], AfterValidator(not_empty)]
+    naked_shorts: tuple[NakedShort, ...]
     long_options: tuple[LongOption, ...] = ()
     leverage: tuple[Leverage, ...] = ()
     shares: Shares | None = None
@@ -84,8 +84,10 @@ class StrategyModel(BalanceRules):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         found = check_without_grid(self.add_ons)
-        if self.naked_shorts[-1].where is not None:
-            hint = "Add an entry without `where` at the end, so that every short option has a rule."
+        hint = "Add an entry without `where` at the end, so that every short option has a rule."
+        if not self.naked_shorts:
+            found.append((("naked_shorts",), problem("has no entries", hint)))
+        elif self.naked_shorts[-1].where is not None:
             found.append((("naked_shorts", len(self.naked_shorts) - 1, "where"), problem("leaves options without a rule", hint)))
         lists: tuple[tuple[str, tuple[NakedShort | LongOption | Leverage, ...]], ...] = (
             ("naked_shorts", self.naked_shorts),
