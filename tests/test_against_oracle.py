@@ -15,6 +15,7 @@ from generated.assignments import with_assignments
 from generated.books import make_book, write, write_book
 from generated.market import AS_OF
 from generated.orders import with_orders
+from generated.portfolios import with_portfolio_models
 from generated.scalings import with_scalings
 from generated.strategies import with_strategies
 from oracle.comparing import COMPARED, compare, read_tables
@@ -84,6 +85,19 @@ def test_rates_and_weights_that_follow_something(seed: int, tmp_path: Path) -> N
 @pytest.mark.parametrize("seed", [0, 3, 5])
 def test_strategy_models(seed: int, tmp_path: Path) -> None:
     book = with_strategies(make_book(tmp_path / "book", seed))
+    assert differences(write(book).run_file, tmp_path / "result") == []
+
+
+@pytest.mark.parametrize("seed", [4, 9])
+def test_portfolio_models(seed: int, tmp_path: Path) -> None:
+    book = with_portfolio_models(make_book(tmp_path / "book", seed, accounts=30))
+    assert differences(write(book).run_file, tmp_path / "result") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2_000, 2_040))
+def test_many_books_with_portfolio_models(seed: int, tmp_path: Path) -> None:
+    book = with_portfolio_models(make_book(tmp_path / "book", seed, accounts=30))
     assert differences(write(book).run_file, tmp_path / "result") == []
 
 

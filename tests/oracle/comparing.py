@@ -53,6 +53,8 @@ def compare(tables: Mapping[str, Iterable[Row]], expected: OracleResult, complet
             if key in expected.accounts:
                 differences += of_figures(f"account {key}", row, expected.accounts[key], expected.scale[key[0]])
                 differences += of_text(f"account {key} owner_id", row["owner_id"], expected.owner_of[key[0]])
+                if "worst_row" in row and row["worst_row"] not in expected.worst_rows[key]:
+                    differences.append(f"account {key} worst_row: {row['worst_row']}, expected one of {expected.worst_rows[key]}")
     if "pool_scenario" in tables:
         pools = {(row["account_id"], row["pool_id"], row["scenario_id"]): row for row in tables["pool_scenario"]}
         isolated = {account_id for account_id, pool_id, _ in expected.pools if pool_id != "cross"}

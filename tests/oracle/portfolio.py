@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from oracle.margin import Market, Pool, Position
 
 LEVELS = ("maintenance", "initial")
+LEAST_DELTA = 1e-6
+"""Less is rounding."""
 UNDATED = (None, "")
 """The expiry of everything that has none."""
 
@@ -45,11 +47,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Scan:
-    """The scan of a pool: its groups, what stands alone, and the row with the largest loss (None where nothing is lost)."""
+    """The scan of a pool: its groups, what stands alone, and the lines of its add-ons by level."""
 
     groups: dict[str, Group]
     units: list[Unit]
-    worst_row: str | None
     lines: dict[str, list[Line]]
 
 
@@ -66,7 +67,7 @@ def scan(market: Market, pool: Pool, model: Row, tokens: dict[str, float]) -> Sc
             group.delta += sum(group.hedges.values())
     units = together(model, groups)
     lines = {level: add_on_lines(market, pool, model, level, lambda name: unit_delta(market, model, name)) for level in LEVELS}
-    return Scan(groups, units, worst_row(model, units), lines)
+    return Scan(groups, units, lines)
 
 
 def portfolio_requirement(market: Market, pool: Pool, model: Row, found: Scan, level: str) -> float:
@@ -327,7 +328,9 @@ def together(model: Row, groups: dict[str, Group]) -> list[Unit]:
     left = {name: group.delta for name, group in groups.items()}
     for credit in model.get("credits") or ():
         one, two = credit["groups"]
-        if left.get(one, 0.0) * left.get(two, 0.0) * (1.0 if credit.get("same_side") else -1.0) <= 0.0:
+        if any(name not in groups or abs(groups[name].delta) < LEAST_DELTA for name in (one, two)):
+            continue
+        if left[one] * left[two] * (1.0 if credit.get("same_side") else -1.0) <= 0.0:
             continue
         ratios = dict(zip((one, two), credit.get("ratio", (1.0, 1.0)), strict=True))
         spreads = min(abs(left[name]) / ratios[name] for name in (one, two))
@@ -357,12 +360,16 @@ def correlated(rules: Row, groups: dict[str, Group]) -> float:
     return math.sqrt(max(0.0, total))
 
 
-def worst_row(model: Row, units: list[Unit]) -> str | None:
-    """The row of the largest scan loss that enters the requirement; of several groups together by correlation, of the largest of them."""
-    candidates = [unit for unit in units if unit.profit] or [Unit((group,), group.loss, group.profit) for unit in units for group in unit.groups]
-    candidates = sorted(candidates, key=lambda unit: unit.groups[0].name)
-    worst = max(candidates, key=lambda unit: unit.loss, default=None)
-    if worst is None or worst.loss <= 0.0:
-        return None
-    number = worst.profit.index(min(worst.profit))
-    return str(model["grid"][number].get("name") or number)
+def worst_rows(model: Row, units: list[Unit], noise: float) -> tuple[float, set[str | None]]:
+    """The largest scan loss that enters the requirement (of groups correlated: the largest of theirs), and the rows that give it but for rounding.
+
+    None among the rows: nothing is lost. The first of several equal ones is the row of a run.
+    """
+    scanned = [unit for unit in units if unit.profit] or [Unit((group,), group.loss, group.profit) for unit in units for group in unit.groups]
+    worst = max((unit.loss for unit in scanned), default=0.0)
+    rows: set[str | None] = {None} if worst <= noise else set()
+    for unit in scanned:
+        if unit.loss > 0.0 and unit.loss >= worst - noise:
+            lowest = min(unit.profit) + noise
+            rows |= {str(row.get("name")) for row, profit in zip(model["grid"], unit.profit, strict=True) if profit <= lowest}
+    return worst, rows

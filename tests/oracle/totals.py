@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oracle.margin import Market, Pool, PoolFigures, build_pools, pool_figures
+from oracle.portfolio import Scan, worst_rows
 from oracle.reading import Question, Row, Snapshot, read_question
 from oracle.shocks import BASE, State, resolve
 from oracle.valuation import option_terms, value_instruments
@@ -17,6 +18,8 @@ MEASURES = (
 )  # fmt: skip
 STATUSES = ("ok", "call", "liquidation", "default")
 BASES = ("stress_loss_over_margin", "uncollateralised_loss")
+NOISE = 1e-10
+"""Of the amounts of an account: rows whose losses differ by less are equal."""
 HEADLINE_FAMILIES = ("historical", "hypothetical", "operational")
 
 Figures = dict[str, float | str]
@@ -54,6 +57,8 @@ class OracleResult:
     worst_headline: dict[str, str | None]
     gross_notional: dict[str, float]
     scale: dict[str, float]
+    worst_rows: dict[tuple[str, str], set[str | None]]
+    """By (account, scenario) the grid rows that may set its requirement: of several, all that are equal but for rounding."""
 
     def cover(self, basis: str, n: int) -> float:
         """Cover-N of the run: the largest over headline scenarios."""
@@ -87,6 +92,7 @@ def run_snapshot(snapshot: Snapshot, margin: Row, scenarios: list[Row]) -> Oracl
     headline = tuple(row["id"] for row in listed[1:] if is_headline(row))
     by_pool: dict[tuple[str, str, str], Figures] = {}
     by_account: dict[tuple[str, str], Figures] = {}
+    scanned: dict[tuple[str, str], list[tuple[str, Scan | None]]] = defaultdict(list)
     totals: dict[str, ScenarioTotals] = {}
     gross, scale = sizes(snapshot, pools, at_base, base_state)
     pools_of: dict[str, list[str]] = defaultdict(list)
@@ -97,6 +103,7 @@ def run_snapshot(snapshot: Snapshot, margin: Row, scenarios: list[Row]) -> Oracl
         for pool, before, after in zip(pools, at_base, now, strict=True):
             by_pool[pool.account_id, pool.pool_id, scenario["id"]] = compare_with_base(before, after, margin["models"][pool.model_name])
             scale[pool.account_id] = max(scale[pool.account_id], after.gross_notional)
+            scanned[pool.account_id, scenario["id"]].append((pool.model_name, after.scan))
         for account_id in snapshot.accounts:
             by_account[account_id, scenario["id"]] = summed([by_pool[account_id, pool_id, scenario["id"]] for pool_id in pools_of[account_id]])
         totals[scenario["id"]] = scenario_totals(snapshot, pools, at_base, now, by_pool, by_account, scenario["id"])
@@ -111,7 +118,16 @@ def run_snapshot(snapshot: Snapshot, margin: Row, scenarios: list[Row]) -> Oracl
         worst_headline={name: worst_scenario(by_account, name, headline) for name in snapshot.accounts},
         gross_notional=gross,
         scale=scale,
+        worst_rows={key: rows_of_account(margin, scans, NOISE * scale[key[0]]) for key, scans in scanned.items()},
     )
+
+
+def rows_of_account(margin: Row, scans: list[tuple[str, Scan | None]], noise: float) -> set[str | None]:
+    """Of the pools with the largest scan loss, but for rounding, the rows that give it."""
+    of_pools = [worst_rows(margin["models"][name], found.units, noise) for name, found in scans if found is not None]
+    largest = max((loss for loss, _ in of_pools), default=0.0)
+    rows: set[str | None] = {None} if largest <= noise else set()
+    return rows.union(*(names for loss, names in of_pools if loss >= largest - noise))
 
 
 def is_headline(scenario: Row) -> bool:

@@ -9,6 +9,8 @@ from stresstest.margin.explain.sums import total
 from stresstest.margin.rulebook import PortfolioModel
 
 WHOLE_POOL = "all groups"
+LEAST_DELTA = 1e-6
+"""Less is rounding, of either sign."""
 """Name of the scan that `correlation` makes of all groups of a pool."""
 
 
@@ -76,7 +78,7 @@ def spread_credits(groups: pl.DataFrame, model: PortfolioModel) -> tuple[pl.Data
     lines = []
     for number, credit in enumerate(model.credits, start=1):
         sides = [
-            groups.filter(pl.col("risk_group") == name).select(
+            groups.filter((pl.col("risk_group") == name) & (pl.col("delta").abs() >= LEAST_DELTA)).select(
                 *POOL,
                 pl.col("risk_group").alias(f"group_{side}"),
                 pl.col("left").alias(f"delta_{side}"),

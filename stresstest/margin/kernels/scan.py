@@ -58,6 +58,8 @@ Records = npt.NDArray[Any]
 # Rows of the store of a pool's groups.
 LOSS, SCANNED_LOSS, DELTAS, LEFT, LEAST_MAINTENANCE, LEAST_INITIAL, ROW = 0, 1, 2, 3, 4, 5, 6
 
+LEAST_DELTA = 1e-6  # less is rounding, of either sign, and a credit is a share of it
+
 
 @kernel
 def _measure_tokens(acc: Records, rows: Floats, tokens: Records, first: int, count: int, width: int) -> None:
@@ -139,6 +141,7 @@ def _credit(store: Floats, credit: Records, one: int, two: int, width: int) -> N
         d = store[one, LEFT, s]
         e = store[two, LEFT, s]
         fits = d * e > 0.0 if terms["same_side"] != 0 else d * e < 0.0
+        fits = fits and min(abs(store[one, DELTAS, s]), abs(store[two, DELTAS, s])) >= LEAST_DELTA
         n = min(abs(d) / terms["first_ratio"], abs(e) / terms["second_ratio"]) if fits else 0.0
         if n > 0.0:
             store[one, LOSS, s] -= terms["rate"] * n * terms["first_ratio"] / abs(store[one, DELTAS, s]) * store[one, SCANNED_LOSS, s]
