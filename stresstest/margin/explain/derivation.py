@@ -12,7 +12,9 @@ from stresstest.margin.explain.grid_terms import Market
 from stresstest.margin.explain.holdings import Holdings
 from stresstest.margin.explain.naming import Names
 from stresstest.margin.explain.naming_portfolio import portfolio_frames
+from stresstest.margin.explain.orders import NO_ORDERS, fill_losses, order_balances, ordered_requirements, sides_of
 from stresstest.margin.explain.portfolio import NO_PARTS, PortfolioParts, portfolio_parts
+from stresstest.margin.explain.sums import total
 from stresstest.margin.rulebook import PortfolioModel, Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
@@ -38,6 +40,9 @@ class Explanation:
     (values of long less short legs) and `together` = their sum, at least zero; `unscaled` and `requirement` as above. `strategy_legs`:
     every leg: units with their sign, values, what one naked unit needs (`naked`, in the strike's currency) and what it is made of, and
     `apart`.
+    `orders`, of models that count them: per instrument and side (bids, asks) what is `filled`, for what, and held after; of derivatives
+    `asked` by the model for that, `lost` by the fills and `need`, the sum of both; of spot what the market's funds are `worth` then.
+    `requirement` is on the worse side; of spot markets on a row of all together, and one for what is asked for every order.
     `balances`: collateral row by row, with location and holding share.
     `tokens`: net balance per token: rows, P&L and spot joined, ratio, and what counts after haircut or liability weight.
     `bands`: band by band: edges and part in reporting currency, haircut at base and stressed, value kept.
@@ -65,6 +70,7 @@ class Explanation:
     tiers: pl.DataFrame
     strategies: pl.DataFrame
     strategy_legs: pl.DataFrame
+    orders: pl.DataFrame
     balances: pl.DataFrame
     tokens: pl.DataFrame
     bands: pl.DataFrame
@@ -122,17 +128,26 @@ def explain(
     valued = collateral.position_credits(scaling.conservative_positions(positions.value_positions(held, instruments)))
     rates = states.margin_rates(resolved, scenarios)
     markets = dimensions.instruments.with_row_index("instrument").select(pl.col("instrument").cast(pl.Int32), *states.MARKET)
-    charges, tiers = _charges(valued.filter(pl.col("model_kind") != "portfolio"), pools, assets, markets, terms, rates)
+    orders = holdings.orders.join(pools.filter("counts_orders").select("pool"), on="pool", how="semi", maintain_order="left")
+    of_sides = orders.join(_derivatives(dimensions), on="instrument", how="semi", maintain_order="left")
+    apart = valued.filter(pl.col("model_kind") != "portfolio").join(of_sides, on=["pool", "instrument"], how="anti", maintain_order="left")
+    charges, tiers = _charges(apart, pools, assets, markets, terms, rates)
     legs = strategies.strategy_legs(valued, strategies.strategy_rules(rulebook.models, dimensions, resolved))
     recognised = strategies.strategy_requirements(legs, rates)
     balances = collateral.value_balances(holdings.collateral, assets, states.holding_shares(resolved, scenarios))
     tokens = collateral.net_tokens(
-        balances, valued, assets, pools.select("pool", "view", "conservative_maintenance", "conservative_initial"), terms.of_assets
+        order_balances(balances, orders, instruments),
+        valued,
+        assets,
+        pools.select("pool", "view", "conservative_maintenance", "conservative_initial"),
+        terms.of_assets,
     )
     bands = collateral.haircut_bands(tokens, terms.collateral_bands)
     tokens = collateral.margin_values(tokens, bands)
     parts = _portfolio(rulebook, dimensions, resolved, units, scenarios, pools, valued, balances, rates)
-    required = pl.concat([charges, recognised, parts.scans, parts.add_ons], how="diagonal_relaxed")
+    sided = _sided(of_sides, holdings.positions, pools, instruments, assets, markets, terms, rates)
+    ordered = ordered_requirements(orders, sided, pools, instruments, tokens, terms.collateral_bands)
+    required = pl.concat([charges, recognised, parts.scans, parts.add_ons, ordered], how="diagonal_relaxed")
     wanted = pools.join(pl.DataFrame({"scenario": pl.Series(scenarios, dtype=pl.Int32)}), how="cross")
     totalled = totals.total_pools(wanted, valued, balances, tokens, required)
     totalled = totalled.join(parts.worst_rows, on=["pool", "scenario"], how="left", maintain_order="left")
@@ -140,11 +155,12 @@ def explain(
     pool_figures = names.pools(totalled)
     return Explanation(
         reporting_currency=dimensions.reporting_currency,
-        positions=names.positions(valued, charges),
+        positions=names.positions(valued, charges, of_sides),
         charges=names.charges(charges),
         tiers=names.tiers(tiers),
         strategies=names.strategies(recognised),
         strategy_legs=names.strategy_legs(legs),
+        orders=names.orders(ordered),
         balances=names.balances(balances),
         tokens=names.tokens(tokens),
         bands=names.bands(bands),
@@ -201,6 +217,46 @@ def _with_terms(held: pl.DataFrame, pools: pl.DataFrame, terms: rules.Rules) -> 
     held = held.join(terms.of_instruments, on=["view", "instrument"], how="left", maintain_order="left")
     short = terms.margin_schedules.select("schedule", *rules.SHORT_OPTION)
     return held.join(short, on="schedule", how="left", maintain_order="left").with_columns(pl.col("short_option").fill_null(False))
+
+
+def _derivatives(dimensions: Dimensions) -> pl.DataFrame:
+    """Codes of the instruments whose orders change a requirement, not balances."""
+    codes = dimensions.instruments.with_row_index("instrument").filter(pl.col("kind") != "spot")
+    return codes.select(pl.col("instrument").cast(pl.Int32))
+
+
+def _sided(
+    orders: pl.DataFrame,
+    held: pl.DataFrame,
+    pools: pl.DataFrame,
+    instruments: pl.DataFrame,
+    assets: pl.DataFrame,
+    markets: pl.DataFrame,
+    terms: rules.Rules,
+    rates: pl.DataFrame,
+) -> pl.DataFrame:
+    """Both sides of the orders in derivatives: what the position after the fills is asked for, as any position, and what the fills lose."""
+    if orders.is_empty():
+        return NO_ORDERS
+    before = held.select("pool", "instrument", held="quantity", leverage="leverage")
+    sides = sides_of(orders).join(before, on=["pool", "instrument"], how="left", maintain_order="left")
+    # A pool for each side, so that everything is derived as for any pool.
+    twice = pools.join(pl.DataFrame({"side": [0, 1]}, schema={"side": pl.Int32}), how="cross").with_columns(of=pl.col("pool"), pool=_SIDE_POOL)
+    sides = sides.with_columns(of=pl.col("pool"), pool=_SIDE_POOL)
+    none = {"cost": pl.lit(0.0), "funding": pl.lit(0.0)}
+    after = sides.select("pool", "instrument", "leverage", quantity=pl.col("held") + pl.col("filled"), **none)
+    valued = scaling.conservative_positions(positions.value_positions(_with_terms(after, twice.drop("side", "of"), terms), instruments))
+    charges, _ = _charges(valued, twice, assets, markets, terms, rates)
+    key = ["pool", "scenario", "instrument"]
+    asked = charges.group_by(key, maintain_order=True).agg(total(f"requirement_{v}").alias(f"asked_{v}") for v in collateral.VERSIONS)
+    filled = sides.select("pool", "instrument", "leverage", "held", quantity="filled", cost="order_cost", funding=pl.lit(0.0))
+    fills = fill_losses(positions.value_positions(_with_terms(filled, twice.drop("side", "of"), terms), instruments))
+    rows = fills.select(*key, *(f"lost_{v}" for v in collateral.VERSIONS)).join(asked, on=key, how="left", maintain_order="left")
+    rows = rows.join(sides.drop("leverage"), on=["pool", "instrument"], how="left", maintain_order="left")
+    return rows.with_columns(pl.col("asked_maintenance", "asked_initial").fill_null(0.0), pool=pl.col("of")).drop("of")
+
+
+_SIDE_POOL = pl.col("pool") * 2 + pl.col("side")
 
 
 def _charges(

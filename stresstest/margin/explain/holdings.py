@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import polars as pl
@@ -21,6 +21,17 @@ POSITIONS_SCHEMA = {
     "funding": pl.Float64,
     "leverage": pl.Float64,
 }
+ORDERS_SCHEMA = {
+    "pool": pl.Int32,
+    "instrument": pl.Int32,
+    "bid_quantity": pl.Float64,
+    "bid_cost": pl.Float64,
+    "ask_quantity": pl.Float64,
+    "ask_cost": pl.Float64,
+    "reserved_settle": pl.Float64,
+    "reserved_underlying": pl.Float64,
+    "orders": pl.Float64,
+}
 COLLATERAL_SCHEMA = {"pool": pl.Int32, "asset": pl.Int32, "location": pl.Int32, "amount": pl.Float64}
 
 
@@ -31,11 +42,13 @@ class Holdings:
     `pools`: `pool, account`, every pool of the accounts, also an empty one.
     `positions`: `pool, instrument, quantity, cost, funding, leverage`, one row per pool and instrument; units as in `Block`.
     `collateral`: `pool, asset, location, amount`; isolated margin is a row of its pool, `location` -1 is none.
+    `orders`: `pool, instrument` and sums of open orders as in `Block`; each is of a position, of quantity zero where none is held.
     """
 
     pools: pl.DataFrame
     positions: pl.DataFrame
     collateral: pl.DataFrame
+    orders: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ORDERS_SCHEMA))
 
 
 def holdings_of(book: Book, account_codes: Sequence[int]) -> Holdings:
@@ -61,6 +74,7 @@ def holdings_of(book: Book, account_codes: Sequence[int]) -> Holdings:
         pools=pl.concat([part.pools for part in parts]) if parts else pl.DataFrame(schema=POOLS_SCHEMA),
         positions=pl.concat([part.positions for part in parts]) if parts else pl.DataFrame(schema=POSITIONS_SCHEMA),
         collateral=pl.concat([part.collateral for part in parts]) if parts else pl.DataFrame(schema=COLLATERAL_SCHEMA),
+        orders=pl.concat([part.orders for part in parts]) if parts else pl.DataFrame(schema=ORDERS_SCHEMA),
     )
 
 
@@ -85,5 +99,14 @@ def _of_block(block: Block, wanted: pl.Series) -> Holdings:
         {"pool": block.collateral_pool + block.first_pool, "asset": block.asset, "location": block.location, "amount": block.amount},
         schema=COLLATERAL_SCHEMA,
     )
+    at = block.order_position
+    orders = pl.DataFrame(
+        {
+            "pool": block.position_pool[at] + block.first_pool,
+            "instrument": block.instrument[at],
+            **{name: getattr(block, name) for name in list(ORDERS_SCHEMA)[2:]},
+        },
+        schema=ORDERS_SCHEMA,
+    )
     ours = pl.col("pool").is_in(pools["pool"].implode())
-    return Holdings(pools, positions.filter(ours), collateral.filter(ours))
+    return Holdings(pools, positions.filter(ours), collateral.filter(ours), orders.filter(ours))

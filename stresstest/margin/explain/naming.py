@@ -37,19 +37,23 @@ class Names:
     of_pools: pl.DataFrame
     wanted: list[int]
 
-    def positions(self, rows: pl.DataFrame, charges: pl.DataFrame) -> pl.DataFrame:
+    def positions(self, rows: pl.DataFrame, charges: pl.DataFrame, ordered: pl.DataFrame) -> pl.DataFrame:
         """See `Explanation`."""
         own = charges.filter(pl.col("instrument").is_not_null()).select(
             "pool", "scenario", "instrument", pl.col("rule").alias("charged"), *_both("unscaled", "requirement")
         )
         rows = rows.join(own, on=["pool", "scenario", "instrument"], how="left", maintain_order="left")
+        sided = ordered.select("pool", "instrument", sided=pl.lit(value=True))
+        rows = rows.join(sided, on=["pool", "instrument"], how="left", maintain_order="left")
         netted = (pl.col("net_by") == "underlying") & (pl.col("kind") != "option") & ((pl.col("kind") != "spot") | pl.col("schedule").is_not_null())
         schedule = pl.when(netted).then(pl.col("net_schedule")).otherwise(pl.col("schedule"))
         return self.named(
             rows.with_columns(
                 rule=pl.coalesce(
                     "charged",
-                    pl.when(pl.col("quantity") == 0)
+                    pl.when(pl.col("sided"))
+                    .then(pl.lit("open orders"))
+                    .when(pl.col("quantity") == 0)
                     .then(pl.lit("nothing held"))
                     .when(pl.col("model_kind") == "portfolio")
                     .then(pl.lit("in the grid"))
@@ -205,6 +209,27 @@ class Names:
             "daily_multiple",
             "initial_multiple",
             *_both("naked_rate", "naked_minimum", "naked_of_value", "naked", "long_rate", "apart"),
+        )
+
+    def orders(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """See `Explanation`."""
+        what = pl.when(pl.col("instrument").is_not_null()).then(pl.col("instrument_id"))
+        return self.named(
+            rows.with_columns(instrument_id=self.gather("instruments", "instrument_id", rows["instrument"])).with_columns(
+                subject=what.when(pl.col("orders").is_null()).then(pl.lit("spot markets together")).otherwise(pl.lit("every order")),
+                side=pl.when(pl.col("side") == 0).then(pl.lit("bids")).when(pl.col("side") == 1).then(pl.lit("asks")),
+                after=pl.col("held") + pl.col("filled"),
+                side_number="side",
+            ),
+            ["instrument", "side_number", "orders"],
+            "subject",
+            "side",
+            "orders",
+            "filled",
+            "order_cost",
+            "held",
+            "after",
+            *_both("asked", "lost", "need", "worth", "requirement"),
         )
 
     def balances(self, rows: pl.DataFrame) -> pl.DataFrame:

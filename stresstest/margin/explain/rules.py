@@ -109,6 +109,8 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
             "net_by": pl.String,
             "pnl_into": pl.String,
             "breach_at_equality": pl.Boolean,
+            "counts_orders": pl.Boolean,
+            **_columns("order_amount"),
             "conservative_maintenance": pl.Boolean,
             "conservative_initial": pl.Boolean,
             "conservative_marks": pl.Boolean,
@@ -125,6 +127,8 @@ def _models(models: Mapping[str, Model]) -> pl.DataFrame:
                 "net_by": "underlying" if model.nets_by_underlying else "instrument",
                 "pnl_into": model.pnl_into,
                 "breach_at_equality": model.breach_at_equality,
+                "counts_orders": model.per_order is not None,
+                **_pair("order_amount", model.per_order or AmountPair(maintenance=0.0, initial=0.0)),
                 **{
                     f"conservative_{name}": model.conservative_prices is not None and getattr(model.conservative_prices, name)
                     for name in (*_PAIR, "marks")
