@@ -308,6 +308,31 @@ class Token(Document):
     bands: tuple[Band, ...]
 
 
+class OrderSide(Document):
+    """All bids or all asks of open orders filled; null where a row has no such figure. `requirement_*` is on the side that counts.
+
+    `subject`: an instrument, `spot markets together`, or `every order` for the amount asked for each.
+    """
+
+    subject: str
+    side: Literal["bids", "asks"] | None
+    orders: float | None
+    filled: float | None
+    order_cost: float | None
+    held: float | None
+    after: float | None
+    asked_maintenance: float | None
+    asked_initial: float | None
+    lost_maintenance: float | None
+    lost_initial: float | None
+    need_maintenance: float | None
+    need_initial: float | None
+    worth_maintenance: float | None
+    worth_initial: float | None
+    requirement_maintenance: float | None
+    requirement_initial: float | None
+
+
 class Pool(Document):
     """A margin pool and everything its figures come from."""
 
@@ -316,6 +341,7 @@ class Pool(Document):
     positions: tuple[Position, ...]
     charges: tuple[Charge, ...]
     strategies: tuple[Strategy, ...]
+    orders: tuple[OrderSide, ...]
     tokens: tuple[Token, ...]
     scans: tuple[Scan, ...]
     credits: tuple[SpreadCredit, ...]

@@ -14,6 +14,7 @@ from stresstest.cli.explain_add_ons import add_ons_table
 from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, changed, figures_table, section, step, strong_name, total
 from stresstest.cli.explain_charges import charges_table
 from stresstest.cli.explain_grid import scan_sections
+from stresstest.cli.explain_orders import orders_table
 from stresstest.cli.explain_strategies import strategies_table
 from stresstest.cli.figures import interval, money, money_of, number, percent
 from stresstest.cli.output import printable
@@ -87,6 +88,8 @@ def _pool(pool: Row, reporting: str) -> Iterator[RenderableType]:
         yield from section("Requirement, position by position", charges_table(pool["charges"]))
     if pool["strategies"]:
         yield from section("Requirement, strategy by strategy", strategies_table(pool["strategies"]), "what is recognised together, leg by leg")
+    if pool["orders"]:
+        yield from section("Open orders, side by side", orders_table(pool["orders"]), "of every instrument the worse side counts")
     if pool["scans"]:
         yield from scan_sections(pool["scans"], pool["credits"])
     if pool["add_ons"]:

@@ -115,7 +115,7 @@ def _balances(explanation: Explanation, scenario: str, dimensions: Dimensions) -
 
 
 def _nets(explanation: Explanation, scenario: str) -> pl.DataFrame:
-    """Requirements that positions have only together, largest first: nets by underlying, strategies, scans of a grid, add-ons line by line."""
+    """Requirements that positions have only together, largest first: nets by underlying, strategies, scans, add-ons, open orders."""
     required = ["requirement_maintenance", "requirement_initial"]
     head = ["pool_id", "scenario_id"]
     nets = pl.concat(
@@ -128,6 +128,9 @@ def _nets(explanation: Explanation, scenario: str) -> pl.DataFrame:
             explanation.add_ons.filter(pl.col("combine") == "add")
             .group_by(*head, item=pl.format("add-on {}", "line"), maintain_order=True)
             .agg(total(name).alias(name) for name in required),
+            explanation.orders.group_by(*head, item=pl.format("open orders: {}", "subject"), maintain_order=True).agg(
+                total(pl.col(name).fill_null(0.0)).alias(name) for name in required
+            ),
         ],
         how="diagonal",
     )

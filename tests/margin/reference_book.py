@@ -17,7 +17,7 @@ from oracle.shocks import BASE, State, holding_share, margin_rate, resolve
 from oracle.valuation import option_terms, value_instruments
 
 from stresstest.margin.explain import Holdings
-from stresstest.margin.explain.holdings import COLLATERAL_SCHEMA, POOLS_SCHEMA, POSITIONS_SCHEMA
+from stresstest.margin.explain.holdings import COLLATERAL_SCHEMA, ORDERS_SCHEMA, POOLS_SCHEMA, POSITIONS_SCHEMA
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions, Floats
 from stresstest.tables import ACCOUNTS, ASSETS, INSTRUMENTS, Table
@@ -97,6 +97,17 @@ class _Bridge:
              "leverage": held.leverage or 0.0}
             for code, pool in enumerate(self.pools) for name, held in pool.positions.items()
         ]  # fmt: skip
+        positions += [
+            {"pool": code, "instrument": self.instrument[name], "quantity": 0.0, "cost": 0.0, "funding": 0.0,
+             "leverage": self.snapshot.accounts[pool.account_id].get("max_leverage") or 0.0}
+            for code, pool in enumerate(self.pools) for name in pool.orders if name not in pool.positions
+        ]  # fmt: skip
+        orders = [
+            {"pool": code, "instrument": self.instrument[name], "bid_quantity": placed.bids, "bid_cost": placed.paid, "ask_quantity": placed.asks,
+             "ask_cost": placed.received, "reserved_settle": placed.of_settle, "reserved_underlying": placed.of_underlying,
+             "orders": float(placed.count)}
+            for code, pool in enumerate(self.pools) for name, placed in pool.orders.items()
+        ]  # fmt: skip
         collateral = [
             {"pool": code, "asset": self.asset[asset], "location": -1 if location is None else self.locations.index(location), "amount": amount}
             for code, pool in enumerate(self.pools) for asset, location, amount in pool.balances
@@ -104,7 +115,7 @@ class _Bridge:
         pools = [{"pool": code, "account": self.accounts.index(pool.account_id)} for code, pool in enumerate(self.pools)]
         return Holdings(
             pl.DataFrame(pools, schema=POOLS_SCHEMA), pl.DataFrame(positions, schema=POSITIONS_SCHEMA),
-            pl.DataFrame(collateral, schema=COLLATERAL_SCHEMA),
+            pl.DataFrame(collateral, schema=COLLATERAL_SCHEMA), pl.DataFrame(orders, schema=ORDERS_SCHEMA),
         )  # fmt: skip
 
     def resolved(self, ids: list[str], states: list[State]) -> Resolved:

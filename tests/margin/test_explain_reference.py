@@ -10,6 +10,7 @@ import pytest
 from generated.assignments import with_assignments
 from generated.books import BookSpec, make_book
 from generated.market import AS_OF
+from generated.orders import with_orders
 from generated.scalings import with_scalings
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,12 @@ def test_models_with_schedules_of_their_own(seed: int) -> None:
 @given(st.integers(0, 2**32))
 def test_rates_and_weights_that_follow_something(seed: int) -> None:
     assert differences(seed, with_scalings) == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+def test_open_orders(seed: int) -> None:
+    assert differences(seed, with_orders) == []
 
 
 @pytest.mark.slow

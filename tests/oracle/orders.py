@@ -62,33 +62,33 @@ def sides_requirement(market: Market, pool: Pool, model: Row, name: str, level: 
 def spot_requirement(market: Market, pool: Pool, net: dict[str, float], worth: Callable[[str, float], float]) -> float:
     """What the worse side of every spot market takes from the balances `net`, in which is what was set aside; `worth`: what a balance counts."""
     spot = {name: orders for name, orders in pool.orders.items() if market.snapshot.instruments[name]["kind"] == "spot"}
-    funds: list[tuple[dict[str, float], dict[str, float]]] = []
-    without = dict(net)
+    funds: list[tuple[list[tuple[str, float]], list[tuple[str, float]]]] = []
+    without: dict[str, float] = defaultdict(float, net)
     for name, orders in spot.items():
         instrument = market.snapshot.instruments[name]
         base, quote, size = instrument["underlying"], instrument["settle"], instrument["contract_size"]
         of_base, of_quote = market.state.value[base], market.state.value[quote]
         unit = size * market.state.value[instrument["quote"]]
-        set_aside = {base: orders.of_underlying * of_base, quote: orders.of_settle * of_quote}
-        for token, amount in set_aside.items():
-            without[token] = without.get(token, 0.0) - amount
+        kept_base, kept_quote = orders.of_underlying * of_base, orders.of_settle * of_quote
+        without[base] -= kept_base
+        without[quote] -= kept_quote
         bought = min(orders.bids * size * of_base, orders.paid * unit)
         brought = min(orders.received * unit, orders.asks * size * of_base)
         funds.append((
-            {base: set_aside[base] + bought, quote: set_aside[quote] - orders.paid * unit},
-            {base: set_aside[base] - orders.asks * size * of_base, quote: set_aside[quote] + brought},
+            [(base, kept_base + bought), (quote, kept_quote - orders.paid * unit)],
+            [(base, kept_base - orders.asks * size * of_base), (quote, kept_quote + brought)],
         ))  # fmt: skip
     most: dict[str, float] = defaultdict(float)
     least: dict[str, float] = defaultdict(float)
-    for sides in funds:
-        for token in sides[0]:
-            most[token] += max(0.0, *(side[token] for side in sides))
-            least[token] += min(0.0, *(side[token] for side in sides))
+    for bids, asks in funds:
+        for (token, after_bids), (_, after_asks) in zip(bids, asks, strict=True):
+            most[token] += max(0.0, after_bids, after_asks)
+            least[token] += min(0.0, after_bids, after_asks)
 
     def last_added(token: str, amount: float) -> float:
         top = without[token] + (most[token] if amount >= 0.0 else least[token])
         return worth(token, top) - worth(token, top - amount)
 
-    kept = sum(min(sum(last_added(token, amount) for token, amount in side.items()) for side in sides) for sides in funds)
+    kept = sum(min(sum(last_added(token, amount) for token, amount in side) for side in sides) for sides in funds)
     as_they_are = sum(worth(token, net.get(token, 0.0)) - worth(token, without[token]) for token in most)
     return max(0.0, as_they_are - kept)

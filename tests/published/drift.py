@@ -83,7 +83,8 @@ def _account(case: Row, book: CaseBook) -> Outcome:
     model: Row = {"positive_pnl_weight": 1.0 if inputs["margin_type"] == "equity" else weights.pop()}
     if inputs.get("strict"):
         model["conservative_prices"] = {"initial": True}
-    if any(held.get("open_orders") for held in inputs["spot"]):
+    ordered = any(held.get("open_orders") for held in inputs["spot"])
+    if ordered:
         model |= {"orders": "worst_side", "order_amount": PER_ORDER}
     book.account(name, model, 1.0 / user if user else None)
     quote = "USD"
@@ -106,8 +107,12 @@ def _account(case: Row, book: CaseBook) -> Outcome:
     # Where only the requirement is published, the collateral is the plain dollars of the inputs.
     collateral = expected.get("total_collateral", sum(held["balance"] * held["price"] for held in inputs["spot"] if held.get("quote")))
     free = collateral - expected.get("margin_requirement", 0.0)
+    if ordered:
+        # What they are short of is the tolerance of a status, which rounding would decide.
+        book.deposit(name, "USD", 1.0)
+        free += 1.0
     weighted = any(not held.get("quote") for held in inputs["spot"]) and max(asked.values())
-    how = "the ratio's effect on token weights is written into the schedule" if weighted else ""
+    how = "the ratio's effect on token weights is written into the schedule" if weighted else "a dollar more is held" if ordered else ""
     return Runs((Check("collateral less requirement", net(side), free, name, abs=case["tolerance"]["abs"]),), how)
 
 

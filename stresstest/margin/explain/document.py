@@ -57,6 +57,7 @@ def _pool(explanation: Explanation, pool: dict[str, Any]) -> dict[str, Any]:
             {**strategy, "legs": legs.filter(pl.col("strategy") == strategy["strategy"]).drop("strategy").to_dicts()}
             for strategy in of_pool(explanation.strategies).to_dicts()
         ],
+        "orders": of_pool(explanation.orders).to_dicts(),
         "tokens": [
             {
                 **token,

@@ -77,9 +77,9 @@ def spot_sides(sides: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
     cost = pl.col("order_cost").abs() * pl.col("contract_size") * pl.col("quote_value")
     brought, bids = pl.min_horizontal(size, cost), pl.col("side") == 0
     of_base, of_settle = pl.col("reserved_underlying") * pl.col("underlying_value"), pl.col("reserved_settle") * pl.col("settle_value")
-    base = rows.with_columns(asset="underlying", reserved=of_base, amount=of_base + pl.when(bids).then(brought).otherwise(-size))
-    settle = rows.with_columns(asset="settle", reserved=of_settle, amount=of_settle + pl.when(bids).then(-cost).otherwise(brought))
-    return pl.concat([base, settle]).select(*_MARKET, "side", "asset", "filled", "order_cost", "orders", "reserved", "amount")
+    base = rows.with_columns(leg=pl.lit(0), asset="underlying", reserved=of_base, amount=of_base + pl.when(bids).then(brought).otherwise(-size))
+    settle = rows.with_columns(leg=pl.lit(1), asset="settle", reserved=of_settle, amount=of_settle + pl.when(bids).then(-cost).otherwise(brought))
+    return pl.concat([base, settle]).select(*_MARKET, "side", "leg", "asset", "filled", "order_cost", "orders", "reserved", "amount")
 
 
 def spot_requirements(legs: pl.DataFrame, tokens: pl.DataFrame, bands: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -92,9 +92,9 @@ def spot_requirements(legs: pl.DataFrame, tokens: pl.DataFrame, bands: pl.DataFr
         tokens: net balances with everything that their weights are made of; every token of a market is among them.
         bands: of collateral schedules.
     """
-    once = legs.unique([*_MARKET, "asset"], keep="first", maintain_order=True).group_by(TOKEN, maintain_order=True).agg(reserved=total("reserved"))
+    once = legs.unique([*_MARKET, "leg"], keep="first", maintain_order=True).group_by(TOKEN, maintain_order=True).agg(reserved=total("reserved"))
     most = (
-        legs.group_by(*_MARKET, "asset", maintain_order=True)
+        legs.group_by(*_MARKET, "leg", "asset", maintain_order=True)
         .agg(above=pl.col("amount").max().clip(0.0), below=pl.col("amount").min().clip(upper_bound=0.0))
         .group_by(TOKEN, maintain_order=True)
         .agg(above=total("above"), below=total("below"))
