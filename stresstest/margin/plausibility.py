@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from stresstest.margin.rulebook import AmountPair, BalanceRules, CapPair, CollateralSchedule, LevelPair, MarginSchedule, RatioPair, Rulebook
+from stresstest.margin.rulebook import (
+    AmountPair,
+    BalanceRules,
+    CapPair,
+    CollateralSchedule,
+    LevelPair,
+    MarginSchedule,
+    RatioPair,
+    Rulebook,
+    StrategyModel,
+)
 
 Pair = AmountPair | RatioPair | CapPair | LevelPair
 Found = Iterator[tuple[str, float, float]]
@@ -107,6 +117,23 @@ def _of_model(model: BalanceRules) -> Found:
         maintenance, initial = _ends(getattr(model, name))
         if initial > maintenance:
             yield name, maintenance, initial
+    if isinstance(model, StrategyModel):
+        yield from _of_strategy(model)
+
+
+def _of_strategy(model: StrategyModel) -> Found:
+    yield from _lower("unpaired_scale", model.unpaired_scale)
+    for number, rule in enumerate(model.naked_shorts):
+        # With a multiple of at least one, initial margin follows that of maintenance by value too.
+        for name in ("rate", "minimum") if rule.initial_multiple >= 1.0 else ("rate", "minimum", "of_value"):
+            maintenance, initial = getattr(rule.maintenance, name), getattr(rule.initial, name)
+            if initial < maintenance:
+                yield f"naked_shorts[{number}].{name}", maintenance, initial
+    for number, long in enumerate(model.long_options):
+        yield from _lower(f"long_options[{number}].rate", long.rate)
+    if model.shares is not None:
+        yield from _lower("shares.long", model.shares.long)
+        yield from _lower("shares.short", model.shares.short)
 
 
 def _lower(name: str, pair: Pair) -> Found:

@@ -53,6 +53,19 @@ def doubts(file: dict[str, Any]) -> list[str]:
         ({"models": {"p": {"positive_pnl_weight": {"maintenance": 0.5, "initial": 1.0}}}}, "model p", "positive_pnl_weight: 1 against 0.5"),
         ({"models": {"p": {"positive_pnl_cap": {"maintenance": 100}}}}, "model p", "positive_pnl_cap: inf against 100"),
         ({"models": {"p": {"spread_rate": {"maintenance": 0.02, "initial": 0.01}}}}, "model p", "spread_rate: 0.01 against 0.02"),
+        (
+            {
+                "models": {
+                    "p": {
+                        "kind": "strategy",
+                        "naked_shorts": [{"maintenance": {"rate": 0.2, "minimum": 0.1}, "initial": {"rate": 0.15, "minimum": 0.1}}],
+                        "shares": {"long": {"maintenance": 0.5, "initial": 0.25}, "short": 0.5},
+                    }
+                }
+            },
+            "model p",
+            "naked_shorts[0].rate: 0.15 against 0.2, and 1 more",
+        ),
     ],
 )
 def test_milder_initial_figures_are_doubted(file: dict[str, Any], where: str, what: str) -> None:
