@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from stresstest.margin.explain import Explanation, explain, holdings_of
-from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.rulebook import PortfolioModel, Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
 from stresstest.stress.account_lines import account_lines
@@ -27,7 +27,7 @@ MOST_POSITIONS = 50_000
 """Positions of an account beyond which it has no page: explaining takes some 3 kB a position and state."""
 
 MOST_ROWS = 100_000
-"""Rows (positions of accounts and all instruments, times states) that are explained at once: about 300 MB."""
+"""Rows (positions of accounts and all instruments, times states; positions in every row of a grid) that are explained at once: about 300 MB."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def account_pages(book: Book, resolved: Resolved, units: UnitValues, rulebook: R
         worst: rows of account_summary: `account_id, equity, positions` and `worst_headline_*` of the accounts, each with such a scenario.
     """
     lines, steps = [], []
-    for batch in _batches(worst.filter(pl.col("positions") <= MOST_POSITIONS).to_dicts(), book.dimensions.instruments.height):
+    moves = 1 + max((len(model.grid) for model in rulebook.models.values() if isinstance(model, PortfolioModel)), default=0)
+    for batch in _batches(worst.filter(pl.col("positions") <= MOST_POSITIONS).to_dicts(), book.dimensions.instruments.height, moves):
         for account, explanation in _explained(book, resolved, units, rulebook, batch):
             lines.append(account_lines(explanation, account["worst_headline_scenario_id"], book.dimensions))
             steps.append(account_steps(explanation, account, resolved, book.dimensions))
@@ -60,13 +61,16 @@ def _together(frames: Sequence[pl.DataFrame], columns: Sequence[str]) -> pl.Data
     return pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame(schema=dict.fromkeys(columns, pl.Null))
 
 
-def _batches(accounts: Sequence[Mapping[str, Any]], instruments: int) -> Iterator[list[Mapping[str, Any]]]:
-    """The accounts in groups that may be explained at once: mostly all of them, because a call costs more than its rows."""
+def _batches(accounts: Sequence[Mapping[str, Any]], instruments: int, moves: int) -> Iterator[list[Mapping[str, Any]]]:
+    """The accounts in groups that may be explained at once: mostly all of them, because a call costs more than its rows.
+
+    `moves`: how often a position is looked at in every state, once and in the rows of the largest grid.
+    """
     batch: list[Mapping[str, Any]] = []
     for account in accounts:
         together = [*batch, account]
         states = 1 + len({each["worst_headline_scenario_id"] for each in together})
-        if batch and (sum(each["positions"] for each in together) + instruments) * states > MOST_ROWS:
+        if batch and (sum(each["positions"] for each in together) * moves + instruments) * states > MOST_ROWS:
             yield batch
             together = [account]
         batch = together

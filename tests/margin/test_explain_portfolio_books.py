@@ -61,7 +61,7 @@ def test_generated_books(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("read_here")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32))
 def test_many_generated_books(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
