@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from stresstest.margin.explain import Explanation, Holdings, explain
-from stresstest.margin.explain.holdings import COLLATERAL_SCHEMA, POOLS_SCHEMA, POSITIONS_SCHEMA
+from stresstest.margin.explain.holdings import COLLATERAL_SCHEMA, ORDERS_SCHEMA, POOLS_SCHEMA, POSITIONS_SCHEMA
 from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
@@ -169,7 +169,18 @@ class Case:
             pl.DataFrame(pools, schema=POOLS_SCHEMA),
             pl.DataFrame(self.positions, schema=POSITIONS_SCHEMA),
             pl.DataFrame(self.collateral, schema=COLLATERAL_SCHEMA),
+            pl.DataFrame([self._summed(order) for order in self.orders], schema=ORDERS_SCHEMA),
         )
+
+    def _summed(self, order: Row) -> Row:
+        """The one order in an instrument as `Holdings` has sums of them."""
+        terms = list(self.instruments.values())[order["instrument"]]
+        buys, size = order["quantity"] > 0, abs(order["quantity"])
+        cost = size / order["price"] if terms.get("payoff") == "inverse" else size * order["price"]
+        side = {"bid_quantity": size, "bid_cost": cost} if buys else {"ask_quantity": size, "ask_cost": cost}
+        aside = "reserved_underlying" if terms["kind"] == "spot" and not buys else "reserved_settle"
+        nothing = dict.fromkeys(ORDERS_SCHEMA, 0.0)
+        return {**nothing, **side, aside: order["reserved"], "pool": order["pool"], "instrument": order["instrument"], "orders": 1.0}
 
     def explain(self, **scenarios: Row) -> Explanation:
         """The explanation in base and the scenarios; see `factors` for the keys."""
