@@ -102,6 +102,7 @@ def compile_tables(
     strategies, strategy_legs, models["strategy"] = strategy_tables(
         dimensions, resolved, units, rulebook, rows.extend, instruments["value_row"][: dimensions.instruments.height], price_row
     )
+    models["ruled"] = (models["strategy"] >= 0) | (models["scanned"] != 0) | (np.diff(add_ons.first) > 0)
     values = np.concatenate(rows.parts)
     # Margin rates, not weights: the weight of a schedule in another currency is that currency's price, and never one.
     shocked = shocked_assets.any(axis=0) | np.any([rate != 1.0 for rate in resolved.margin_rate.values()] or [False], axis=0)

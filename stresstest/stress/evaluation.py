@@ -12,8 +12,10 @@ import numpy.typing as npt
 from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.accumulators import FIGURES, RECORDED
 from stresstest.margin.kernels.fold import fold
+from stresstest.margin.kernels.given import nothing_given
 from stresstest.margin.kernels.program import Program, empty_program
 from stresstest.margin.kernels.reduce import evaluate
+from stresstest.margin.kernels.rules import required_by_rules
 from stresstest.margin.kernels.totals import TOP, Edges, Kept, Rows, Totals
 from stresstest.stress.holders import BlockHoldings, Holders
 
@@ -46,16 +48,18 @@ def folded(compiled: Compiled, block: BlockHoldings) -> Program:
     """The program of every pool of a block."""
     holdings = block.holdings
     program = empty_program(
-        len(holdings.model),
-        len(holdings.positions),
-        len(holdings.collateral),
-        compiled.most_tiers,
-        compiled.most_bands,
-        int(np.diff(compiled.tables.add_ons.first).max(initial=0)),
-        len(holdings.orders),
+        len(holdings.model), len(holdings.positions), len(holdings.collateral), compiled.most_tiers, compiled.most_bands, len(holdings.orders)
     )
     fold(program, compiled.tables, holdings)
     return program
+
+
+def _given(compiled: Compiled, block: BlockHoldings) -> Floats:
+    """What rules require of the pools of a block."""
+    lanes = compiled.lanes
+    if not compiled.tables.models["ruled"][block.holdings.model].any():
+        return nothing_given(lanes.blocks, lanes.width)
+    return required_by_rules(compiled.tables, block.holdings, lanes.padded)
 
 
 def no_totals(blocks: int, width: int) -> Totals:
@@ -108,6 +112,7 @@ def evaluate_block(
     evaluate(
         folded(compiled, block),
         compiled.tables,
+        _given(compiled, block),
         block.accounts,
         lanes.scenario,
         lanes.used,

@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.kernels.add_ons import fold_add_ons
 from stresstest.margin.kernels.balances import fold_outside, fold_token, fold_values, joined_token
-from stresstest.margin.kernels.fold_scan import fold_scan
 from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.orders import fold_orders, kept_slot
 from stresstest.margin.kernels.program import (
@@ -24,14 +22,13 @@ from stresstest.margin.kernels.program import (
     GROUP_END,
     INSTRUCTIONS,
     LISTS,
-    MEASURES,
-    MEASURES_ADDED,
     MOST_PIECES,
     NEEDS,
     NET,
     NETS,
     OUTSIDE,
     REQUIREMENT,
+    RULED,
     STEPS,
     STEPS_AT,
     VALUE,
@@ -41,10 +38,8 @@ from stresstest.margin.kernels.program import (
     write_code,
 )
 from stresstest.margin.kernels.requirements import fold_group, weight_of
-from stresstest.margin.kernels.scan_tables import ScanTables
 from stresstest.margin.kernels.schedules import OWN_TIERS
-from stresstest.margin.kernels.strategies import WORK, fold_strategy
-from stresstest.margin.kernels.tables import ADDED, IN_REPORTING_CURRENCY, SPOT, AddOns, Tables
+from stresstest.margin.kernels.tables import IN_REPORTING_CURRENCY, SPOT, Tables
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
@@ -76,8 +71,6 @@ def _fold_all(
     tokens: Records,
     nets: Records,
     legs: Records,
-    measures: Records,
-    changes: Records,
     markets: Records,
     position_first: Counters,
     positions: Records,
@@ -95,10 +88,8 @@ def _fold_all(
     models: Records,
     weights: Codes,
     span: Floats,
-    add_ons: AddOns,
     strategies: Records,
     strategy_legs: Records,
-    scans: ScanTables,
     at: Counters,
     own: Floats,
     constants: Floats,
@@ -107,11 +98,10 @@ def _fold_all(
     weight_of_position: Codes,
     distinct_weights: Codes,
     distinct_tokens: Codes,
-    slot: Codes,
     kept: Codes,
-    work: Records,
 ) -> None:
     pools = len(model_of)
+    ruled = 0
     for pool in range(pools):
         for k in range(LISTS):
             starts[pool, k] = at[k]
@@ -228,8 +218,6 @@ def _fold_all(
                 pieces,
                 assets,
                 models,
-                strategies,
-                strategy_legs,
                 own,
                 model,
                 multiplier_of[pool],
@@ -251,89 +239,14 @@ def _fold_all(
                 write_code(codes, at, STEPS, at[STEPS_AT] - step, 0.0, 0.0)
             if at[NETS] > net:
                 write_code(codes, at, NET, at[NETS] - net, 0.0, 0.0)
-            strategy = models[model]["strategy"]
-            if strategy >= 0 and weight == weights[IN_REPORTING_CURRENCY, model, -1]:
-                fold_strategy(
-                    codes,
-                    values,
-                    needs,
-                    at,
-                    span,
-                    instruments,
-                    positions,
-                    strategies[strategy : strategy + 1],
-                    strategy_legs,
-                    work,
-                    first,
-                    last,
-                    multiplier_of[pool],
-                    constants,
-                )
             write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
-        if models[model]["scanned"] != 0:
-            weight = scans.grids[model]["weight"]
-            if weight > 0:
-                write_code(codes, at, GROUP, weight, 0.0, 0.0)
-            fold_scan(
-                codes,
-                values,
-                tokens,
-                changes,
-                at,
-                instruments,
-                assets,
-                holding_row,
-                scans,
-                positions,
-                first,
-                last,
-                collateral,
-                c_first,
-                c_last,
-                model,
-                multiplier_of[pool],
-                distinct_tokens,
-                needs,
-                measures,
-                legs,
-                span,
-                add_ons,
-                slot,
-                constants,
-            )
-            write_code(codes, at, GROUP_END, weight, 0.0, 0.0)
-        if add_ons.first[model] < add_ons.first[model + 1]:
+        if models[model]["ruled"] != 0:
             weight = int(weights[IN_REPORTING_CURRENCY, model, weights.shape[2] - 1])
-            constants[0] = 0.0
-            constants[1] = 0.0
-            need = at[NEEDS]
-            measure = at[MEASURES]
             if weight > 0:
                 write_code(codes, at, GROUP, weight, 0.0, 0.0)
-            fold_add_ons(
-                values,
-                needs,
-                measures,
-                legs,
-                at,
-                span,
-                add_ons,
-                slot,
-                positions,
-                first,
-                last,
-                add_ons.first[model],
-                add_ons.first[model + 1],
-                ADDED,
-                multiplier_of[pool],
-                multiplier_of[pool],
-                constants,
-            )
-            if at[NEEDS] > need:
-                write_code(codes, at, REQUIREMENT, at[NEEDS] - need, 0.0, 0.0)
-            if at[MEASURES] > measure:
-                write_code(codes, at, MEASURES_ADDED, at[MEASURES] - measure, 0.0, 0.0)
-            write_code(codes, at, GROUP_END, weight, constants[0], constants[1])
+            write_code(codes, at, RULED, ruled, 0.0, 0.0)
+            write_code(codes, at, GROUP_END, weight, 0.0, 0.0)
+            ruled += 1
         if ordering:
             fold_orders(
                 codes, values, needs, steps, markets, at, span, instruments, schedules, pieces, assets, models, weights, own, model,
@@ -358,10 +271,8 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         tables.models,
         tables.weights,
         tables.span,
-        tables.add_ons,
         tables.strategies,
         tables.strategy_legs,
-        tables.scans,
         np.zeros(LISTS, dtype=np.int64),
         np.empty((MOST_PIECES + OWN_TIERS + int(tables.schedules["count"].max(initial=0)), 5)),
         np.zeros(2),
@@ -370,7 +281,5 @@ def fold(program: Program, tables: Tables, holdings: Holdings) -> None:
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
         np.empty(most + len(holdings.collateral) + 2 * len(holdings.orders), dtype=np.int32),
-        np.full(len(tables.add_ons.group), -1, dtype=np.int32),
         np.empty(2 * len(holdings.orders) + 1, dtype=np.int32),
-        np.empty(most, dtype=WORK),
     )

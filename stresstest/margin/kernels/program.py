@@ -30,19 +30,21 @@ MEASURE = 11  # value entries now measure one position's P&L
 PNL = 12  # model; x constant: weigh the measured P&L
 OUTSIDE = 13  # count value entries outside the balance; x, y credits to the balances (maintenance, initial)
 NET = 14  # one entry of `nets`
-MEASURES_ADDED = 15  # count entries of `measures`: add-on lines on the requirements
+RULED = 15  # place among the pools with rules; what these require
 SIDES = 16  # opens the requirement of one position with orders: that of the worse of two sides
 SIDE_ASKED = 17  # weight; x, y constants of what the position of the side needs
 SIDE_FILLED = 18  # x, y constants of what the fills of the side lose
 SIDES_END = 19  # x, y constants besides
-LESSER = 20  # count requirement entries in two parts: the lesser of the sums ALONE and TOGETHER (at least zero)
-GREATER = 21  # count requirement entries in three parts: CALLS, or PUTS where these need more by more than PREMIUMS (of calls less puts)
 KEEP = 22  # slot; x constant of its P&L: keep the balance of the open token for the orders on spot markets
 SPOT_ORDERS = 23  # count entries of `markets`; x, y constants besides
+GAP = 25  # count value entries, x constant: what conservative marks add to the measured P&L
+# Of rules, in a program of their own (see `rules`).
+LESSER = 28  # count requirement entries in two parts: the lesser of the sums ALONE and TOGETHER (at least zero)
+GREATER = 29  # count requirement entries in three parts: CALLS, or PUTS where these need more by more than PREMIUMS (of calls less puts)
 ALONE, TOGETHER = 0, 1
 CALLS, PUTS, PREMIUMS = 0, 1, 2
-GAP = 25  # count value entries, x constant: what conservative marks add to the measured P&L
-# Of portfolio models; the first of them is the smallest number.
+MEASURES_ADDED = 30  # count entries of `measures`: add-on lines on the requirements
+# Of portfolio models: rules too; the first of them is the smallest number.
 POOL_OPEN = 32  # model
 SCAN = 33  # group; opens its scan; x place in the pool; y = 1: opens a list of groups that offset each other
 CHANGES = 34  # count change entries to the set of cells x
@@ -140,7 +142,7 @@ MEASURE_ENTRY = np.dtype([("line", np.int32), ("legs", np.int32), ("scale", np.f
 
 
 class Program(NamedTuple):
-    """Instructions and their entries; `first` i64[pools + 1, 10] holds where each pool's share of each list begins."""
+    """Instructions and their entries; `first` i64[pools + 1, 8] holds where each pool's share of each list begins."""
 
     first: npt.NDArray[np.int64]
     codes: Records
@@ -150,33 +152,29 @@ class Program(NamedTuple):
     tokens: Records
     nets: Records
     legs: Records
-    measures: Records
-    changes: Records
     markets: Records
 
 
-INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MEASURES, MOVES, MARKETS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
-LISTS = 10
+INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MARKETS = 0, 1, 2, 3, 4, 5, 6, 7
+LISTS = 8
+MEASURES, MOVES = 8, 9
+RULE_LISTS = 10
+"""Lists of the program of rules: two more. Both have their places among the same numbers."""
 MOST_PIECES = 64
 """Pieces of one requirement: tiers, plus pieces where a deduction reaches zero."""
 
 
-def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int, most_lines: int = 0, orders: int = 0) -> Program:
-    """Room for the largest program that these holdings can give; untouched pages cost no memory.
-
-    `most_tiers`, `most_bands`, `most_lines`: of one schedule, of one asset, add-on lines of one model.
-    """
+def empty_program(pools: int, positions: int, collateral: int, most_tiers: int, most_bands: int, orders: int = 0) -> Program:
+    """Room for the largest program that these holdings can give; untouched pages cost no memory."""
     return Program(
         first=np.zeros((pools + 1, LISTS), dtype=np.int64),
-        codes=np.empty(34 * pools + 16 * positions + 10 * collateral + 24 * orders + 16, CODE),
-        values=np.empty(9 * positions + 8, VALUE_ENTRY),
-        needs=np.empty((11 + most_lines) * positions + 10 * orders + 8, NEED_ENTRY),
+        codes=np.empty(16 * pools + 11 * positions + 6 * collateral + 24 * orders + 16, CODE),
+        values=np.empty(4 * positions + 8, VALUE_ENTRY),
+        needs=np.empty(4 * positions + 10 * orders + 8, NEED_ENTRY),
         steps=np.empty((positions + 2 * orders) * (4 * most_tiers + 4) + collateral * most_bands + 8, STEP_ENTRY),
-        tokens=np.empty(3 * collateral + 8, TOKEN_ENTRY),
+        tokens=np.empty(collateral + 8, TOKEN_ENTRY),
         nets=np.empty(positions + 1, NET_ENTRY),
-        legs=np.empty((1 + most_lines) * positions + 1, LEG_ENTRY),
-        measures=np.empty(most_lines * positions + 1, MEASURE_ENTRY),
-        changes=np.empty(3 * positions + 8, CHANGE_ENTRY),
+        legs=np.empty(positions + 1, LEG_ENTRY),
         markets=np.empty(orders + 1, MARKET_ENTRY),
     )
 

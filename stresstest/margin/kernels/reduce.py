@@ -28,10 +28,10 @@ from stresstest.margin.kernels.figures import (
     WORSE,
     finish_pool,
 )
+from stresstest.margin.kernels.given import WORST
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.program import LISTS, MARKETS, Program
-from stresstest.margin.kernels.scan_tables import ScanScratch, ScanTables, scan_scratch
-from stresstest.margin.kernels.tables import AddOns, Tables
+from stresstest.margin.kernels.program import MARKETS, Program
+from stresstest.margin.kernels.tables import Tables
 from stresstest.margin.kernels.totals import (
     NET_EQUITY,
     NET_STRESS_LOSS,
@@ -66,7 +66,6 @@ class Scratch(NamedTuple):
     status: npt.NDArray[np.int8]
     worst_status: npt.NDArray[np.int8]
     owner_default: npt.NDArray[np.bool_]
-    cursor: Longs
     token_balances: Floats
 
 
@@ -80,7 +79,6 @@ def _scratch(width: int, slots: int, tokens: int) -> Scratch:
         np.zeros(width, dtype=np.int8),
         np.zeros(width, dtype=np.int8),
         np.zeros(width, dtype=np.bool_),
-        np.zeros(LISTS + 1, dtype=np.int64),
         np.zeros((max(tokens, 1), 2, width)),
     )
 
@@ -95,8 +93,6 @@ def _evaluate(
     tokens: Records,
     nets: Records,
     legs: Records,
-    measures: Records,
-    changes: Records,
     markets: Records,
     values: Floats,
     schedules: Records,
@@ -107,9 +103,7 @@ def _evaluate(
     weight_row: Codes,
     asset_plain: npt.NDArray[np.bool_],
     weight_unit: npt.NDArray[np.bool_],
-    add_ons: AddOns,
-    scans: ScanTables,
-    scan_scratch: ScanScratch,
+    given: Floats,
     acc: Records,
     scratch: Scratch,
     accounts: Accounts,
@@ -128,8 +122,8 @@ def _evaluate(
     keep_breaches: bool,
     pool_rows: bool,
 ) -> None:
-    constants, total, counts, owner_loss, netting, status, worst_status, owner_default, cursor, token_balances = scratch
-    scanning = scans.changes.shape[0] > 0
+    constants, total, counts, owner_loss, netting, status, worst_status, owner_default, token_balances = scratch
+    scanning = given.shape[2] > WORST
     # Once, not in the loops: taking an array out of a tuple counts a reference.
     accounts_first_pool = accounts.first_pool
     accounts_code = accounts.code
@@ -160,6 +154,7 @@ def _evaluate(
         rows_here = values[block]
         plain_here = asset_plain[block]
         unit_here = weight_unit[block]
+        given_here = given[block]
         for k in range(FIGURES):
             for s in range(width):
                 a[SUMS + k, s] = 0.0
@@ -192,7 +187,6 @@ def _evaluate(
                     tokens,
                     nets,
                     legs,
-                    measures,
                     markets,
                     rows_here,
                     schedules,
@@ -203,12 +197,7 @@ def _evaluate(
                     weight_row,
                     plain_here,
                     unit_here,
-                    add_ons,
-                    changes,
-                    scans,
-                    scan_scratch,
-                    cursor,
-                    block,
+                    given_here,
                     token_balances,
                     width,
                 )
@@ -343,6 +332,7 @@ def _evaluate(
 def evaluate(
     program: Program,
     tables: Tables,
+    given: Floats,
     accounts: Accounts,
     scenario: Codes,
     used: Longs,
@@ -359,7 +349,9 @@ def evaluate(
     keep_breaches: bool,
     pool_rows: bool,
 ) -> None:
-    """All lanes of all accounts of a block. `first_open`, `last_open`: the first or last owner continues beyond the block.
+    """All lanes of all accounts of a block; `given` is what rules require (see `given`).
+
+    `first_open`, `last_open`: the first or last owner continues beyond the block.
 
     `slots`: most netting groups of an owner. With `pool_rows` rows are per pool (all lanes), else per account.
     """
@@ -374,9 +366,7 @@ def evaluate(
         tables.weight_row,
         tables.asset_plain,
         tables.weight_unit,
-        tables.add_ons,
-        tables.scans,
-        scan_scratch(tables.scans.terms.shape[1], tables.values.shape[2]),
+        given,
         accumulators(),
         _scratch(scenario.shape[1], slots, 2 * int(np.diff(program.first[:, MARKETS]).max(initial=0))),
         accounts,

@@ -40,11 +40,9 @@ def weight_of(
     positions: Records,
     p: int,
 ) -> int:
-    """Weight of the requirement of position p, or -1 if it needs none (long paid options, spot without schedule, portfolio models)."""
-    if positions[p]["quantity"] == 0.0 or models[model]["scanned"] != 0:
+    """Weight of the requirement of position p, or -1 if it needs none (long paid options, spot without schedule, what rules require)."""
+    if models[model]["scanned"] != 0 or is_leg(instruments, models, strategies, strategy_legs, model, positions, p):
         return -1
-    if is_leg(instruments, models, strategies, strategy_legs, model, positions, p):
-        return int(weights[IN_REPORTING_CURRENCY, model, -1])
     return weight_of_quantity(instruments, assets, models, weights, model, positions[p]["instrument"], positions[p]["quantity"])
 
 
@@ -287,8 +285,6 @@ def fold_group(
     pieces: Floats,
     assets: Records,
     models: Records,
-    strategies: Records,
-    strategy_legs: Records,
     own: Floats,
     model: int,
     multiplier: float,
@@ -306,7 +302,7 @@ def fold_group(
     """
     netting = models[model]["net_by_underlying"] != 0
     for p in range(first, last):
-        if weight_of_position[p] != weight or is_leg(instruments, models, strategies, strategy_legs, model, positions, p):
+        if weight_of_position[p] != weight:
             continue
         position = positions[p]
         instrument = instruments[position["instrument"]]

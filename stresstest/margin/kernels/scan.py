@@ -38,10 +38,10 @@ from stresstest.margin.kernels.program import (
     FLOOR_OPEN,
     HEDGE,
     LIST_END,
-    LISTS,
     MOVES,
     POOL_END,
     POOL_OPEN,
+    RULE_LISTS,
     SCALE_ADD_ONS,
     SCAN,
     SCAN_END,
@@ -197,8 +197,8 @@ def run_scan(
     stride: int,
     width: int,
 ) -> None:
-    """Instruction i of a portfolio model. `cursor` [LISTS + 1] says which entry of each list is next, and last which model is open; `stride` lanes
-    lie between two columns of a block.
+    """Instruction i of a portfolio model. `cursor` [RULE_LISTS + 1] says which entry of each list is next, and last which model is open;
+    `stride` lanes lie between two columns of a block.
     """
     a = acc[0]["rows"]
     operation = codes[i]["operation"]
@@ -206,9 +206,9 @@ def run_scan(
     x = codes[i]["x"]
     y = codes[i]["y"]
     if operation == POOL_OPEN:
-        cursor[LISTS] = count
+        cursor[RULE_LISTS] = count
         return
-    model = cursor[LISTS]
+    model = cursor[RULE_LISTS]
     grid = scans.grids[model : model + 1]
     columns = grid[0]["columns"]
     if operation == SCAN:

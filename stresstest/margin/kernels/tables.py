@@ -136,6 +136,7 @@ MODEL = np.dtype(
         ("breach_at_equality", np.int32),
         ("strategy", np.int32),
         ("scanned", np.int32),
+        ("ruled", np.int32),
         ("conservative_maintenance", np.int32),
         ("conservative_initial", np.int32),
         ("conservative_marks", np.int32),
@@ -154,7 +155,7 @@ MODEL = np.dtype(
     ]
 )
 """Caps are infinite where there is none. `strategy`: its record in `strategies`, -1 for other kinds. `scanned`: the requirement is that of a
-portfolio model. `worst_side`: open orders count, and what is asked for each."""
+portfolio model. `ruled`: something is required beyond schedules: see `rules`. `worst_side`: open orders count, and what is asked for each."""
 
 
 ADD_ON = np.dtype(

@@ -25,7 +25,7 @@ from stresstest.margin.kernels.accumulators import (
     WEIGHED_INITIAL,
     WEIGHED_MAINTENANCE,
 )
-from stresstest.margin.kernels.add_ons import add_measure
+from stresstest.margin.kernels.given import add_given
 from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.loops import (
     add_collateral,
@@ -47,25 +47,20 @@ from stresstest.margin.kernels.program import (
     COLLATERAL,
     CONSTANT,
     GAP,
-    GREATER,
     GROUP,
     GROUP_END,
     INSTRUCTIONS,
     KEEP,
     LEGS,
-    LESSER,
     MARKETS,
     MEASURE,
-    MEASURES,
-    MEASURES_ADDED,
-    MOVES,
     NEEDS,
     NET,
     NETS,
     OUTSIDE,
     PNL,
-    POOL_OPEN,
     REQUIREMENT,
+    RULED,
     SIDE_ASKED,
     SIDE_FILLED,
     SIDES,
@@ -81,15 +76,10 @@ from stresstest.margin.kernels.program import (
     VALUES,
 )
 from stresstest.margin.kernels.scaling import close_scaled_token
-from stresstest.margin.kernels.scan import run_scan
-from stresstest.margin.kernels.scan_tables import ScanScratch, ScanTables
-from stresstest.margin.kernels.strategy_lanes import add_greater, add_lesser
-from stresstest.margin.kernels.tables import AddOns
 from stresstest.margin.kernels.tokens import close_token, weigh
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
-Counters = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Records = npt.NDArray[Any]
 
@@ -131,7 +121,6 @@ def walk(
     tokens: Records,
     nets: Records,
     legs: Records,
-    measures: Records,
     markets: Records,
     rows: Floats,
     schedules: Records,
@@ -142,19 +131,14 @@ def walk(
     weight_row: Codes,
     asset_plain: Flags,
     weight_unit: Flags,
-    add_ons: AddOns,
-    changes: Records,
-    scans: ScanTables,
-    scan_scratch: ScanScratch,
-    cursor: Counters,
-    block: int,
+    given: Floats,
     kept: Floats,
     width: int,
 ) -> bool:
     """Fill the accumulators and the constants [KEPT_BEHIND, by accumulator] of one pool for one block of lanes.
 
-    `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block, whose number only the grids
-    of portfolio models need. `cursor` [LISTS + 1] is scratch, `kept` f64[slots, 2, width] has room for balances of tokens.
+    `starts` delimits each pool's share of the program; `rows`, `asset_plain`, `weight_unit` are those of the block, and `given` what rules require
+    there. `kept` f64[slots, 2, width] has room for balances of tokens.
     Returns whether the pool used APART, INITIAL and KEPT_BEHIND.
 
     Value and P&L are always added to DIRECT and requirements to NEED_*, so that the loops over many rows are compiled for these
@@ -167,8 +151,6 @@ def walk(
     at_token = starts[pool, TOKENS]
     at_net = starts[pool, NETS]
     at_leg = starts[pool, LEGS]
-    at_measure = starts[pool, MEASURES]
-    at_move = starts[pool, MOVES]
     at_market = starts[pool, MARKETS]
     clear_pool(acc, width)
     for k in range(len(constants)):
@@ -225,12 +207,6 @@ def walk(
             constants[INITIAL] += y * outside
         elif operation == REQUIREMENT:
             add_needs(acc, rows, needs, at_need, count, width)
-            at_need += count
-        elif operation == LESSER or operation == GREATER:
-            if operation == LESSER:
-                add_lesser(acc, rows, needs, at_need, count, width)
-            else:
-                add_greater(acc, rows, needs, at_need, count, width)
             at_need += count
         elif operation == STEPS:
             add_steps(acc, NEED_MAINTENANCE, NEED_INITIAL, rows, steps, at_step, count, width)
@@ -351,19 +327,8 @@ def walk(
                 add_net(acc, rows, nets[n : n + 1], legs, at_leg, schedules, pieces, models, width)
                 at_leg += nets[n]["legs"]
             at_net += count
-        elif operation == MEASURES_ADDED:
-            for n in range(at_measure, at_measure + count):
-                add_measure(acc, rows, measures[n : n + 1], legs, at_leg, add_ons, width)
-                at_leg += measures[n]["legs"]
-            at_measure += count
-        elif operation >= POOL_OPEN:
-            cursor[VALUES] = at_value
-            cursor[TOKENS] = at_token
-            cursor[MOVES] = at_move
-            run_scan(acc, rows, scans, scan_scratch, block, codes, i, cursor, values, tokens, changes, rows.shape[1], width)
-            at_value = cursor[VALUES]
-            at_token = cursor[TOKENS]
-            at_move = cursor[MOVES]
+        elif operation == RULED:
+            add_given(acc, given, count, width)
         elif operation == KEEP:
             if not held:
                 clear(acc, TOKEN_HELD, width)
