@@ -37,6 +37,9 @@ from stresstest.valuation.unit_values import UnitValues
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+ROOM = 8
+"""Rows of breaches an account that there is room for, in the mean of a block; a block with more is evaluated again, some accounts at a time."""
+
 AS_BOOKED = "as booked"
 """Name of the rules by which every account is under its own model."""
 
@@ -155,7 +158,7 @@ def _block(task: _Task, number: int) -> _Part:
     evaluated, blocks, breached = [], [], []
     for rules in task.rules:
         block = block_holdings(staged, rules.holders, rules.compiled)
-        room = 8 * len(block.accounts.code) + 4096
+        room = ROOM * len(block.accounts.code)
         found = evaluate_block(rules.compiled, rules.holders, block, open_ends=open_ends, room=room, keep_breaches=True)
         evaluated.append(found)
         blocks.append(block)
@@ -172,12 +175,12 @@ def _block(task: _Task, number: int) -> _Part:
     )
 
 
-def breaches(compiled: Compiled, holders: Holders, block: BlockHoldings, found: Evaluated) -> Iterator[RowArrays]:
-    """The rows of accounts that are not ok, and those of base, of a pass with `keep_breaches`; chunk by chunk where there was no room for them."""
+def _breaches(rules: Rules, block: BlockHoldings, found: Evaluated) -> Iterator[RowArrays]:
+    """The rows of accounts that are not ok, and those of base; chunk by chunk where there was no room for them."""
     if found.rows is not None:
         yield found.rows
         return
-    for rows, _ in dense_rows(compiled, holders, block, breaches_only=True):
+    for rows, _ in dense_rows(rules.compiled, rules.holders, block, breaches_only=True):
         yield rows
 
 
@@ -185,7 +188,7 @@ def _breached(rules: Rules, block: BlockHoldings, found: Evaluated, scenarios: i
     """Account (local) times S plus scenario, wherever an account is in liquidation or default; ascending."""
     first = int(block.accounts.code[0])
     keys = []
-    for rows in breaches(rules.compiled, rules.holders, block, found):
+    for rows in _breaches(rules, block, found):
         worse = rows.status >= LIQUIDATION
         keys.append((rows.holder[worse].astype(np.int64) - first) * scenarios + rows.scenario[worse])
     return np.concatenate(keys)

@@ -25,7 +25,6 @@ from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
 from stresstest.stress.blocks import PARTS_PER_BLOCK, Sink
-from stresstest.stress.comparison import breaches
 from stresstest.stress.evaluation import Evaluated, evaluate_block
 from stresstest.stress.holders import RELATIVE_TOLERANCE, TOLERANCE, BlockHoldings, Holders, block_holdings, offsets, ranges
 from stresstest.stress.rows import WORST_HEADLINE, Names, names_of, words
@@ -38,8 +37,8 @@ Codes = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-POSITION_STATES = 4_000_000
-"""Positions times scenarios that are looked at together: what is counted of them takes some 100 MB."""
+POSITION_STATES = 1_000_000
+"""Positions times scenarios that are looked at together: a row of each takes some 100 MB, so that there is always room for those that breach."""
 
 _SUMMED = (("initial_margin", INITIAL_MARGIN), ("maintenance_margin", MAINTENANCE_MARGIN), ("margin_shortfall", MARGIN_SHORTFALL),
            ("uncollateralised_loss", LOSS))  # fmt: skip
@@ -118,9 +117,9 @@ def _block(task: _Task, number: int) -> _Part:
     cross = cross_pools(block_holdings(load_block(task.book, number), task.holders, task.compiled))
     lanes = task.compiled.lanes
     count = len(cross.accounts.code)
-    positions = np.diff(cross.holdings.position_first)
+    pools = np.maximum(np.diff(cross.holdings.position_first), 1)
     most = max(1, POSITION_STATES // len(task.headline))
-    edges = np.concatenate([[0], 1 + np.flatnonzero(np.diff(np.cumsum(positions) // most)), [count]])
+    edges = np.concatenate([[0], 1 + np.flatnonzero(np.diff(np.cumsum(pools) // most)), [count]])
     figures: Floats | None = None
     counts = np.zeros((len(_COUNTED), len(task.headline)), dtype=np.int64)
     for chunk, (start, end) in enumerate(itertools.pairwise(edges)):
@@ -209,7 +208,7 @@ class _Breaches:
 
     cross: Flags
     cross_short: Floats
-    alone: Codes
+    alone: Longs
     alone_short: Floats
     position: Codes
     scenario: Codes
@@ -218,21 +217,24 @@ class _Breaches:
 
 def _breaches(task: _Task, cross: BlockHoldings, found: Evaluated, alone: _Alone, found_alone: Evaluated) -> _Breaches:
     shape = len(cross.accounts.code), len(task.headline)
+    rows, parts = found.rows, found_alone.rows
+    assert rows is not None
+    assert parts is not None
     breached, short = np.zeros(shape, np.bool_), np.zeros(shape)
-    count, alone_short = np.zeros(shape, np.int32), np.zeros(shape)
-    for rows in breaches(task.compiled, task.holders, cross, found):
-        place = np.searchsorted(cross.accounts.code, rows.holder), rows.scenario
-        breached[place] = rows.status >= LIQUIDATION
-        short[place] = rows.figures[:, MARGIN_SHORTFALL]
-    parts = []
-    for rows in breaches(task.compiled, task.holders, alone.block, found_alone):
-        amount = rows.figures[:, MARGIN_SHORTFALL]
-        np.add.at(alone_short, (alone.source[rows.holder], rows.scenario), amount)
-        worse = rows.status >= LIQUIDATION
-        parts.append((rows.holder[worse], rows.scenario[worse], amount[worse]))
-    position, scenario, amounts = (np.concatenate(each) for each in zip(*parts, strict=True))
-    np.add.at(count, (alone.source[position], scenario), 1)
-    return _Breaches(breached, short, count, alone_short, position, scenario, amounts)
+    place = np.searchsorted(cross.accounts.code, rows.holder), rows.scenario
+    breached[place] = rows.status >= LIQUIDATION
+    short[place] = rows.figures[:, MARGIN_SHORTFALL]
+    worse = parts.status >= LIQUIDATION
+    cell, amount = alone.source[parts.holder] * shape[1] + parts.scenario, parts.figures[:, MARGIN_SHORTFALL]
+    return _Breaches(
+        breached,
+        short,
+        alone=np.bincount(cell[worse], minlength=short.size).reshape(shape),
+        alone_short=np.bincount(cell, weights=amount, minlength=short.size).reshape(shape).astype(np.float64),
+        position=parts.holder[worse],
+        scenario=parts.scenario[worse],
+        short=amount[worse],
+    )
 
 
 def _compare(task: _Task, cross: BlockHoldings, part: int) -> _Part:
@@ -240,7 +242,7 @@ def _compare(task: _Task, cross: BlockHoldings, part: int) -> _Part:
     alone = positions_alone(task.at_base, task.holders, cross)
     evaluated = []
     for block in (cross, alone.block):
-        room = 8 * len(block.accounts.code) + 4096
+        room = len(block.accounts.code) * len(task.headline)
         evaluated.append(evaluate_block(task.compiled, task.holders, block, room=room, keep_breaches=True))
     found = _breaches(task, cross, evaluated[0], alone, evaluated[1])
     number = np.diff(cross.holdings.position_first)[:, np.newaxis]

@@ -110,8 +110,9 @@ def test_a_grid_beside_tiers(tmp_path: Path):
 # ---------------------------------------------------------------- against the reference
 
 
-@pytest.mark.parametrize(("seed", "dense"), [(0, 400_000), (1, 40)])
-def test_generated_books(seed: int, dense: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("seed", "room", "dense"), [(0, 100, 400_000), (1, 0, 40)])
+def test_generated_books(seed: int, room: int, dense: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("stresstest.stress.comparison.ROOM", room)
     monkeypatch.setattr("stresstest.stress.comparison.DENSE_ROWS", dense)
     book = write_book(tmp_path / "book", seed)
     question = read_question(book.folder)
