@@ -74,8 +74,8 @@ def test_files_and_folders_that_are_no_tables(tmp_path):
 
 def test_absent_optional_tables_are_one_row():
     (note,) = absence_notes(("positions", "collateral"))
-    assert (note.warns, note.message) == (False, "No such table: accounts, owners, orders; default taken.")
-    assert absence_notes(("accounts", "owners", "collateral", "orders")) == []
+    assert (note.warns, note.message) == (False, "No such table: accounts, owners; default taken.")
+    assert absence_notes(("accounts", "owners", "collateral")) == []
 
 
 def test_a_staged_book_tells_of_both(tmp_path, request_for):
@@ -85,7 +85,7 @@ def test_a_staged_book_tells_of_both(tmp_path, request_for):
     assert {key: row["result"] for key, row in rows.items()} == {
         ("unknown column", "positions.entry_px"): "warn", ("unknown table", "collaterals"): "warn", ("optional tables", "snapshot"): "pass",
     }  # fmt: skip
-    assert rows["optional tables", "snapshot"]["message"] == "No such table: owners, collateral, orders; default taken."
+    assert rows["optional tables", "snapshot"]["message"] == "No such table: owners, collateral; default taken."
     assert not any(str(tmp_path) in row["message"] for row in rows.values())
 
 

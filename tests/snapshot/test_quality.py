@@ -62,7 +62,7 @@ def test_things_worth_a_look(tmp_path, request_for):
     tables["instruments"][1]["settle"] = "USDC"
     tables["accounts"] += [{"account_id": "C1"}, {"account_id": "C2"}]
     tables["collateral"].append({"account_id": "C2", "asset": "USD", "quantity": 1.0})
-    tables["orders"] = [{"account_id": "C1", "instrument_id": "BTC-PERP", "side": "buy", "quantity": 1.0, "price": 1.0}]
+    tables["orders"] = [{"account_id": "A1", "instrument_id": "BTC-PERP", "side": "buy", "quantity": 1.0, "price": 1.0}]
     found = notes(tmp_path, request_for, tables)
     assert (found["inverse settlement"]["result"], found["inverse settlement"]["rows"]) == ("warn", 1)
     assert (found["orders"]["result"], found["orders"]["rows"]) == ("warn", 1)
