@@ -144,7 +144,7 @@ def test_ignored_columns_or_absent_ones_alone_are_nothing_to_warn_of():
     (absent,) = default_notes(columns_of("positions", "entry_price", "leverage"), {})
     assert (absent.warns, absent.message) == (False, "Optional and absent, default taken: entry_price, leverage.")
     assert default_notes(columns_of("positions"), {}) == []
-    assert default_notes(columns_of("orders", "reserved"), {}) == []
+    assert default_notes(columns_of("history", extra=("desk",)), {}) == []
 
 
 def test_one_slip_is_told_once():
