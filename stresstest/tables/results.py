@@ -223,7 +223,7 @@ ACCOUNT_HOLDINGS = Table(
         _SCENARIO,
         Column("place", "integer", "1 = first line: positions by change of value, then deposits, borrows, nets", "rank", nullable=False),
         Column("pool_id", "string", "the margin pool; null: several"),
-        Column("kind", "string", "what the line is; net: the requirement of positions that net", nullable=False, choices=HOLDING_KINDS),
+        Column("kind", "string", "what the line is; net: a requirement of positions together (nets, scans, add-ons)", nullable=False, choices=HOLDING_KINDS),
         Column("item", "string", "instrument, asset, or underlying of a net; null: several positions in one line"),
         Column("underlying", "string", "asset that a position or net follows"),
         Column("location", "string", "where a deposit or borrow is held"),

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from margin.explain_case import PERPETUAL, Case
 from published.case_book import CaseBook, Check, Found, after, figure, net
 from published.venues import Results
+from rich.console import Console
 from ruamel.yaml import YAML
+
+from stresstest.cli.explain_view import explain_view
+from stresstest.margin.explain import as_document
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "margin-guide.md").read_text(encoding="utf-8")
 TEXT = " ".join(GUIDE.split())
@@ -32,6 +38,9 @@ def guide_book() -> CaseBook:
     book.asset("EUR", 1.25)
     book.asset("COIN", 1.0, margin_schedule="marginal")
     book.asset("BTC", 50_000.0, collateral_schedule="btc", price_low=48_000.0, price_high=48_000.0)
+    book.asset("ETH", 2_500.0)
+    for coin, price in (("BTC", 50_000.0), ("ETH", 2_500.0)):
+        book.instrument(f"{coin}-PERP", "perpetual", coin, price, None)
     book.asset("THIN", 10.0, collateral_schedule="thin")
     book.asset("POOLED", 10.0, collateral_schedule="pooled", pool_deposits=1e6)
     book.asset("USDT", 1.0, collateral_schedule="usdt")
@@ -125,10 +134,28 @@ def strategies() -> list[Worked]:
     return found
 
 
+def grids() -> list[Worked]:
+    """The examples of the grid: 15 % of 100,000; less 30 % of what 75,000 short gain; a hedged short, and what its hedge counts."""
+    alone, both = "that is 16,000 for maintenance, and 1.25 x 15,000 + 2,000 = 20,750 initially", "so 13,375 and 18,031.25 are required"
+    hedged, full = "What is left is the line, 1,000 and 2,000", "the bitcoin count 100,000 in the balance"
+    long, pair, short_ = (("BTC-PERP", 2.0),), (("BTC-PERP", 2.0), ("ETH-PERP", -30.0)), (("BTC-PERP", -2.0),)
+    coins = (("BTC", 2.0),)
+    return [
+        Worked(alone, MAINTENANCE, 16_000.0, long, model="grid"),
+        Worked(alone, INITIAL, 20_750.0, long, model="grid"),
+        Worked(both, MAINTENANCE, 13_375.0, pair, model="grid"),
+        Worked(both, INITIAL, 18_031.25, pair, model="grid"),
+        Worked(hedged, MAINTENANCE, 1_000.0, short_, coins, model="grid"),
+        Worked(hedged, INITIAL, 2_000.0, short_, coins, model="grid"),
+        Worked(full, BALANCE, 100_000.0, short_, coins, model="grid"),
+    ]
+
+
 SHORTS, GAIN = (("call", -2.0),), (("gain", 20_000.0),)
 WORKED = [
     *conventions(),
     *strategies(),
+    *grids(),
     Worked("100 x 2,000 x 5 % + 50 x 2,000 x 10 % = 20,000 by size", MAINTENANCE, 20_000.0, (("by_size", 150.0),)),
     Worked("48,000 maintenance, 60,000 initial", MAINTENANCE, 48_000.0, (("per_contract", 12.0),)),
     Worked("48,000 maintenance, 60,000 initial", INITIAL, 60_000.0, (("per_contract", -12.0),)),
@@ -194,6 +221,22 @@ def test_worked_numbers_come_out(number: int, results: Results) -> None:
     assert worked.said in TEXT
     check = Check(worked.said, worked.read, worked.expected, f"w{number}", rel=1e-12, abs=1e-9)
     assert check.wrong(results.row(check)) is None
+
+
+def test_the_explanation_of_a_grid_is_what_the_terminal_shows() -> None:
+    (model,) = (part["models"]["grid"] for part in map(YAML(typ="safe", pure=True).load, blocks("yaml")) if "grid" in part.get("models", {}))
+    coins = {"BTC": 50_000.0, "ETH": 2_500.0}
+    perpetuals = {f"{coin}-PERP": {**PERPETUAL, "underlying": coin, "mark_price": price, "margin_schedule": None} for coin, price in coins.items()}
+    account = {"A": {"margin_model": "grid"}}
+    case = Case({coin: {"price": price} for coin, price in coins.items()}, perpetuals, {"models": {"grid": model}}, account)
+    found = case.hold("BTC-PERP", 2.0).hold("ETH-PERP", -30.0).valued()
+    console = Console(width=140, file=StringIO(), color_system=None)
+    console.print(explain_view(as_document(found)))
+    shown = [line.split() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    (text,) = (block for block in blocks("text") if block.startswith("Grid, every position"))
+    lines = [line.split() for line in text.splitlines()]
+    start = shown.index(lines[0])
+    assert shown[start : start + len(lines)] == lines
 
 
 def test_the_bracket_table_has_the_amounts_that_the_guide_names() -> None:
