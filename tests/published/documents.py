@@ -182,7 +182,7 @@ def _span_total(case: Row, book: CaseBook) -> Outcome:
     """Scan risk and the value of a sold option: what the account must hold, both together."""
     name, inputs, expected = case["id"], case["inputs"], case["expected"]
     still = book.asset(f"{name}.still", 3.0 * abs(inputs["net_option_value"]))
-    model = {"kind": "portfolio", "grid": [{"scan": 1.0}], "scan_ranges": [{"where": {"asset": f"{name}.moving"}, "spot": 1.0}]}
+    model = {"kind": "portfolio", "grid": [{"name": "moved", "scan": 1.0}], "scan_ranges": [{"where": {"asset": f"{name}.moving"}, "spot": 1.0}]}
     moving = book.asset(f"{name}.moving", 1.0)
     book.account(name, model)
     book.position(name, book.instrument(f"{name}.future", "perpetual", moving, 1.0, None), -inputs["span_risk"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from oracle.comparing import compare, read_tables
 from oracle.totals import run_folder
-from published import typed_perpetuals, typed_portfolios, typed_tokens_and_options
+from published import typed_perpetuals, typed_portfolios, typed_tokens_and_options, validation
 from published.case_book import CaseBook, Outcome, Row, Runs
 from published.listing import PAGE, current
 from published.venues import COLLECTION, VENUES, Results, collection, outcomes
@@ -43,6 +43,13 @@ def test_the_reference_agrees(results: Results) -> None:
 @pytest.mark.parametrize("case", RUNNING)
 def test_the_published_figures_come_out(case: str, results: Results) -> None:
     assert results.wrong(RUNNING[case]) == []
+
+
+def test_the_validation_page_is_true(results: Results) -> None:
+    page = validation.PAGE.read_text(encoding="utf-8")
+    stated, errors = validation.stated(page), validation.measured(FILES, OUTCOMES, results)
+    assert {name for name in FILES if errors[name].absolute > stated[name].absolute or errors[name].of_tolerance > stated[name].of_tolerance} == set()
+    assert validation.current(page, FILES, OUTCOMES, stated) == page, "run python -m published.validation in the folder tests"
 
 
 def part_of(typed: object, whole: object) -> bool:
