@@ -1,7 +1,7 @@
 """Cross against isolated: every cross pool beside the same pool with each of its positions in a margin pool of its own.
 
 The collateral of the pool is split in proportion to R_MM(0), the maintenance requirement at base of each position alone (without collateral), and
-equally where all of them are zero; every row of collateral, debts too, is split in the same proportion. Pools that are isolated already are the
+equally where all of them are zero. Pools that are isolated already are the
 same on both sides and left out. Formulas: docs/methodology.md, section 8.
 """
 
@@ -20,13 +20,13 @@ import polars as pl
 from stresstest.executors import Executor
 from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.figures import INITIAL_BALANCE, INITIAL_MARGIN, LIQUIDATION, LOSS, MAINTENANCE_MARGIN, MARGIN_SHORTFALL
-from stresstest.margin.kernels.totals import Accounts
 from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
 from stresstest.stress.blocks import PARTS_PER_BLOCK, Sink
 from stresstest.stress.evaluation import Evaluated, evaluate_block
-from stresstest.stress.holders import RELATIVE_TOLERANCE, TOLERANCE, BlockHoldings, Holders, block_holdings, offsets, ranges
+from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
+from stresstest.stress.positions_alone import Alone, cross_pools, positions_alone
 from stresstest.stress.rows import WORST_HEADLINE, Names, names_of, words
 from stresstest.stress.selected import selected
 from stresstest.stress.static import StressResult, headline_flags
@@ -63,15 +63,6 @@ class _Task:
     headline: Flags
     names: Names
     sink: Sink
-
-
-@dataclass(frozen=True)
-class _Alone:
-    """Positions on their own: their pools as accounts, the cross pool (local) that each comes from, and the share of its collateral."""
-
-    block: BlockHoldings
-    source: Longs
-    share: Floats
 
 
 def isolate(
@@ -132,74 +123,6 @@ def _block(task: _Task, number: int) -> _Part:
     return _Part(figures, counts)
 
 
-def cross_pools(block: BlockHoldings) -> BlockHoldings:
-    """The same accounts with their cross pools alone."""
-    accounts, held = block.accounts, block.holdings
-    pools = np.flatnonzero(~accounts.isolated)
-    positions = ranges(held.position_first[pools], held.position_first[pools + 1])
-    collateral = ranges(held.collateral_first[pools], held.collateral_first[pools + 1])
-    return BlockHoldings(
-        held._replace(
-            position_first=offsets(np.diff(held.position_first)[pools]),
-            positions=held.positions[positions],
-            collateral_first=offsets(np.diff(held.collateral_first)[pools]),
-            collateral=held.collateral[collateral],
-            model=held.model[pools],
-            multiplier=held.multiplier[pools],
-        ),
-        accounts._replace(
-            first_pool=np.arange(len(pools) + 1, dtype=np.int64),
-            isolated=accounts.isolated[pools],
-            tolerance=accounts.tolerance[pools],
-            equality=accounts.equality[pools],
-        ),
-        block.gross[pools],
-        block.pool[pools],
-    )
-
-
-def positions_alone(at_base: Compiled, holders: Holders, cross: BlockHoldings) -> _Alone:
-    """Every position of the cross pools in a pool of its own, with its share of the collateral; a pool without positions stays as it is.
-
-    Args:
-        at_base: the tables of base alone, in which requirements of positions alone are computed.
-        holders: accounts and pools of the whole book.
-        cross: accounts with their cross pools alone.
-    """
-    held, accounts = cross.holdings, cross.accounts
-    number = np.diff(held.position_first)
-    source = np.repeat(np.arange(len(number)), np.maximum(number, 1))
-    own = (number > 0)[source]
-    gross = np.zeros(len(source))
-    gross[own] = np.abs(held.positions["quantity"]) * at_base.tables.instruments["base_notional"][held.positions["instrument"]]
-    holdings = held._replace(
-        position_first=offsets(own.astype(np.int64)),
-        collateral_first=np.zeros(len(source) + 1, dtype=np.int64),
-        collateral=held.collateral[:0],
-        model=held.model[source],
-        multiplier=held.multiplier[source],
-    )
-    count = len(source)
-    pools = Accounts(
-        first_pool=np.arange(count + 1, dtype=np.int64),
-        code=np.arange(count, dtype=np.int32),
-        owner=accounts.owner[source],
-        netting=np.zeros(count, dtype=np.int32),
-        isolated=np.ones(count, dtype=np.bool_),
-        tolerance=np.maximum(TOLERANCE, RELATIVE_TOLERANCE * gross),
-        equality=accounts.equality[source],
-    )
-    bare = BlockHoldings(holdings, pools, gross, np.arange(count, dtype=np.int32))
-    needed = evaluate_block(at_base, holders, bare).kept.figures[:, 0, MAINTENANCE_MARGIN]
-    total = np.bincount(source, weights=needed, minlength=len(number))[source]
-    share = np.where(total > 0.0, needed / np.where(total > 0.0, total, 1.0), 1.0 / np.bincount(source)[source])
-    first, last = held.collateral_first[source], held.collateral_first[source + 1]
-    collateral = held.collateral[ranges(first, last)]
-    collateral["amount"] *= np.repeat(share, last - first)
-    split = holdings._replace(collateral_first=offsets(last - first), collateral=collateral)
-    return _Alone(BlockHoldings(split, pools, gross, bare.pool), source, share)
-
-
 @dataclass(frozen=True)
 class _Breaches:
     """Of some accounts: [accounts, S] whether the cross pool breaches and what it is short of, how many pools of its positions do and what
@@ -215,7 +138,7 @@ class _Breaches:
     short: Floats
 
 
-def _breaches(task: _Task, cross: BlockHoldings, found: Evaluated, alone: _Alone, found_alone: Evaluated) -> _Breaches:
+def _breaches(task: _Task, cross: BlockHoldings, found: Evaluated, alone: Alone, found_alone: Evaluated) -> _Breaches:
     shape = len(cross.accounts.code), len(task.headline)
     rows, parts = found.rows, found_alone.rows
     assert rows is not None
@@ -255,7 +178,7 @@ def _compare(task: _Task, cross: BlockHoldings, part: int) -> _Part:
 
 
 def _accounts_frame(
-    task: _Task, cross: BlockHoldings, alone: _Alone, evaluated: list[Evaluated], found: _Breaches, taken: Flags, spared: Flags
+    task: _Task, cross: BlockHoldings, alone: Alone, evaluated: list[Evaluated], found: _Breaches, taken: Flags, spared: Flags
 ) -> pl.DataFrame:
     count, headline = len(cross.accounts.code), task.headline
     codes = cross.accounts.code
@@ -304,14 +227,14 @@ def _instrument_ids(task: _Task) -> tuple[str, ...]:
     return tuple(task.book.dimensions.instruments["instrument_id"])
 
 
-def _instruments(task: _Task, alone: _Alone, pools: npt.NDArray[np.integer[Any]]) -> Codes:
+def _instruments(task: _Task, alone: Alone, pools: npt.NDArray[np.integer[Any]]) -> Codes:
     """Codes in the book of the instruments of positions on their own; those of a block say how the account's model sees them, too."""
     held = alone.block.holdings
     codes: Codes = held.positions["instrument"][held.position_first[pools]] % task.compiled.views.instruments
     return codes
 
 
-def _positions_frame(task: _Task, cross: BlockHoldings, alone: _Alone, evaluated: Evaluated, found: _Breaches, taken: Flags) -> pl.DataFrame:
+def _positions_frame(task: _Task, cross: BlockHoldings, alone: Alone, evaluated: Evaluated, found: _Breaches, taken: Flags) -> pl.DataFrame:
     """Positions that breach alone in a headline scenario. A pool without positions (a debt alone, which falls short) is none."""
     held = np.diff(alone.block.holdings.position_first) > 0
     counts = task.headline[found.scenario] & held[found.position]

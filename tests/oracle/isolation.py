@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from oracle.margin import Market, Pool, build_pools, pool_figures
+from oracle.margin import Market, build_pools, pool_figures
 from oracle.reading import Question, Row, Snapshot
 from oracle.shocks import BASE, resolve
 from oracle.totals import Figures, OracleResult, is_breached, run_snapshot
@@ -62,21 +62,26 @@ def isolate(question: Question) -> Isolation:
     for row in snapshot.collateral:
         held = instruments[row["account_id"]] if row["pool_id"] == "cross" else []
         collateral += [{**row, "pool_id": pool_of(each), "quantity": row["quantity"] * share[row["account_id"], each]} for each in held] or [row]
-    apart = replace(snapshot, positions=positions, collateral=collateral)
+    orders = [{**row, "pool_id": pool_of(row["instrument_id"])} for row in snapshot.orders]
+    apart = replace(snapshot, positions=positions, collateral=collateral, orders=orders)
     return Isolation(run_snapshot(snapshot, margin, question.scenarios), run_snapshot(apart, margin, question.scenarios), instruments, share)
 
 
 def shares(snapshot: Snapshot, margin: Row) -> dict[tuple[str, str], float]:
-    """The share of the cross collateral of every position, by R_MM at base of the position alone; equal shares where all need nothing."""
+    """The share of the free cross collateral of every position, by R_MM at base of the position alone; equal where all need nothing."""
     base = resolve(snapshot, BASE, {})
     terms = option_terms(snapshot, base)
     market = Market(snapshot, margin, base, value_instruments(snapshot, base, base, terms), base, terms)
     needed: dict[str, dict[str, float]] = defaultdict(dict)
-    for pool in build_pools(snapshot):
-        if pool.pool_id == "cross":
-            for instrument, position in pool.positions.items():
-                alone = Pool(pool.account_id, "cross", pool.model_name, pool.multiplier, {instrument: position})
-                needed[pool.account_id][instrument] = pool_figures(market, alone).requirement["maintenance"]
+    cross = [row for row in snapshot.positions if row["pool_id"] == "cross"]
+    for account, instrument in sorted({(row["account_id"], row["instrument_id"]) for row in [*cross, *snapshot.orders]}):
+        # The account with nothing but this position and its orders, and what is set aside for those.
+        mine = {"account_id": account, "instrument_id": instrument}
+        positions, orders = ([row for row in rows if row.items() >= mine.items()] for rows in (cross, snapshot.orders))
+        one = replace(snapshot, accounts={account: snapshot.accounts[account]}, positions=positions, collateral=[], orders=orders)
+        (pool,) = build_pools(one)
+        if pool.positions or pool.orders:
+            needed[account][instrument] = pool_figures(market, pool).requirement["maintenance"]
     found = {}
     for account, of in needed.items():
         total = sum(of.values())

@@ -109,7 +109,7 @@ def build_pools(snapshot: Snapshot) -> list[Pool]:
     for row in snapshot.collateral:
         pool_of(row["account_id"], row["pool_id"]).balances.append((row["asset"], row.get("location"), row["quantity"]))
     for row in snapshot.orders:
-        pool = pool_of(row["account_id"], "cross")
+        pool = pool_of(row["account_id"], row.get("pool_id") or "cross")
         instrument = snapshot.instruments[row["instrument_id"]]
         spot, inverse = instrument["kind"] == "spot", instrument["payoff"] == "inverse" and instrument["kind"] != "option"
         pool.orders.setdefault(row["instrument_id"], Orders()).add(row, inverse, spot)

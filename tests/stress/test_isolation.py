@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generated.books import write_book
+from generated.books import make_book, write, write_book
+from generated.orders import with_orders
 from oracle.comparing import agree
 from oracle.isolation import Isolation, isolate
 from oracle.reading import read_question
@@ -149,6 +150,13 @@ def test_generated_books(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     # Some accounts at a time: what is found of each does not depend on it.
     monkeypatch.setattr(isolation, "POSITION_STATES", 60)
     book = write_book(tmp_path / "book", seed)
+    folder = run(book.run_file, tmp_path / "out", **ISOLATED).folder
+    assert differences(folder, isolate(read_question(book.folder))) == []
+
+
+def test_orders_and_what_is_set_aside_for_them_stay_with_their_position(tmp_path: Path):
+    book = with_orders(make_book(tmp_path / "book", 1))
+    write(book)
     folder = run(book.run_file, tmp_path / "out", **ISOLATED).folder
     assert differences(folder, isolate(read_question(book.folder))) == []
 
