@@ -39,6 +39,7 @@ def test_the_wheel_has_everything_a_run_needs(installed: Path):
     for name in (
         "py.typed",
         *libraries,
+        "margin/presets/tims.yaml",
         "_templates/report.html.j2",
         "runs/onboarding/snapshot.sql",
         "_sample_data/run.yaml",

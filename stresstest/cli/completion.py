@@ -1,4 +1,4 @@
-"""Tab completion of scenario ids and files: read from what stands on the command line already, without importing anything that takes long."""
+"""Tab completion of scenario ids, files and presets: read from what stands on the command line already, without imports that take long."""
 
 from __future__ import annotations
 
@@ -50,6 +50,13 @@ def complete_scenario_file(incomplete: str) -> list[str]:
         return []
     files = sorted(f"{each.name}{'/' if each.is_dir() else ''}" for each in Path().glob("*") if not each.name.startswith("."))
     return [each.removeprefix(kept) for each in (*found, *files) if each.startswith(kept + incomplete)]
+
+
+def complete_preset(incomplete: str) -> list[str]:
+    """The shipped margin models that begin like the word typed so far."""
+    from stresstest.cli.light_scan import PRESETS
+
+    return sorted(file.stem for file in PRESETS.glob("*.yaml") if file.stem.startswith(incomplete))
 
 
 def complete_scenario(context: typer.Context, incomplete: str) -> list[str]:

@@ -182,6 +182,58 @@ class ScenariosDocument(Document):
     scenarios: tuple[ShownScenario, ...]
 
 
+ModelKind = Literal["tiered", "portfolio", "strategy"]
+
+
+class ListedModel(Document):
+    """A margin model; `title` of presets alone. `preset`: the one that it was made of."""
+
+    name: str
+    kind: ModelKind
+    title: str | None
+    preset: str | None
+    as_of: str | None
+    source: str | None
+
+
+class ListedSchedule(Document):
+    """A schedule of a margin file, its rules in one line."""
+
+    name: str
+    kind: Literal["margin", "collateral"]
+    rules: str
+    as_of: str | None
+    source: str | None
+
+
+class MarginsDocument(Document):
+    """`margins list`: the presets, or the models and schedules of the margin file named."""
+
+    schema_version: SchemaVersion
+    kind: Literal["margins"]
+    presets: tuple[ListedModel, ...]
+    models: tuple[ListedModel, ...]
+    schedules: tuple[ListedSchedule, ...]
+
+
+class MarginRulesDocument(Document):
+    """`margins show`: a model and the schedules that it assigns, with the keys of the margin file; `yaml` is a preset's own file."""
+
+    schema_version: SchemaVersion
+    kind: Literal["margin rules"]
+    name: str
+    model_kind: ModelKind
+    title: str | None
+    preset: str | None
+    as_of: str | None
+    source: str | None
+    notes: str | None
+    model: dict[str, Any]
+    margin_schedules: dict[str, dict[str, Any]]
+    collateral_schedules: dict[str, dict[str, Any]]
+    yaml: str | None
+
+
 class Named(Document):
     """Something that `stresstest schema NAME` prints."""
 
@@ -318,6 +370,8 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-comparison": ComparisonDocument,
     "output-explain": Explanation,
     "output-scenarios": ScenariosDocument,
+    "output-margins": MarginsDocument,
+    "output-margin-rules": MarginRulesDocument,
     "output-lint": LintReport,
     "output-expansion": ExpansionDocument,
     "output-init": InitDocument,

@@ -13,6 +13,7 @@ from typing import Any
 
 LIBRARY = "library:"
 SHIPPED = Path(__file__).parents[1] / "scenarios" / "library"
+PRESETS = Path(__file__).parents[1] / "margin" / "presets"
 RUN_COPY = Path("inputs", "run.json")
 """Where a result folder has the run file with everything applied."""
 

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stresstest.cli import compare_margins, demo, doctor, explain, init, report, run, scenarios, schema, validate
+from stresstest.cli import compare_margins, demo, doctor, explain, init, margins, report, run, scenarios, schema, validate
 from stresstest.cli.completion import with_whole_words
 from stresstest.cli.faults import error_document, print_error
 from stresstest.cli.misuse import usage_text
@@ -41,6 +41,7 @@ explain.register(app)
 compare_margins.register(app)
 report.register(app)
 scenarios.register(app)
+margins.register(app)
 schema.register(app)
 doctor.register(app)
 

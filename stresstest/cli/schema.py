@@ -23,6 +23,8 @@ PRINTED = {
     "output-comparison": "what compare-margins --json prints",
     "output-explain": "what explain --json prints",
     "output-scenarios": "what scenarios list --json and scenarios show --json print",
+    "output-margins": "what margins list --json prints",
+    "output-margin-rules": "what margins show --json prints",
     "output-lint": "what scenarios lint --json prints",
     "output-expansion": "what scenarios expand --json prints",
     "output-init": "what init --json prints",

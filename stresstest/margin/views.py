@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.margin.rulebook import Assign, AssignCollateral, Model, Rulebook
+from stresstest.margin.rulebook import Assign, AssignCollateral, Model, Rulebook, is_of_preset
 from stresstest.scenarios.names import MarginNames
 from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.selectors import Mask, Universe
@@ -94,7 +94,7 @@ def sees_otherwise(model: Model) -> bool:
 
 
 def unmatched_entries(dimensions: Dimensions, rulebook: Rulebook) -> Iterator[Unmatched]:
-    """The entries that give nothing its schedule, of the models that accounts have; in file order."""
+    """The entries that give nothing its schedule, of the models that accounts have; in file order. Those of presets are for any book."""
     universe = _Universe(dimensions)
     used = set(dimensions.accounts["margin_model"].unique())
     for name, model in rulebook.models.items():
@@ -103,10 +103,10 @@ def unmatched_entries(dimensions: Dimensions, rulebook: Rulebook) -> Iterator[Un
         of_margin = zip(universe.taken_instruments(model.assign), universe.taken_underlyings(model.assign), strict=True)
         for number, (entry, masks) in enumerate(zip(model.assign, of_margin, strict=True), start=1):
             taken = masks[0].any() or (model.nets_by_underlying and masks[1].any())
-            if not taken:
+            if not taken and not is_of_preset(entry.margin_schedule):
                 yield Unmatched(name, f"assign {number}", _nothing("instrument", entry.margin_schedule))
         for number, (other, mask) in enumerate(zip(model.assign_collateral, universe.taken_assets(model.assign_collateral), strict=True), start=1):
-            if not mask.any():
+            if not mask.any() and not is_of_preset(other.collateral_schedule):
                 yield Unmatched(name, f"assign_collateral {number}", _nothing("asset", other.collateral_schedule))
 
 

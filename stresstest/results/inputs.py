@@ -13,6 +13,7 @@ import polars as pl
 
 from stresstest.config import RunFile
 from stresstest.errors import Fault
+from stresstest.margin.rulebook import Rulebook
 from stresstest.results.manifest import without_secrets
 from stresstest.results.store import link, sha256_of
 from stresstest.scenarios.scenario_set import ScenarioSet
@@ -21,19 +22,28 @@ from stresstest.scenarios.shipped import file_of
 FOLDER = "inputs"
 RUN = "run.json"
 RUN_AS_GIVEN = "run.yaml"
+MARGIN_WRITTEN_OUT = "margin.json"
+"""The margin file with its presets written out, so that it means the same under any release."""
 SNAPSHOT = "snapshot"
 """Folder of the snapshot where it was given as frames: nobody else has its files."""
 
 
-def copy_documents(folder: Path, settings: RunFile, run_file: Path | None) -> None:
-    """Copy run file (as it is), scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again."""
+def copy_documents(folder: Path, settings: RunFile, rulebook: Rulebook, run_file: Path | None) -> None:
+    """Copy run file (as it is), scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again.
+
+    A margin file with presets is copied as `margin_as_given`, beside one in which they are written out.
+    """
     inputs = folder / FOLDER
     (inputs / "scenarios").mkdir(parents=True)
     for original, copy in zip(settings.scenarios, _copies(settings.scenarios), strict=True):
         shutil.copyfile(file_of(original), inputs / copy)
     if run_file is not None and run_file.is_file():  # a pipe can be read once only
         shutil.copyfile(run_file, inputs / RUN_AS_GIVEN)
-    shutil.copyfile(settings.margin, inputs / _margin_copy(settings))
+    from_preset = any(model.preset is not None for model in rulebook.models.values())
+    shutil.copyfile(settings.margin, inputs / f"{'margin_as_given' if from_preset else 'margin'}{Path(settings.margin).suffix}")
+    if from_preset:
+        content = rulebook.model_dump(mode="json", by_alias=True)
+        (inputs / MARGIN_WRITTEN_OUT).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def copy_snapshot(folder: Path, snapshot: Path) -> None:
@@ -57,7 +67,11 @@ def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, unmatched
     content = settings.model_dump(mode="json", exclude_none=True)
     snapshot = SNAPSHOT if (inputs / SNAPSHOT).is_dir() else without_secrets(settings.snapshot)
     content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": snapshot}
-    content |= {"scenarios": _copies(settings.scenarios), "margin": _margin_copy(settings), "output": {"formats": content["output"]["formats"]}}
+    content |= {
+        "scenarios": _copies(settings.scenarios),
+        "margin": _margin_copy(inputs, settings),
+        "output": {"formats": content["output"]["formats"]},
+    }
     (inputs / RUN).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -82,8 +96,8 @@ def changed_documents(folder: Path, stated: Mapping[str, str]) -> list[Fault]:
     ]
 
 
-def _margin_copy(settings: RunFile) -> str:
-    return f"margin{Path(settings.margin).suffix}"
+def _margin_copy(inputs: Path, settings: RunFile) -> str:
+    return MARGIN_WRITTEN_OUT if (inputs / MARGIN_WRITTEN_OUT).is_file() else f"margin{Path(settings.margin).suffix}"
 
 
 def _copies(originals: Sequence[str]) -> list[str]:

@@ -148,7 +148,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     result = work / "result"
     shutil.rmtree(result, ignore_errors=True)
     result.mkdir()
-    copy_documents(result, plan.settings, plan.run_file)
+    copy_documents(result, plan.settings, plan.rulebook, plan.run_file)
     if plan.given_snapshot is not None:
         copy_snapshot(result, plan.given_snapshot)
     valued = _value(plan, work, clock)

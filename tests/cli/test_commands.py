@@ -106,6 +106,52 @@ def test_an_unknown_scenario_names_the_nearest(stresstest, run_file: Path):
     assert "crash" in done.stderr
 
 
+# ---------------------------------------------------------------- margins
+
+
+def test_presets_are_listed(stresstest):
+    lines = stresstest("margins", "list").stdout.splitlines()
+    assert lines[0].split() == ["preset", "kind", "as", "of", "title"]
+    assert any(line.split()[:4] == ["tims", "portfolio", "2010-12-02", "US"] for line in lines)
+
+
+def test_models_and_schedules_of_a_margin_file_are_listed(stresstest, tmp_path: Path):
+    file = tmp_path / "margin.yaml"
+    file.write_text("name: ours\nsource: rulebook\nmodels: {pm: {preset: hyperliquid}}\n", encoding="utf-8")
+    content = json.loads(stresstest("margins", "list", file, "--json").stdout)
+    assert [(each["name"], each["kind"], each["preset"]) for each in content["models"]] == [
+        ("default", "tiered", None),
+        ("pm", "tiered", "hyperliquid"),
+    ]
+    assert content["models"][0]["source"] == "rulebook"
+    rules = {each["name"]: each["rules"] for each in content["schedules"]}
+    assert rules["hyperliquid/tiered_40x"] == "from 0: 1.25 % / 2.5 %; from 150,000,000: 2.5 % / 5 %"
+    assert rules["hyperliquid/none"] == "haircut 100 % / 100 %"
+    words = stresstest("margins", "show", "pm", file).stdout
+    assert "kind tiered, preset hyperliquid" in words
+    assert "kind future | perpetual, asset BTC" in words or "asset BTC, kind future | perpetual" in words
+    assert "As a margin file" not in words
+
+
+def test_a_preset_is_shown_in_words_and_as_the_file_that_it_is(stresstest, tmp_path: Path):
+    text = stresstest("margins", "show", "paradex", "--yaml").stdout
+    (tmp_path / "margin.yaml").write_text(text, encoding="utf-8")
+    words = stresstest("margins", "show", "paradex").stdout
+    assert words.endswith(text)
+    assert "  17    -66 %  +40 %    0.24\n" in words
+    assert "  net delta     all    delta, net by risk_group  1 % / 2 %    least of a risk group\n" in words
+    shown = json.loads(stresstest("margins", "show", "paradex", tmp_path / "margin.yaml", "--json").stdout)
+    preset = json.loads(stresstest("margins", "show", "paradex", "--json").stdout)
+    assert (shown["model"], shown["source"], shown["yaml"]) == (preset["model"], preset["source"], None)
+
+
+def test_an_unknown_preset_names_the_nearest(stresstest):
+    done = stresstest("margins", "show", "deribt")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "Did you mean `deribit`?" in done.stderr
+    assert stresstest("margins", "show", "tims", "--yaml", "--json").returncode == ExitCode.CONFIGURATION
+
+
 # ---------------------------------------------------------------- schema
 
 

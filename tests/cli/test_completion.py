@@ -39,6 +39,7 @@ def complete(words: str, folder: Path = ROOT) -> list[str]:
     ("stresstest scenarios show sample_data/scenarios.yaml --id zzz", []),
     ("stresstest explain nowhere --scenario ", ["base"]),
     ("stresstest scenarios l", ["list", "lint"]),
+    ("stresstest margins show derive_pm", ["derive_pmrm", "derive_pmrm2"]),
 ])  # fmt: skip
 def test_bash_is_offered_the_ids_of_the_files_named_before(words: str, offered: list[str]):
     assert complete(words) == offered

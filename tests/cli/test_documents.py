@@ -28,6 +28,8 @@ OUTPUTS: dict[str, list[str]] = {
     "output-comparison": ["compare-margins {run} --out models --json", "compare-margins {run} --no-isolated --out other --json"],
     "output-explain": ["explain {out} --account a000001 --json", "explain {out} --account a000003 --scenario base --json"],
     "output-scenarios": ["scenarios list {book}/scenarios.yaml --json", "scenarios show {book}/scenarios.yaml --id crash --id base --json"],
+    "output-margins": ["margins list --json", "margins list {book}/margin.yaml --json"],
+    "output-margin-rules": ["margins show tims --json", "margins show cboe --json", "margins show default {book}/margin.yaml --json"],
     "output-lint": ["scenarios lint {run} --json", "scenarios lint {book}/scenarios.yaml --json"],
     "output-expansion": ["scenarios expand {run} --out factors.csv --json"],
     "output-init": ["init new --json", "init other --from-snapshot {book}/snapshot --json"],

@@ -8,13 +8,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
-from stresstest.documents import Found, Name, Version, expect, not_yet, parse, problem, raise_all, read_document, resembling
+from stresstest.documents import Found, Name, Version, expect, parse, problem, raise_all, read_document, resembling, with_rules
 from stresstest.errors import Reason
 from stresstest.margin.rulebook.models import TieredModel
 from stresstest.margin.rulebook.pairs import Sourced
 from stresstest.margin.rulebook.portfolio import PortfolioModel
+from stresstest.margin.rulebook.presets import with_presets
 from stresstest.margin.rulebook.schedules import CollateralSchedule, MarginSchedule
 from stresstest.margin.rulebook.strategy import StrategyModel
 from stresstest.scenarios.names import MarginNames
@@ -28,19 +38,25 @@ def _of_its_kind(value: Any, _: ValidatorFunctionWrapHandler) -> AnyModel:
     if isinstance(value, AnyModel):
         return value
     kind = value.get("kind", "tiered") if isinstance(value, dict) else "tiered"
-    if isinstance(value, dict) and "preset" in value:
-        raise not_yet("presets", "Write the model out.")
     if not isinstance(kind, str) or kind not in KINDS:
         found: Found = [(("kind",), problem(f"must be one of {', '.join(KINDS)}, not {kind!r}", resembling(str(kind), list(KINDS))))]
         raise_all("model", found)
     return KINDS[kind].model_validate(value)
 
 
-Model = Annotated[AnyModel, WrapValidator(_of_its_kind, json_schema_input_type=AnyModel)]
+class FromPreset(BaseModel):
+    """A shipped model, with any keys of its kind laid over it. Only for the schema: before anything is checked, it is written out."""
+
+    model_config = ConfigDict(extra="allow")
+
+    preset: Name
+
+
+Model = Annotated[AnyModel, WrapValidator(_of_its_kind, json_schema_input_type=AnyModel | FromPreset)]
 
 
 class Rulebook(Sourced):
-    """A margin file. `models` always has `default`: kind tiered with all defaults where the file has none."""
+    """A margin file. `models` always has `default`: kind tiered with all defaults where the file has none. Presets are written out."""
 
     version: Version = 1
     name: str | None = None
@@ -49,6 +65,12 @@ class Rulebook(Sourced):
     models: Annotated[dict[Name, Model], AfterValidator(lambda models: {"default": TieredModel(), **models})] = Field(
         default={}, validate_default=True
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _presets(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        written, found = with_presets(data)
+        return with_rules("margin file", handler, written, found)
 
     @model_validator(mode="after")
     def _assigned_schedules(self) -> Self:
@@ -78,7 +100,7 @@ def load_rulebook(path: Path | str) -> Rulebook:
     """The margin file at `path`.
 
     Raises:
-        StressTestError: reason MARGIN_FILE with every fault and its line; NOT_IN_THIS_VERSION where models, presets or
-            options to come are all that is wrong.
+        StressTestError: reason MARGIN_FILE with every fault and its line; NOT_IN_THIS_VERSION where a later version of the format
+            is all that is wrong.
     """
     return parse(Rulebook, expect(read_document(path, Reason.MARGIN_FILE), "margin file", Reason.MARGIN_FILE), Reason.MARGIN_FILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from stresstest.documents import Flag, Found, Name, Part, problem, raise_all
 from stresstest.margin.rulebook.add_ons import AddOn, check_without_grid
@@ -62,8 +62,10 @@ class BalanceRules(Sourced):
 
     `pnl_into: settle_balance` adds P&L to the balance of its settle asset (so that it takes its haircut); `value` adds it as it is.
     `positive_pnl_cap` is in reporting currency. `assign`, `assign_collateral`: first match, else the schedule that the snapshot names.
+    `preset` is where the model came from: it is written out, so that nothing depends on it any more.
     """
 
+    preset: Annotated[Name | None, Field(exclude=True)] = None
     pnl_into: Literal["settle_balance", "value"] = "settle_balance"
     positive_pnl_weight: Ratios = RatioPair(maintenance=1.0, initial=1.0)
     positive_pnl_cap: Caps = CapPair()

@@ -89,7 +89,8 @@ Text = Annotated[str | None, BeforeValidator(_free_text)]
 
 
 class Sourced(Part):
-    """Where a schedule or model comes from and of which day it is; free text."""
+    """Where a schedule or model comes from, of which day it is, and what there is to say of it; free text."""
 
     source: str | None = None
     as_of: Text = None
+    notes: str | None = None

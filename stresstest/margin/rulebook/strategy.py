@@ -101,7 +101,7 @@ class StrategyModel(BalanceRules):
         if self.long_option_credit != RatioPair(maintenance=1.0, initial=1.0):
             hint = "Remove it; what long options need is `long_options`."
             found.append((("long_option_credit",), problem("options count in the balance of a strategy model at their value", hint)))
-        if self.recognition == "pairs" and "unpaired_scale" in self.model_fields_set:
+        if self.recognition == "pairs" and self.unpaired_scale != ONE:
             hint = "Remove it, or set `recognition: expiry_max_loss`."
             found.append((("unpaired_scale",), problem("has no meaning with `recognition: pairs`", hint)))
         raise_all("model", found)
