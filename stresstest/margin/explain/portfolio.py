@@ -24,7 +24,7 @@ SCAN = [*POOL, "scan"]
 
 @dataclass(frozen=True)
 class PortfolioParts:
-    """What the requirements of portfolio models are made of; keys are codes. The columns are told by `Explanation`."""
+    """What requirements that no schedule charges are made of; keys are codes. The columns are told by `Explanation`."""
 
     groups: pl.DataFrame
     credits: pl.DataFrame
@@ -41,7 +41,7 @@ NO_PARTS = PortfolioParts(
     **{field.name: add_ons.NO_NETS for field in fields(PortfolioParts) if field.name != "worst_rows"},
     worst_rows=pl.DataFrame(schema={"pool": pl.Int32, "scenario": pl.Int32, "worst_row": pl.String, "worst_scan_loss": pl.Float64}),
 )
-"""Where no account has a portfolio model."""
+"""Where no account has a model with a grid or add-ons."""
 
 
 def portfolio_parts(models: Mapping[str, Model], market: Market, positions: pl.DataFrame, balances: pl.DataFrame) -> PortfolioParts:
