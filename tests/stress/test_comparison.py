@@ -122,6 +122,18 @@ def test_generated_books(seed: int, room: int, dense: int, tmp_path: Path, monke
     assert differences(folder, under_each(question, models)) == []
 
 
+def test_the_figures_of_a_model_are_those_of_a_run_under_it(tmp_path: Path):
+    book = write_book(tmp_path / "book", 2)
+    models = list(read_question(book.folder).margin["models"])
+    json_only = {"output.formats": ["json"]}
+    compared = read_table(run(book.run_file, tmp_path / "compared", **{"compare.models": models, **json_only}).folder, "margin_comparison")
+    for model in models:
+        alone = read_table(run(book.run_file, tmp_path / model, margin_model=model, **json_only).folder, "account_summary")
+        columns = [name for name in compared.columns if name in alone.columns]
+        assert len(columns) > 15
+        assert compared.filter(pl.col("model") == model).select(columns).equals(alone.select(columns))
+
+
 def under_each(question: Question, models: list[str]) -> dict[str, OracleResult]:
     """The reference run of the book as it is and under every model."""
     snapshot = question.snapshot
