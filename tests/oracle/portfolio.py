@@ -114,7 +114,9 @@ def scan_range(market: Market, model: Row, group: str) -> tuple[float, float, fl
     members = [row for row in market.snapshot.instruments.values() if row["risk_group"] == group]
     for entry in model.get("scan_ranges") or ():
         where = given(entry)
-        if not where or any(instrument_fits(market.snapshot, row, base_forward_of(market, row["instrument_id"]), where) for row in members):
+        words = where.get("risk_group", ())
+        named = not members and set(where) == {"risk_group"} and group in ((words,) if isinstance(words, str) else words)
+        if not where or named or any(instrument_fits(market.snapshot, row, base_forward_of(market, row["instrument_id"]), where) for row in members):
             spot = entry.get("spot") or 0.0
             down, up = (spot["down"], spot["up"]) if isinstance(spot, dict) else (spot, spot)
             return down, up, entry.get("vol") or 0.0
