@@ -64,7 +64,7 @@ HOLDINGS = [
     _counts("mango", 45_000.0, 40_000.0, "weights 0.9 and 0.8", ("BTC", 1.0)),
     _counts("mango", -110.0, -120.0, "a debt of one SOL", ("SOL", -1.0)),
     _needs("drift", 2_500.0, 5_000.0, "5 % and 10 %, size factor below them", ("BTC perpetual", 1.0)),
-    _needs("drift", 9_600.0, 11_200.0, "40,000 coins: 0.8 x 5 % + 0.001 x 200 = 24 %; 28 %", ("unit", 40_000.0)),
+    _needs("drift", 960_000.0, 1_120_000.0, "40,000 coins: 0.8 x 5 % + 0.001 x 200 = 24 %; 28 %", ("SOL perpetual", 40_000.0)),
     _counts("drift", 90.0, 80.0, "weights of SOL", ("SOL", 1.0)),
     _needs("dydx", 1_500.0, 2_500.0, "Large-Cap: 5 %, maintenance 60 % of it", ("BTC perpetual", 1.0)),
     _needs("dydx", 50.0, 550.0, "Small-Cap, open interest of 35 million: half way from 10 % to 100 %", ("LINK perpetual", 100.0)),
@@ -75,14 +75,13 @@ HOLDINGS = [
 
 def _book() -> CaseBook:
     book = CaseBook(models={"default": {"kind": "tiered"}, **{preset: {"preset": preset} for preset in presets()}})
-    for coin, price in (("BTC", 50_000.0), ("ETH", 2_000.0), ("SOL", 100.0), ("DOGE", 0.10), ("LINK", 10.0), ("UNIT", 1.0), ("WEETH", 100.0)):
+    for coin, price in (("BTC", 50_000.0), ("ETH", 2_000.0), ("SOL", 100.0), ("DOGE", 0.10), ("LINK", 10.0), ("WEETH", 100.0)):
         book.asset(coin, price)
     book.asset("USDC", 1.0, tags=["stablecoin"])
     book.asset("INDEX", 5_000.0, tags=["high_cap_index"])
     book.asset("STOCK", 40.0)
-    for coin, price, open_interest in (("BTC", 50_000.0, 1e3), ("DOGE", 0.10, 1e9), ("LINK", 10.0, 3.5e6)):
+    for coin, price, open_interest in (("BTC", 50_000.0, 1e3), ("SOL", 100.0, 1.0), ("DOGE", 0.10, 1e9), ("LINK", 10.0, 3.5e6)):
         book.instrument(f"{coin} perpetual", "perpetual", coin, price, None, open_interest=open_interest, skew_scale=100.0)
-    book.instrument("unit", "perpetual", "UNIT", 1.0, None, open_interest=1.0, skew_scale=1e9)
     book.instrument("BTC quarterly", "future", "BTC", 50_000.0, None, expiry=after(YEAR / 4), open_interest=1.0, skew_scale=1e9)
     book.instrument("index", "future", "INDEX", 5_000.0, None, expiry=after(YEAR / 4), open_interest=1.0, skew_scale=1e9)
     book.instrument("stock", "spot", "STOCK", 40.0, None)
