@@ -87,8 +87,17 @@ class PlannedTableDocument(Document):
     rows: int | None
 
 
+class PlannedComparison(Document):
+    """What the run would be compared with: other models, every position on its own."""
+
+    models: tuple[str, ...]
+    isolated: bool
+
+
 class PlanDocument(Document):
-    """`run --dry-run`: what would be done. `scenarios` counts base; `blocks` null where only reading the snapshot will tell."""
+    """`run --dry-run`: what would be done. `margin_model`: of every account, null = as the snapshot names. `scenarios` counts base; `blocks` null
+    where only reading the snapshot will tell.
+    """
 
     schema_version: SchemaVersion
     kind: Literal["plan"]
@@ -97,6 +106,8 @@ class PlanDocument(Document):
     scenarios: int
     headline_scenarios: int
     models: tuple[str, ...]
+    margin_model: str | None
+    compare: PlannedComparison
     blocks: int | None
     keep: Literal["all", "breaches", "worst"]
     formats: tuple[str, ...]

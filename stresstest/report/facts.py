@@ -212,6 +212,8 @@ def _scope(summary: Summary, headline: int, others: int) -> str:
 def _methods(specification: Mapping[str, Any], currency: str) -> tuple[Fact, ...]:
     """The settings of this run that its figures depend on, from what its identity states; what an older run did not state is left out."""
     found = []
+    if specification.get("margin_model"):
+        found.append(Fact("Margin model", f"every account under {shown(specification['margin_model'])}, whatever the snapshot names"))
     tolerance = specification.get("reconciliation_tolerance")
     if isinstance(tolerance, Mapping):
         most = f"max({currency} {significant(tolerance['absolute'])}, {percent(tolerance['relative'], 2)} of the reported figure)"

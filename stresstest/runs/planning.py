@@ -27,7 +27,7 @@ from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.scenario_set import ScenarioSet, with_headlines
 from stresstest.snapshot.book import BLOCK_POOLS
 from stresstest.snapshot.request import SnapshotDefaults, read_snapshot_defaults
-from stresstest.tables import INPUT_TABLES
+from stresstest.tables import AS_BOOKED, INPUT_TABLES
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Plan:
             "scenarios": len(self.scenarios),
             "headline_scenarios": sum(each.headline for each in self.scenarios),
             "models": list(self.rulebook.models),
+            "margin_model": self.settings.margin_model,
+            "compare": self.settings.compare.model_dump(mode="json"),
             "blocks": _blocks(tables),
             "keep": self.settings.keep,
             "formats": list(self.settings.output.formats),
@@ -95,9 +97,11 @@ class Plan:
             lines.append(f"  {each['table']:12}{rows}, {counted(each['bytes'], 'byte')} in {counted(each['files'], 'file')}")
         number = content["blocks"]
         blocks = "as many blocks as reading the snapshot will show" if number is None else f"about {counted(number, 'block')}"
+        compares = [*content["compare"]["models"], *(["every position on its own"] if content["compare"]["isolated"] else [])]
         lines += [
             f"scenarios   {content['scenarios'] - 1:,} and base, {content['headline_scenarios']:,} of them headline",
-            f"models      {', '.join(content['models'])}",
+            f"models      {', '.join(content['models'])}" + (f"; every account under {one}" if (one := content["margin_model"]) else ""),
+            *([f"compares    {', '.join(compares)}"] if compares else []),
             f"work        {blocks}, of {BLOCK_POOLS:,} margin pools each" + ("; takes up an interrupted run" if content["resumes"] else ""),
             f"keeps       {content['keep']} rows of account_scenario",
             "writes      a temporary folder" if self.temporary else f"writes      {self.target} ({', '.join(content['formats'])})",
@@ -145,6 +149,11 @@ def _known_models(settings: RunFile, rulebook: Rulebook) -> None:
     ]
     if faults:
         raise StressTestError(Reason.CONFIGURATION, "models that the margin file does not have", faults)
+    if AS_BOOKED in settings.compare.models:
+        fault = Fault(
+            f"`{AS_BOOKED}` is what the book's own rules are called beside it", "Give the model another name.", file=file, path="compare.models"
+        )
+        raise StressTestError(Reason.CONFIGURATION, "a model that cannot be told from the book's own rules", [fault])
 
 
 def load_scenarios_of(settings: RunFile) -> ScenarioSet:

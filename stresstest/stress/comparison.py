@@ -31,7 +31,7 @@ from stresstest.stress.merge import Merger
 from stresstest.stress.rows import Keep, Names, account_frame, account_frames, names_of, summary_frame
 from stresstest.stress.static import StressResult, headline_flags
 from stresstest.stress.totals import scenario_summary
-from stresstest.tables import MARGIN_COMPARISON, MARGIN_COMPARISON_SCENARIO, MARGIN_COMPARISON_SUMMARY
+from stresstest.tables import AS_BOOKED, MARGIN_COMPARISON, MARGIN_COMPARISON_SCENARIO, MARGIN_COMPARISON_SUMMARY
 from stresstest.valuation.unit_values import UnitValues
 
 Longs = npt.NDArray[np.int64]
@@ -39,9 +39,6 @@ Flags = npt.NDArray[np.bool_]
 
 ROOM = 8
 """Rows of breaches an account that there is room for, in the mean of a block; a block with more is evaluated again, some accounts at a time."""
-
-AS_BOOKED = "as booked"
-"""Name of the rules by which every account is under its own model."""
 
 
 @dataclass(frozen=True)

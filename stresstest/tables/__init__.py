@@ -7,6 +7,7 @@ The single source of column names: the SQL checks of the snapshot, the result ta
 from __future__ import annotations
 
 from stresstest.tables.comparison import (
+    AS_BOOKED,
     COMPARISON_TABLES,
     ISOLATION,
     ISOLATION_POSITIONS,
@@ -50,6 +51,7 @@ __all__ = [
     "ACCOUNT_STEPS",
     "ACCOUNT_SUMMARY",
     "ASSETS",
+    "AS_BOOKED",
     "COLLATERAL",
     "COLLATERAL_SUMMARY",
     "COMPARISON_TABLES",

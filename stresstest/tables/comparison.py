@@ -7,6 +7,9 @@ from stresstest.tables.results import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, MEASURE
 
 _MONEY = "reporting currency"
 
+AS_BOOKED = "as booked"
+"""In place of the name of a model: every account is under its own."""
+
 RULED: tuple[Column, ...] = tuple(
     column
     for column in MEASURES
@@ -21,7 +24,7 @@ RULED: tuple[Column, ...] = tuple(
 _OWNER, _ACCOUNT = ACCOUNT_SUMMARY.column("owner_id"), ACCOUNT_SUMMARY.column("account_id")
 _SCENARIO, _HEADLINE = SCENARIO_SUMMARY.column("scenario_id"), SCENARIO_SUMMARY.column("headline")
 _STATUS = ACCOUNT_SUMMARY.column("status")
-_MODEL = Column("model", "string", "model of the margin file that every account is under; `as booked`: each under its own", nullable=False)
+_MODEL = Column("model", "string", f"model of the margin file that every account is under; `{AS_BOOKED}`: each under its own", nullable=False)
 _IN_LIQUIDATION = "in liquidation or default"
 
 

@@ -14,8 +14,7 @@ from runs.plain_book import write_plain_book
 from stress.small_book import CASH, cash, coin, lot, perpetual, run, scenario, write_run
 
 from stresstest.results.store import read_table, table_sha256
-from stresstest.stress.comparison import AS_BOOKED
-from stresstest.tables import COMPARISON_TABLES, RULED
+from stresstest.tables import AS_BOOKED, COMPARISON_TABLES, RULED
 
 pytestmark = pytest.mark.usefixtures("read_here")
 

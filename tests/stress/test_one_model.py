@@ -50,6 +50,21 @@ def test_schedules_that_only_the_model_asked_for_needs_are_asked_for(tmp_path: P
         assert caught.value.faults[0].what == "underlying of what accounts hold whose model nets by underlying, without a margin schedule"
 
 
+def test_a_plan_says_which_models(tmp_path: Path):
+    planned = plan(load_run(hedged_book(tmp_path / "book", None), {"margin_model": "net", "compare.models": ["default"], "compare.isolated": True}))
+    lines = planned.lines()
+    assert "models      default, net; every account under net" in lines
+    assert "compares    default, every position on its own" in lines
+
+
+def test_a_model_by_the_name_of_the_books_own_rules_is_refused(tmp_path: Path):
+    book = hedged_book(tmp_path / "book", None)
+    margin = book.parent / "margin.yaml"
+    margin.write_text(margin.read_text().replace('"net":', '"as booked":'))
+    with pytest.raises(StressTestError, match="cannot be told from the book's own rules"):
+        plan(load_run(book, {"compare.models": ["as booked"]}))
+
+
 def test_models_that_are_none_are_told_with_what_there_is(tmp_path: Path):
     settings = load_run(hedged_book(tmp_path / "book", None), {"margin_model": "nte", "compare.models": ["default", "spam"]})
     with pytest.raises(StressTestError) as caught:
