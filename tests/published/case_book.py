@@ -75,20 +75,13 @@ class Runs:
 
 
 @dataclass(frozen=True)
-class Waits:
-    """The case needs a feature that does not exist yet."""
-
-    feature: str
-
-
-@dataclass(frozen=True)
 class Differs:
     """The case asks for what this tool does otherwise on purpose, or does not report."""
 
     why: str
 
 
-Outcome = Runs | Waits | Differs
+Outcome = Runs | Differs
 
 
 @dataclass

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from published.case_book import CaseBook, Differs, Outcome, Row, Runs, Waits
+from published.case_book import CaseBook, Differs, Outcome, Row, Runs
 from published.venues import VENUES, collection, outcomes
 
 PAGE = Path(__file__).parents[2] / "docs" / "published-cases.md"
@@ -63,24 +63,16 @@ SHOWS = {
 
 def generated(files: Mapping[str, Row], found: Mapping[str, Outcome]) -> str:
     """The counts by venue, then every venue's cases."""
-    lines = ["| venue | cases | run | wait | differ |", "|---|---:|---:|---:|---:|"]
-    totals = [0, 0, 0, 0]
+    lines = ["| venue | cases | run | differ |", "|---|---:|---:|---:|"]
+    totals = [0, 0, 0]
     for name, file in files.items():
         of_venue = [found[case["id"]] for case in file["cases"]]
-        counts = [len(of_venue), *(sum(isinstance(outcome, kind) for outcome in of_venue) for kind in (Runs, Waits, Differs))]
+        counts = [len(of_venue), *(sum(isinstance(outcome, kind) for outcome in of_venue) for kind in (Runs, Differs))]
         totals = [total + count for total, count in zip(totals, counts, strict=True)]
         lines.append(f"| {VENUES[name].title} | {' | '.join(map(str, counts))} |")
     lines.append(f"| **all** | {' | '.join(f'**{total}**' for total in totals)} |")
     for name, file in files.items():
-        lines += [
-            "",
-            f"## {VENUES[name].title}",
-            "",
-            _source(file),
-            "",
-            "| case | source | what it shows | runs, or waits for |",
-            "|---|---|---|---|",
-        ]
+        lines += ["", f"## {VENUES[name].title}", "", _source(file), "", "| case | source | what it shows | runs, or differs |", "|---|---|---|---|"]
         lines += [_line(case, found[case["id"]]) for case in file["cases"]]
     return "\n".join(lines) + "\n"
 
@@ -106,8 +98,6 @@ def _line(case: Row, outcome: Outcome) -> str:
 
 
 def _said(outcome: Outcome) -> str:
-    if isinstance(outcome, Waits):
-        return f"waits for: {outcome.feature}"
     if isinstance(outcome, Differs):
         return f"differs: {outcome.why}"
     return f"runs: {outcome.how}" if outcome.how else "runs"
