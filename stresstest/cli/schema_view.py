@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
 def model_lines(node: Mapping[str, Any], whole: Mapping[str, Any], depth: int) -> list[str]:
     """The keys of an object, one a line, those of objects below it indented; of one of several objects, each after a line of its own."""
-    lines = []
-    for number, alternative in enumerate(node.get("oneOf", ()), start=1):
-        lines += [f"{'  ' * depth}either {number}:", *model_lines(_target(alternative, whole), whole, depth + 1)]
+    lines = _alternatives([_target(alternative, whole) for alternative in node.get("oneOf", ())], whole, depth)
     required = node.get("required", ())
     for key, value in node.get("properties", {}).items():
         indent = "  " * depth
@@ -20,9 +18,15 @@ def model_lines(node: Mapping[str, Any], whole: Mapping[str, Any], depth: int) -
         default = "required" if key in required else f"default {_shown(value['default'])}" if "default" in value else "optional"
         description = " ".join(str(value.get("description", "")).split())
         lines.append(f"{indent}{key}: {_type(value, whole)} ({default})" + (f"  {description}" if description else ""))
-        below = _object(value, whole)
-        if below is not None:
-            lines += model_lines(below, whole, depth + 1)
+        below = list(_objects(value, whole))
+        lines += model_lines(below[0], whole, depth + 1) if len(below) == 1 else _alternatives(below, whole, depth + 1)
+    return lines
+
+
+def _alternatives(nodes: Sequence[Mapping[str, Any]], whole: Mapping[str, Any], depth: int) -> list[str]:
+    lines = []
+    for number, node in enumerate(nodes, start=1):
+        lines += [f"{'  ' * depth}either {number}:", *model_lines(node, whole, depth + 1)]
     return lines
 
 
@@ -36,16 +40,15 @@ def _target(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, A
     return whole["$defs"][reference.rpartition("/")[2]] if reference else node
 
 
-def _object(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _objects(node: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The objects that a value may be, or consist of."""
     node = _target(node, whole)
     if "properties" in node:
-        return node
+        yield node
+        return
     for below in (node.get("items"), node.get("additionalProperties"), *node.get("anyOf", ()), *node.get("allOf", ())):
         if isinstance(below, dict):
-            found = _object(below, whole)
-            if found is not None:
-                return found
-    return None
+            yield from _objects(below, whole)
 
 
 def _type(node: Mapping[str, Any], whole: Mapping[str, Any]) -> str:

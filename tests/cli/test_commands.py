@@ -155,6 +155,13 @@ def test_an_unknown_preset_names_the_nearest(stresstest):
 # ---------------------------------------------------------------- schema
 
 
+def test_the_schema_of_the_margin_file_has_models_of_every_kind(stresstest):
+    lines = [line.strip() for line in stresstest("schema", "margin").stdout.splitlines()]
+    assert [line for line in lines if line.startswith("either")] == ["either 1:", "either 2:", "either 3:", "either 4:"]
+    for key in ("net_by", "grid", "naked_shorts", "preset"):
+        assert any(line.startswith(f"{key}: ") for line in lines), key
+
+
 def test_schema_lists_everything_that_has_one(stresstest):
     content = json.loads(stresstest("schema", "--json").stdout)
     names = {each["name"] for each in content["schemas"]}

@@ -7,13 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+from published.listed_options import RULES
 from published.typed_portfolios import FILES
+from published.typed_tokens_and_options import FILES as MORE_FILES
 
 from stresstest.documents import document_of, parse
 from stresstest.errors import Reason, StressTestError
 from stresstest.margin.plausibility import plausibility
-from stresstest.margin.rulebook import PortfolioModel, Rulebook, TieredModel, file_of_preset, load_rulebook, presets
+from stresstest.margin.rulebook import PortfolioModel, Rulebook, StrategyModel, TieredModel, file_of_preset, load_rulebook, presets
 
 BRACKETS = Path(__file__).parents[2] / "../shared/data/market/binance_usdm_brackets_2024-10-17.csv"
 
@@ -70,6 +73,17 @@ def test_keys_beside_preset_replace_those_of_the_preset() -> None:
     assert (mine.scan_ranges[0].spot.up, mine.scan_ranges[0].vol, mine.loss_factor.initial, mine.source) == (0.2, 0.0, 1.5, "ours")
     assert mine.grid == _portfolio("span16").grid
     assert mine.as_of == "2010"
+
+
+def test_a_preset_may_state_its_kind_and_be_given_schedules_of_the_file() -> None:
+    text = """
+margin_schedules: {majors: {tiers: [{from: 0, maintenance_rate: 0.1, initial_rate: 0.2}]}}
+models: {pm: {kind: portfolio, preset: tims, assign: [{where: {risk_group: BTC}, margin_schedule: majors}]}}
+"""
+    rulebook = _rulebook(text)
+    assert [each.margin_schedule for each in rulebook.models["pm"].assign] == ["majors"]
+    assert [each.collateral_schedule for each in rulebook.models["pm"].assign_collateral] == ["tims/market_value"]
+    jsonschema.validate(document_of(text, "margin.yaml", Reason.MARGIN_FILE).data, Rulebook.model_json_schema(), jsonschema.Draft202012Validator)
 
 
 def test_a_file_may_define_a_schedule_of_a_preset_itself() -> None:
@@ -197,6 +211,52 @@ def test_derives_second_manager_has_the_published_parameters() -> None:
     assert (discount.positive.base, discount.positive.rate_multiple, discount.positive.rate_add) == (0.95, 1.0, 0.08)
     assert (discount.negative.base, discount.negative.rate_multiple, discount.negative.rate_add) == (1.04, 0.5, 0.08)
     assert model.vol_floor.up == rules["min_vol_after_up_shock"]
+
+
+def test_derives_standard_manager_has_the_published_parameters() -> None:
+    rules = MORE_FILES["derive_standard"]["parameter_sets"]["portfolio_suite"]
+    rulebook = load_rulebook(file_of_preset("derive_standard"))
+    model, option, oracle, depeg = rulebook.models["derive_standard"], rules["option"], rules["oracle"], rules["depeg"]
+    assert isinstance(model, StrategyModel)
+    put, call = model.naked_shorts
+    assert (put.maintenance.minimum, put.maintenance.of_value, put.initial_multiple) == (
+        option["mm_put_spot_req"],
+        option["mm_put_mtm_req"],
+        option["put_im_over_mm"],
+    )
+    assert (call.maintenance.minimum, call.maintenance.of_value, call.initial_multiple) == (option["mm_call_spot_req"], 0.0, 0.0)
+    for short in (put, call):
+        assert (short.maintenance.rate, short.initial.rate, short.initial.minimum) == (0.0, option["max_spot_req"], option["min_spot_req"])
+    assert (model.unpaired_scale.maintenance, model.unpaired_scale.initial) == (option["unpaired_mm_scale"], option["unpaired_im_scale"])
+    (tier,) = rulebook.margin_schedules["delta_one"].tiers
+    assert (tier.maintenance_rate, tier.initial_rate) == (rules["perp_mm"], rules["perp_im"])
+    assert rulebook.collateral_schedules["base"].bands[0].haircut == pytest.approx(1.0 - rules["base_weight"])
+    for line in model.add_ons:
+        assert line.rate is not None
+        assert line.rate.maintenance == 0.0
+        if line.depeg is None:
+            assert (line.confidence_below, line.rate.initial) == (oracle["perp_threshold"], oracle["factor"])
+        else:
+            assert (line.depeg.threshold, line.depeg.factor, line.rate.initial) == (depeg["threshold"], depeg["factor"], 1.0)
+
+
+def test_cboes_rules_are_those_by_which_its_published_cases_run() -> None:
+    """But for the tags that tell underlyings apart."""
+    ours = load_rulebook(file_of_preset("cboe")).models["cboe"]
+    published = Rulebook.model_validate({"models": {"published": RULES}}).models["published"]
+    assert isinstance(ours, StrategyModel)
+    assert isinstance(published, StrategyModel)
+    assert (ours.shares, ours.long_options, ours.round_to, ours.recognition) == (
+        published.shares,
+        published.long_options,
+        published.round_to,
+        published.recognition,
+    )
+    for mine, theirs in zip(ours.naked_shorts, published.naked_shorts, strict=True):
+        assert mine.model_dump(exclude={"where"}) == theirs.model_dump(exclude={"where"})
+        assert (mine.where and (mine.where.option_type, bool(mine.where.tags))) == (
+            theirs.where and (theirs.where.option_type, bool(theirs.where.tags))
+        )
 
 
 @pytest.mark.skipif(not BRACKETS.exists(), reason="the recorded brackets are not here")

@@ -11,6 +11,8 @@ from published.venues import Results
 
 from stresstest.margin.rulebook import presets
 from stresstest.results.store import read_table
+from stresstest.runs.console import Silent
+from stresstest.runs.explaining import derive_again
 
 YEAR = 365 * 86400.0
 
@@ -149,3 +151,10 @@ def test_the_copy_of_the_margin_file_has_the_presets_written_out(results: Result
     assert '"preset"' not in written
     assert '"tims/market_value"' in written
     assert '"margin": "margin.json"' in (inputs / "run.json").read_text(encoding="utf-8")
+
+
+def test_a_run_under_a_preset_is_explained_from_its_folder_alone(results: Results) -> None:
+    number = next(number for number, holding in enumerate(HOLDINGS) if holding.preset == "derive_pmrm2")
+    explanation, _ = derive_again(results.folder, f"{number}", "base", None, Silent())
+    account = explanation.accounts.row(0, named=True)
+    assert account["maintenance_margin"] == pytest.approx(HOLDINGS[number].maintenance, rel=1e-9)
