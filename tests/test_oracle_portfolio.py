@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from generated.market import AS_OF
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from oracle.reading import Row, snapshot_of
 from oracle.totals import OracleResult, run_snapshot
 
@@ -171,3 +173,27 @@ def test_vols_of_rows(row: Row, model: Row, vol: float) -> None:
     sold = option("C110", "call", 110.0, black(0.4), implied_vol=0.4)
     found = needs({"grid": [row], "skew": skew, **model}, {"C110": held}, [sold])
     assert found == pytest.approx(abs(black(vol) - black(0.4)), rel=1e-9)
+
+
+HELD = st.fixed_dictionaries({name: st.integers(-5, 5).map(float) for name in ("BTC-P", "ETH-P", "C80", "C120", "P100")})
+WHOLE = {"grid": [*GRID, {"spot": -0.4, "weight": 0.3}, {"vol": 0.5}, {"forward": [-0.05, 0.05], "expiries": "losses", "weight": 0.5}]}
+
+
+@settings(max_examples=60, deadline=None)
+@given(HELD, st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_laws_of_a_scan(held: dict[str, float], rate: float, more: float) -> None:
+    every = [*PERPETUALS, *CALLS]
+
+    def margin(positions: dict[str, float] = held, **model: object) -> float:
+        return needs({**WHOLE, **model}, positions, every)
+
+    alone = margin()
+    close = pytest.approx(alone, rel=1e-9, abs=1e-9)
+    assert margin(correlation={"default": 1.0}) == close
+    assert margin({name: 3.0 * quantity for name, quantity in held.items()}) == pytest.approx(3.0 * alone, rel=1e-9, abs=1e-9)
+    groups = ["BTC", "ETH"]
+    offset = [margin(offsets=[{"groups": groups, "rate": each}]) for each in sorted((0.0, rate, more))]
+    assert alone + 1e-9 >= offset[0]
+    assert offset == sorted(offset, reverse=True) or max(offset) - min(offset) < 1e-9
+    assert margin(credits=[{"groups": groups, "rate": rate}]) <= alone + 1e-9
+    assert margin(grid=[*WHOLE["grid"], {"spot": 0.5}]) >= alone - 1e-9
