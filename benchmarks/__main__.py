@@ -77,7 +77,10 @@ def measured(folder: Path, quick: bool) -> Report:
     if not quick:
         say("revaluation of options")
         valuation = measure([sys.executable, "-m", "benchmarks.bench_valuation"], ROOT).output
-    return Report(machine(), load, not quick, found, runs, beside, valuation)
+    say("options under a portfolio model")
+    options = [*(["--quick"] if quick else []), "--books", str(folder)]
+    portfolio = measure([sys.executable, "-m", "benchmarks.portfolio", *options], ROOT).output
+    return Report(machine(), load, not quick, found, runs, beside, valuation, portfolio)
 
 
 def main() -> None:

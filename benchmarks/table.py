@@ -43,6 +43,7 @@ class Report:
     runs: Sequence[Run]
     rivals: Sequence[Compared]
     valuation: str
+    portfolio: str
 
 
 def document(report: Report) -> str:
@@ -65,6 +66,8 @@ def document(report: Report) -> str:
         parts += ["## The same job with other tools", RIVALS_TEXT, _rivals(report)]
     if report.valuation:
         parts += ["## Revaluation of options", f"```\n{report.valuation.strip()}\n```"]
+    if report.portfolio:
+        parts += ["## Options under a portfolio model", f"```\n{report.portfolio.strip()}\n```"]
     # A table's head and rows are one paragraph.
     return "\n\n".join(parts).replace("|\n\n|", "|\n|") + "\n"
 

@@ -73,6 +73,27 @@ def _write_values(values: Records, at: Counters, row: int, factor: float) -> Non
 
 
 @kernel
+def _write_hedge_changes(
+    changes: Records, at: Counters, assets: Records, hedge: Codes, hedge_change: Codes, holding_row: Codes, collateral: Records,
+    c_first: int, c_last: int, group: int,
+) -> None:  # fmt: skip
+    """Entries of the collateral rows that move with the group and count in full, whatever is lost where they lie."""
+    for c in range(c_first, c_last):
+        asset = collateral[c]["asset"]
+        if hedge[asset % len(hedge)] == group and not _partly_lost(assets, holding_row, collateral, c):
+            changes[at[MOVES]]["entry"] = hedge_change[asset % len(hedge)]
+            changes[at[MOVES]]["factor"] = collateral[c]["amount"]
+            at[MOVES] += 1
+
+
+@kernel
+def _partly_lost(assets: Records, holding_row: Codes, collateral: Records, c: int) -> bool:
+    """Whether some scenario takes a share of a collateral row, so that it does not follow the price of its asset alone."""
+    asset = collateral[c]["asset"]
+    return bool(collateral[c]["amount"] > 0.0 and holding_row[asset, collateral[c]["location"] + 1] != assets[asset]["price_row"])
+
+
+@kernel
 def _write_hedges(
     codes: Records,
     tokens: Records,
@@ -88,11 +109,11 @@ def _write_hedges(
     x: float,
     y: float,
 ) -> None:
-    """The collateral rows that move with the group, as one instruction."""
+    """The collateral rows that move with the group, as one instruction; for HEDGE only those that are no changes already."""
     before = at[TOKENS]
     for c in range(c_first, c_last):
         asset = collateral[c]["asset"]
-        if hedge[asset % len(hedge)] == group:
+        if hedge[asset % len(hedge)] == group and (operation != HEDGE or _partly_lost(assets, holding_row, collateral, c)):
             positive = collateral[c]["amount"] > 0.0
             tokens[at[TOKENS]]["row"] = holding_row[asset, collateral[c]["location"] + 1] if positive else assets[asset]["price_row"]
             tokens[at[TOKENS]]["amount"] = collateral[c]["amount"]
@@ -267,6 +288,7 @@ def fold_scan(
     grid = scans.grids[model]
     places = scans.places[grid["slot"]]
     hedge = scans.hedge[grid["slot"]]
+    hedge_change = scans.hedge_change[grid["slot"]]
     plain = grid["plain"] != 0
     together = grid["together"]
     write_code(codes, at, POOL_OPEN, model, 0.0, 0.0)
@@ -317,6 +339,7 @@ def fold_scan(
             for p in range(first, last):
                 if places[positions[p]["instrument"] % len(places)]["group"] == group:
                     _write_changes(changes, at, places, positions, p)
+            _write_hedge_changes(changes, at, assets, hedge, hedge_change, holding_row, collateral, c_first, c_last, group)
             if at[MOVES] > moves:
                 write_code(codes, at, CHANGES, at[MOVES] - moves, SCANNED, 0.0)
             _write_hedges(codes, tokens, at, assets, hedge, holding_row, collateral, c_first, c_last, group, HEDGE, SCANNED, shifts)
@@ -338,6 +361,10 @@ def fold_scan(
             if undated:
                 write_code(codes, at, EXPIRY_OPEN, 0, 0.0, 0.0)
                 _fold_expiry(codes, values, changes, at, instruments, places, positions, first, last, group, UNDATED)
+                moves = at[MOVES]
+                _write_hedge_changes(changes, at, assets, hedge, hedge_change, holding_row, collateral, c_first, c_last, group)
+                if at[MOVES] > moves:
+                    write_code(codes, at, CHANGES, at[MOVES] - moves, OTHERS, 0.0)
                 _write_hedges(codes, tokens, at, assets, hedge, holding_row, collateral, c_first, c_last, group, HEDGE, OTHERS, shifts)
                 write_code(codes, at, EXPIRY_CLOSE, UNDATED, 0.0, 0.0)
         if grid["capped"] != 0 and not _hedged(hedge, collateral, c_first, c_last, group):

@@ -73,7 +73,7 @@ def _empty(pools: int, positions: int, collateral: int, lines: int) -> RuleProgr
         tokens=np.empty(2 * collateral + 8, TOKEN_ENTRY),
         legs=np.empty(lines * positions + 8, LEG_ENTRY),
         measures=np.empty(lines * positions + 8, MEASURE_ENTRY),
-        changes=np.empty(3 * positions + 8, CHANGE_ENTRY),
+        changes=np.empty(3 * positions + collateral + 8, CHANGE_ENTRY),
     )
 
 
@@ -192,7 +192,6 @@ def _run(
 ) -> None:
     """Fill `given` [blocks, pools, 2 or 4, width], block by block: the changes of a block stay near the cores."""
     a = acc[0]["rows"]
-    stride = rows.shape[2]
     for block in range(given.shape[0]):
         width = padded[block]
         rows_here = rows[block]
@@ -207,7 +206,7 @@ def _run(
                 operation = codes[i]["operation"]
                 count = codes[i]["count"]
                 if operation >= POOL_OPEN:
-                    run_scan(acc, rows_here, scans, scratch, block, codes, i, cursor, values, tokens, changes, stride, width)
+                    run_scan(acc, rows_here, scans, scratch, block, codes, i, cursor, values, tokens, changes, width)
                 elif operation == CONSTANT:
                     for s in range(width):
                         a[NEED_MAINTENANCE, s] += codes[i]["x"]

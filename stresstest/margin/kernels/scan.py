@@ -93,20 +93,11 @@ def _note_worst(acc: Records, grid: Records, width: int) -> None:
 
 @kernel
 def _end_group(
-    acc: Records,
-    rows: Floats,
-    grid: Records,
-    terms: Records,
-    scratch: ScanScratch,
-    group: int,
-    place: int,
-    multiplier: float,
-    stride: int,
-    width: int,
+    acc: Records, rows: Floats, grid: Records, terms: Records, scratch: ScanScratch, group: int, place: int, multiplier: float, width: int
 ) -> None:
     """The scan loss of the open group, and where it goes."""
     a = acc[0]["rows"]
-    worst_row(acc, scratch.cells, SCANNED, grid[0]["rows"], stride, width)
+    worst_row(acc, scratch.cells, SCANNED, grid[0]["rows"], width)
     for s in range(width):
         a[SCAN_LOSS, s] = min(a[SCAN_LOSS, s], a[CAPPED, s])
     together = grid[0]["together"]
@@ -116,7 +107,7 @@ def _end_group(
     if together == ALONE or (together == OFFSETS and not listed):
         _require(acc, rows, grid, SCAN_LOSS, FLOOR_MAINTENANCE, FLOOR_INITIAL, multiplier, width)
     elif listed:
-        list_rows(scratch.cells, terms[0]["rate"], grid[0]["rows"], stride, width)
+        list_rows(scratch.cells, terms[0]["rate"], grid[0]["rows"], width)
         for s in range(width):
             a[LIST_LOSSES, s] += a[SCAN_LOSS, s]
             a[LIST_MAINTENANCE, s] += a[FLOOR_MAINTENANCE, s]
@@ -194,12 +185,9 @@ def run_scan(
     values: Records,
     tokens: Records,
     changes: Records,
-    stride: int,
     width: int,
 ) -> None:
-    """Instruction i of a portfolio model. `cursor` [RULE_LISTS + 1] says which entry of each list is next, and last which model is open;
-    `stride` lanes lie between two columns of a block.
-    """
+    """Instruction i of a portfolio model. `cursor` [RULE_LISTS + 1] says which entry of each list is next, and last which model is open."""
     a = acc[0]["rows"]
     operation = codes[i]["operation"]
     count = codes[i]["count"]
@@ -212,7 +200,7 @@ def run_scan(
     grid = scans.grids[model : model + 1]
     columns = grid[0]["columns"]
     if operation == SCAN:
-        clear_cells(scratch.cells, SCANNED, grid[0]["rows"] * stride)
+        clear_cells(scratch.cells, SCANNED, grid[0]["rows"] * width)
         for s in range(width):
             a[CAPPED, s] = np.inf
             a[FLOOR_MAINTENANCE, s] = 0.0
@@ -221,26 +209,26 @@ def run_scan(
             for s in range(width):
                 scratch.store[int(x), DELTAS, s] = 0.0
         elif y != 0.0:
-            clear_cells(scratch.cells, LISTED, grid[0]["rows"] * stride)
+            clear_cells(scratch.cells, LISTED, grid[0]["rows"] * width)
             clear(acc, LIST_LOSSES, width)
             clear(acc, LIST_MAINTENANCE, width)
             clear(acc, LIST_INITIAL, width)
     elif operation == CHANGES:
-        add_changes(scratch.cells, int(x), scans.changes[block], changes, cursor[MOVES], count, columns * stride)
+        add_changes(scratch.cells, int(x), scans.changes[block], changes, cursor[MOVES], count, columns * width)
         cursor[MOVES] += count
     elif operation == HEDGE:
         _measure_tokens(acc, rows, tokens, cursor[TOKENS], count, width)
         cursor[TOKENS] += count
-        add_moved(acc, scratch.cells, int(x), scans.shifts, int(y), columns, stride, width)
+        add_moved(acc, scratch.cells, int(x), scans.shifts, int(y), columns, width)
     elif operation == EXPIRY_OPEN:
-        clear_cells(scratch.cells, OPTIONS, columns * stride)
-        clear_cells(scratch.cells, OTHERS, columns * stride)
+        clear_cells(scratch.cells, OPTIONS, columns * width)
+        clear_cells(scratch.cells, OTHERS, columns * width)
         clear(acc, EXPIRY_VALUED, width)
     elif operation == EXPIRY_VALUE:
         add_values(acc, EXPIRY_VALUED, rows, values, cursor[VALUES], count, width)
         cursor[VALUES] += count
     elif operation == EXPIRY_CLOSE:
-        close_expiry(acc, scratch.cells, rows, grid, scans.rules, scans.expiries[count : count + 1], stride, width)
+        close_expiry(acc, scratch.cells, rows, grid, scans.rules, scans.expiries[count : count + 1], width)
     elif operation == CAP:
         if x != 0.0:
             clear(acc, CAPPED, width)
@@ -282,9 +270,9 @@ def run_scan(
         for s in range(width):
             scratch.store[int(x), DELTAS, s] += a[MEASURED, s]
     elif operation == SCAN_END:
-        _end_group(acc, rows, grid, scans.terms[model, count : count + 1], scratch, count, int(y), x, stride, width)
+        _end_group(acc, rows, grid, scans.terms[model, count : count + 1], scratch, count, int(y), x, width)
     elif operation == LIST_END:
-        worst_row(acc, scratch.cells, LISTED, grid[0]["rows"], stride, width)
+        worst_row(acc, scratch.cells, LISTED, grid[0]["rows"], width)
         for s in range(width):
             a[SCAN_LOSS, s] = min(a[SCAN_LOSS, s], a[LIST_LOSSES, s])
         _note_worst(acc, grid, width)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.accumulators import EXPIRY_VALUED, MEASURED, SCAN_LOSS, SCAN_ROW
-from stresstest.margin.kernels.jit import kernel
+from stresstest.margin.kernels.jit import kernel, part
 from stresstest.margin.kernels.scan_tables import ABSOLUTE, LISTED, LOSSES, OPTIONS, OTHERS, SCANNED
 
 Floats = npt.NDArray[np.float64]
@@ -66,21 +66,27 @@ def add_changes(cells: Records, which: int, changes: Floats, entries: Records, f
         i += 1
 
 
+@part
+def _unsigned(start: int, count: int) -> tuple[np.uint64, np.uint64, np.uint64]:
+    """Zero, a number of lanes and where they begin, unsigned: of a signed sum the compiler must ask whether it counts from the end."""
+    return np.uint64(0), np.uint64(count), np.uint64(start)
+
+
 @kernel
-def add_moved(acc: Records, cells: Records, which: int, shifts: Floats, moves: int, columns: int, stride: int, width: int) -> None:
+def add_moved(acc: Records, cells: Records, which: int, shifts: Floats, moves: int, columns: int, width: int) -> None:
     """Cells += the value in MEASURED times the relative move in every column."""
     a = acc[0]["rows"]
     c = cells[0]["cells"]
     for column in range(columns):
-        start = column * stride
+        zero, lanes, start = _unsigned(column * width, width)
         move = shifts[moves, column]
         if move != 0.0:
-            for s in range(width):
+            for s in range(zero, lanes):
                 c[which, start + s] += move * a[MEASURED, s]
 
 
 @kernel
-def close_expiry(acc: Records, cells: Records, rows: Floats, grid: Records, rules: Records, expiry: Records, stride: int, width: int) -> None:
+def close_expiry(acc: Records, cells: Records, rows: Floats, grid: Records, rules: Records, expiry: Records, width: int) -> None:
     """The rows of a group += weight * h(P) of the open expiry: P from its columns, discounted, the worse of two. `grid`, `expiry` are one each."""
     a = acc[0]["rows"]
     c = cells[0]["cells"]
@@ -89,14 +95,14 @@ def close_expiry(acc: Records, cells: Records, rows: Floats, grid: Records, rule
     negative = expiry[0]["negative_row"]
     for row in range(grid[0]["rows"]):
         rule = rules[grid[0]["first_rule"] + row]
-        one = rule["first_column"] * stride
-        two = (rule["first_column"] + rule["columns"] - 1) * stride
-        here = row * stride
+        zero, lanes, one = _unsigned(rule["first_column"] * width, width)
+        two = np.uint64((rule["first_column"] + rule["columns"] - 1) * width)
+        here = np.uint64(row * width)
         mode = rule["expiries"]
         weight = rule["weight"]
         slope = rule["weight_per_year"]
         discounted = rule["discounted"] != 0
-        for s in range(width):
+        for s in range(zero, lanes):
             value = a[EXPIRY_VALUED, s]
             p = c[OPTIONS, one + s]
             q = c[OPTIONS, two + s]
@@ -114,7 +120,7 @@ def close_expiry(acc: Records, cells: Records, rows: Floats, grid: Records, rule
 
 
 @kernel
-def worst_row(acc: Records, cells: Records, which: int, count: int, stride: int, width: int) -> None:
+def worst_row(acc: Records, cells: Records, which: int, count: int, width: int) -> None:
     """SCAN_LOSS = max(0, - smallest P of the rows), SCAN_ROW = the first row that gives it."""
     a = acc[0]["rows"]
     c = cells[0]["cells"]
@@ -122,23 +128,24 @@ def worst_row(acc: Records, cells: Records, which: int, count: int, stride: int,
         a[SCAN_LOSS, s] = -c[which, s]
         a[SCAN_ROW, s] = 0.0
     for row in range(1, count):
-        start = row * stride
+        zero, lanes, start = _unsigned(row * width, width)
         number = float(row)
-        for s in range(width):
+        for s in range(zero, lanes):
             loss = -c[which, start + s]
-            worse = loss > a[SCAN_LOSS, s]
-            a[SCAN_ROW, s] = number if worse else a[SCAN_ROW, s]
-            a[SCAN_LOSS, s] = loss if worse else a[SCAN_LOSS, s]
+            known = a[SCAN_LOSS, s]
+            first = a[SCAN_ROW, s]
+            a[SCAN_ROW, s] = number if loss > known else first
+            a[SCAN_LOSS, s] = max(known, loss)
     for s in range(width):
         a[SCAN_LOSS, s] = max(0.0, a[SCAN_LOSS, s])
 
 
 @kernel
-def list_rows(cells: Records, rate: float, count: int, stride: int, width: int) -> None:
+def list_rows(cells: Records, rate: float, count: int, width: int) -> None:
     """The rows of a list of groups += those of the open group, gains times the rate."""
     c = cells[0]["cells"]
     for row in range(count):
-        start = row * stride
-        for s in range(width):
+        zero, lanes, start = _unsigned(row * width, width)
+        for s in range(zero, lanes):
             p = c[SCANNED, start + s]
             c[LISTED, start + s] += p if p < 0.0 else rate * p

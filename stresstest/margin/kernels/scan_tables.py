@@ -88,7 +88,8 @@ CREDIT = np.dtype([("first", np.int32), ("second", np.int32), ("same_side", np.i
 
 
 class ScanTables(NamedTuple):
-    """`grids` [models], `rules`, `places` [slots, instruments], `hedge` i32[slots, assets] risk group or -1, `expiries`, `terms` [models, groups],
+    """`grids` [models], `rules`, `places` [slots, instruments], `hedge` i32[slots, assets] risk group or -1 and
+    `hedge_change` the entry of `changes` of one unit at spot, `expiries`, `terms` [models, groups],
     `credits`, are records of the types above. `shifts` f64[.., columns]: relative spot move in every column (times its weight, if plain).
     `correlation` f64[models with one, groups, groups], `correlation_of` i32[models]. `changes` f64[blocks, entries, columns * width] (no blocks: no
     model has a grid).
@@ -98,6 +99,7 @@ class ScanTables(NamedTuple):
     rules: Records
     places: Records
     hedge: Codes
+    hedge_change: Codes
     expiries: Records
     terms: Records
     credits: Records
@@ -140,6 +142,7 @@ def no_scans(models: int) -> ScanTables:
         rules=np.zeros(0, RULE),
         places=np.zeros((0, 0), PLACE),
         hedge=np.zeros((0, 0), np.int32),
+        hedge_change=np.zeros((0, 0), np.int32),
         expiries=np.zeros(0, EXPIRY),
         terms=np.zeros((models, 0), GROUP_TERMS),
         credits=np.zeros(0, CREDIT),
