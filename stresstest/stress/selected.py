@@ -47,7 +47,7 @@ def selected(compiled: Compiled, scenarios: Sequence[int]) -> Compiled:
         headline=lanes.headline[blocks],
     )
     rows = tables._replace(
-        scans=tables.scans._replace(changes=_cells(tables.scans.changes, lanes.width, blocks, lane_of)),
+        scans=tables.scans._replace(changes=_cells(tables.scans.changes, lanes, blocks, narrow, lane_of)),
         values=values,
         asset_plain=np.ascontiguousarray(tables.asset_plain[blocks]),
         weight_unit=np.ascontiguousarray(tables.weight_unit[blocks]),
@@ -55,15 +55,17 @@ def selected(compiled: Compiled, scenarios: Sequence[int]) -> Compiled:
     return dataclasses.replace(compiled, tables=rows, lanes=narrow)
 
 
-def _cells(changes: Floats, width: int, blocks: Sequence[int], lane_of: npt.NDArray[np.integer[Any]]) -> Floats:
-    """The cells of grids in the chosen lanes: of an entry column after column, each over the lanes of its block."""
+def _cells(changes: Floats, lanes: Lanes, blocks: Sequence[int], narrow: Lanes, lane_of: npt.NDArray[np.integer[Any]]) -> Floats:
+    """The cells of grids in the chosen lanes: of an entry column after column, each over the padded lanes of its block."""
     if not changes.size:
         return changes
-    entries, columns = changes.shape[1], changes.shape[2] // width
-    narrow = aligned(len(blocks), entries, columns * lane_of.shape[1])
+    entries, columns = changes.shape[1], changes.shape[2] // lanes.width
+    found = aligned(len(blocks), entries, columns * narrow.width)
     for at, block in enumerate(blocks):
-        narrow[at] = changes[block].reshape(entries, columns, width)[..., lane_of[at]].reshape(entries, -1)
-    return narrow
+        before, after = int(lanes.padded[block]), int(narrow.padded[at])
+        cells = changes[block, :, : columns * before].reshape(entries, columns, before)
+        found[at, :, : columns * after] = cells[..., lane_of[at, :after]].reshape(entries, -1)
+    return found
 
 
 def _place(lanes: Lanes, scenario: int) -> tuple[int, int]:
