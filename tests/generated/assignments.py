@@ -50,7 +50,7 @@ def with_assignments(book: BookSpec, *, hedges: bool = False) -> BookSpec:
     if hedges:
         models["edge"] = {
             "kind": "portfolio",
-            "grid": [{"spot": -0.1}, {"spot": 0.1}],
+            "grid": [{"name": "down", "spot": -0.1}, {"name": "up", "spot": 0.1}],
             "hedges": random.sample(("BTC", "ETH", "USDC", "BOND"), 3),
             "haircut_and_grid": random.random() < 0.25,
             "assign_collateral": entries("collateral_schedule", OF_ASSETS, COLLATERAL_SCHEDULES),

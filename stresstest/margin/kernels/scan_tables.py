@@ -88,12 +88,12 @@ CREDIT = np.dtype([("first", np.int32), ("second", np.int32), ("same_side", np.i
 
 
 class ScanTables(NamedTuple):
-    """`grids` [models], `rules`, `places` [slots, instruments], `hedge` i32[slots, assets] risk group or -1 and
-    `hedge_change` the entry of `changes` of one unit at spot, `expiries`, `terms` [models, groups],
-    `credits`, are records of the types above. `shifts` f64[.., columns]: relative spot move in every column (times its weight, if plain).
-    `correlation` f64[models with one, groups, groups], `correlation_of` i32[models]. `changes` f64[blocks, entries, columns * width]: of an entry column after column, each over
-    the padded lanes of the block, packed (no blocks: no
-    model has a grid).
+    """`grids` [models], `rules`, `places` [slots, instruments], `expiries`, `terms` [models, groups], `credits`: records of the types above.
+
+    `hedge` i32[slots, assets]: risk group or -1; `hedge_change`: the entry of `changes` of one unit at spot. `shifts` f64[.., columns]: relative
+    spot move in every column (times its weight, if plain). `correlation` f64[models with one, groups, groups], `correlation_of` i32[models].
+    `changes` f64[blocks, entries, columns * width]: of an entry column after column, each over the padded lanes of the block, packed; no
+    blocks where no model has a grid.
     """
 
     grids: Records
