@@ -12,51 +12,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import polars as pl
-
 import stresstest
 from stresstest.errors import Reason, StressTestError
 from stresstest.executors import make_executor
 from stresstest.results import manifest as records
-from stresstest.results import quality as checks
 from stresstest.results.documents import canonical, write_document
-from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import FOLDER as INPUTS
-from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, document_hashes, write_run
-from stresstest.results.store import PartWriter, finish_parts, read_table, write_table
-from stresstest.results.summary import Counts, Resources, RunFacts, Summary, closest_to_default, summarise
+from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, document_hashes
+from stresstest.results.store import PartWriter, finish_parts, read_table
+from stresstest.results.summary import Summary
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.installation import kernels_to_compile
-from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
 from stresstest.runs.repeated import finished_already
 from stresstest.runs.reporting import REPORTS, report_again, write_reports
-from stresstest.runs.specification import specification
 from stresstest.runs.staging import stage, workers
-from stresstest.scenarios.effects import unmatched_shocks
-from stresstest.scenarios.notices import Notice
+from stresstest.runs.writing import Valued, write_report_tables, write_results, write_summary
 from stresstest.scenarios.resolve import resolve
-from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book, InputFile
-from stresstest.tables import (
-    ACCOUNT_HOLDINGS,
-    ACCOUNT_SCENARIO,
-    ACCOUNT_STEPS,
-    ACCOUNT_SUMMARY,
-    COLLATERAL_SUMMARY,
-    DATA_QUALITY,
-    DETAIL,
-    EXCLUDED,
-    OWNER_SCENARIO,
-    OWNER_SUMMARY,
-    POOL_SCENARIO,
-    SCENARIO_SUMMARY,
-    SEGMENT_SUMMARY,
-)
-from stresstest.valuation.unit_values import UnitValues
+from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, POOL_SCENARIO
 
 if TYPE_CHECKING:
     from stresstest.stress.breakdown import Breakdown
@@ -103,16 +79,6 @@ class _Clock:
         self.stages.append(records.Stage(name=name, seconds=round(time.perf_counter() - started, 3)))
 
 
-@dataclass(frozen=True)
-class _Valued:
-    """A book under its scenarios: everything the stress needs."""
-
-    book: Book
-    resolved: Resolved
-    notices: tuple[Notice, ...]
-    units: UnitValues
-
-
 def execute(
     plan: Plan, console: Console | None = None, *, force: bool = False, command: Sequence[str] = (), now: Callable[[], datetime] = utc_now
 ) -> Outcome:
@@ -156,8 +122,8 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     with clock.stage("results"):
         accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
         if breakdown is not None:
-            _write_report_tables(plan, result, valued, breakdown, accounts)
-        stated = _write_results(plan, result, valued, stressed, accounts)
+            write_report_tables(plan, result, valued, breakdown, accounts)
+        stated = write_results(plan, result, valued, stressed, accounts)
         manifest = records.Manifest(
             result_id=stated.result_id,
             command=tuple(command),
@@ -178,7 +144,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             reused_blocks=reused,
             reports={},
         )
-        summary = _write_summary(plan, result, valued.book, stated, accounts)
+        summary = write_summary(plan, result, valued.book, stated, accounts)
     lacking = None
     if set(REPORTS) & set(plan.settings.output.formats):
         with clock.stage("report"):
@@ -202,7 +168,7 @@ def _inputs(plan: Plan, book: Book) -> tuple[InputFile, ...]:
     return tuple(replace(file, path=f"{INPUTS}/{SNAPSHOT}/{Path(file.path).name}") for file in book.inputs)
 
 
-def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
+def _value(plan: Plan, work: Path, clock: _Clock) -> Valued:
     # The snapshot is read by a process of its own: this one gets what computes ready meanwhile, which takes as long as a small book.
     with clock.stage("snapshot"), ThreadPoolExecutor(1) as meanwhile:
         meanwhile.submit(_ready_engine)
@@ -215,7 +181,7 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> _Valued:
     with clock.stage("valuation"):
         units = value_instruments(book.dimensions, resolved)
         check_limits(book, resolved, units, plan.rulebook)
-    return _Valued(book, resolved, notices, units)
+    return Valued(book, resolved, notices, units)
 
 
 def _ready_engine() -> None:
@@ -229,7 +195,7 @@ def _ready_engine() -> None:
         warm_up()
 
 
-def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None]:
+def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None]:
     """Number of blocks taken over from an interrupted run, the result, and the second look if there is one; large tables are moved into `result`."""
     from stresstest.stress.blocks import finished_blocks
     from stresstest.stress.breakdown import break_down
@@ -271,91 +237,3 @@ def _stress(plan: Plan, work: Path, result: Path, valued: _Valued, clock: _Clock
     for table in (ACCOUNT_SUMMARY, ACCOUNT_SCENARIO, POOL_SCENARIO):
         finish_parts(parts, result, table)
     return reused, stressed, breakdown
-
-
-def _write_report_tables(plan: Plan, result: Path, valued: _Valued, breakdown: Breakdown, accounts: pl.DataFrame) -> None:
-    from stresstest.stress.account_pages import PAGES, account_pages
-
-    pages = account_pages(valued.book, valued.resolved, valued.units, plan.rulebook, closest_to_default(accounts, PAGES))
-    for table, frame in (
-        (COLLATERAL_SUMMARY, breakdown.collateral_summary),
-        (SEGMENT_SUMMARY, breakdown.segment_summary),
-        (OWNER_SUMMARY, breakdown.owner_summary),
-        (ACCOUNT_HOLDINGS, pages.holdings),
-        (ACCOUNT_STEPS, pages.steps),
-    ):
-        write_table(frame, table, result / f"{table.name}.parquet", plan.scenarios.ids)
-
-
-def _write_results(plan: Plan, result: Path, valued: _Valued, stressed: StressResult, accounts: pl.DataFrame) -> Identity:
-    ids, book, dimensions = plan.scenarios.ids, valued.book, valued.book.dimensions
-    for table, frame in ((SCENARIO_SUMMARY, stressed.scenario_summary), (OWNER_SCENARIO, stressed.owner_scenario), (DETAIL, stressed.detail)):
-        write_table(frame, table, result / f"{table.name}.parquet", ids)
-    write_table(_quality(plan, valued, stressed, accounts), DATA_QUALITY, result / "data_quality.parquet")
-    write_table(book.excluded, EXCLUDED, result / "excluded.parquet")
-    unmatched = unmatched_shocks(plan.scenarios, dimensions, plan.rulebook.margin_names())
-    write_run(result, plan.settings, plan.scenarios, unmatched, dimensions.as_of, dimensions.reporting_currency)
-    asked = specification(plan.settings, plan.scenarios, plan.rulebook, dimensions.as_of, dimensions.reporting_currency)
-    stated = identity(asked, book.inputs, stresstest.__version__, result)
-    write_document(stated, result / "result.json")
-    return stated
-
-
-def _quality(plan: Plan, valued: _Valued, stressed: StressResult, accounts: pl.DataFrame) -> pl.DataFrame:
-    tolerance = plan.settings.reconciliation_tolerance
-    gross = checks.gross_by_instrument(valued.book, np.ascontiguousarray(valued.units.notional[:, 0]))
-    headline = [each.id for each in plan.scenarios if each.headline]
-    found = [
-        *checks.reconciliation(accounts, valued.book.dimensions.accounts, tolerance.absolute, tolerance.relative),
-        *checks.from_notices(valued.notices),
-        *margin_checks(plan.rulebook, valued.book.dimensions, valued.resolved),
-        *checks.unshocked(valued.resolved, valued.units, gross, headline, {each.id for each in plan.scenarios if each.any_book}),
-        *checks.options(valued.units, gross),
-        *checks.grid_vols(stressed.compiled.grid_clamps),
-        *checks.extended_tiers(stressed.extended),
-    ]
-    return checks.quality_table(valued.book, found)
-
-
-def _write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accounts: pl.DataFrame) -> Summary:
-    dimensions = book.dimensions
-    counts = Counts(
-        owners=dimensions.owners.height,
-        pools=dimensions.pools.height,
-        positions=book.positions,
-        lots=book.lots,
-        instruments=dimensions.instruments.height,
-        assets=dimensions.assets.height,
-        excluded_accounts=book.excluded.height,
-        incomplete_owners=book.excluded["owner_id"].n_unique(),
-    )
-    about = RunFacts(
-        name=plan.settings.name or plan.scenarios.name,
-        snapshot_label=Path(plan.settings.snapshot).name,
-        as_of=dimensions.as_of.isoformat(),
-        reporting_currency=dimensions.reporting_currency,
-        scenario_set=plan.scenarios.name,
-        margin_rules=plan.rulebook.name or "",
-    )
-    summary = summarise(
-        stated.result_id,
-        about,
-        counts,
-        _resources(plan, book.default_fund),
-        accounts,
-        read_table(result, SCENARIO_SUMMARY.name),
-        read_table(result, DATA_QUALITY.name),
-        read_table(result, OWNER_SCENARIO.name).join(dimensions.owners.select("owner_id", "name"), on="owner_id", how="left"),
-    )
-    write_document(summary, result / "summary.json")
-    return summary
-
-
-def _resources(plan: Plan, contributions: float) -> Resources | None:
-    """What stands behind a default; None where the run file and the owners table say nothing."""
-    stated = plan.settings.resources
-    fund = contributions if stated.default_fund is None else stated.default_fund
-    total = stated.insurance_fund + stated.skin_in_the_game + fund
-    if total == 0.0 and "resources" not in plan.settings.model_fields_set:
-        return None
-    return Resources(insurance_fund=stated.insurance_fund, skin_in_the_game=stated.skin_in_the_game, default_fund=fund, total=total)
