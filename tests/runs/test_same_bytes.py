@@ -15,7 +15,8 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from generated.books import BookSpec, write_book
+from generated.books import BookSpec, make_book, write, write_book
+from generated.portfolios import with_portfolio_models
 from polars.testing import assert_frame_equal
 
 from stresstest.config import load_run
@@ -58,6 +59,14 @@ def test_whoever_computes_it(book: BookSpec, finished: Path, tmp_path: Path, ove
     folder = run(book.run_file, tmp_path / "out", **overrides)
     assert hashes(folder) == hashes(finished)
     assert (folder / "result.json").read_bytes() == (finished / "result.json").read_bytes()
+
+
+def test_whoever_computes_what_rules_require(tmp_path: Path) -> None:
+    run_file = write(with_portfolio_models(make_book(tmp_path / "book", 4, accounts=30))).run_file
+    once = run(run_file, tmp_path / "once", threads=1)
+    folder = run(run_file, tmp_path / "again", executor="processes", threads=2)
+    assert hashes(folder) == hashes(once)
+    assert read_table(once, "account_summary")["worst_maintenance_margin"].max() > 0.0
 
 
 # ------------------------------------------------------------------ the order and the files of input
