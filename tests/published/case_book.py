@@ -149,9 +149,10 @@ class CaseBook:
         """Write everything; gives the run file."""
         snapshot = folder / "snapshot"
         snapshot.mkdir(parents=True)
-        self.tables["assets"].append({"asset": "USD", "price": 1.0})
+        # Nothing is added to the book itself: it may be written again.
+        tables = self.tables | {"assets": [*self.tables["assets"], {"asset": "USD", "price": 1.0}]}
         for name, types in TYPES.items():
-            pl.DataFrame(self.tables[name], schema=types, orient="row").write_parquet(snapshot / f"{name}.parquet")
+            pl.DataFrame(tables[name], schema=types, orient="row").write_parquet(snapshot / f"{name}.parquet")
         rules = {"collateral_schedules": self.collateral_schedules, "margin_schedules": self.margin_schedules, "models": self.models}
         scenario = {"id": PUBLISHED, "family": "sensitivity", "headline": True, "source": "the publications", "shocks": self.shocks}
         run = {
