@@ -62,7 +62,7 @@ def test_open_orders(seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**32))
 def test_many_generated_books(seed: int) -> None:
     assert differences(seed) == []
