@@ -20,6 +20,11 @@ SHOWN_CHECKS = 5
 POOLS = "Surplus of one margin pool never covers the shortfall of another, so shortfall can exceed requirement less balance."
 
 
+def report_files(folder: Path) -> list[str]:
+    """The reports that a result folder holds."""
+    return [str(folder / name) for name in REPORTS if (folder / name).is_file()]
+
+
 def answer_text(summary: Summary, folder: Path) -> str:
     """Light with its word, the sentence, the figures that matter most, the worst accounts, and where the report is."""
     currency = summary.run.reporting_currency

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import stresstest
-from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
+from stresstest.cli.options import Debug, Force, Formats, Json, LogFile, Margin, Out, Quiet, Sets, Snapshot, Threads, Verbose
 from stresstest.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ def compare_margins(
         typer.Option("--models", help="Models of the margin file, with commas between; default: those of the run file, else all.", metavar="A,B,C"),
     ] = None,
     isolated: Annotated[bool, typer.Option("--isolated/--no-isolated", help="Also set every cross position on its own.")] = True,
-    out: Annotated[Path | None, typer.Option("--out", envvar="STRESSTEST_OUT", help="Write the result folder as this folder itself.")] = None,
+    out: Out = None,
     snapshot: Snapshot = None,
-    margin: Annotated[Path | None, typer.Option("--margin", help="Margin file.")] = None,
+    margin: Margin = None,
     margin_model: Annotated[
         str | None, typer.Option("--margin-model", help="Model of every account to compare with, in place of what the snapshot names.")
     ] = None,
-    formats: Annotated[str | None, typer.Option("--formats", help="Reports to write: html, pdf, json, with commas between.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads or worker processes; default: all cores.")] = None,
+    formats: Formats = None,
+    threads: Threads = None,
     sets: Sets = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing result folder.")] = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -54,7 +54,7 @@ def compare_margins(
     """
     del debug
     from stresstest.cli.narration import narration
-    from stresstest.cli.run import use_threads
+    from stresstest.cli.run import run_plan, use_threads
     from stresstest.cli.settings import load
 
     flags: dict[str, Any] = {
@@ -69,18 +69,16 @@ def compare_margins(
     with narration("compare-margins", quiet, verbose, log_file) as narrator:
         settings = load(run_file, flags, sets or [])
         use_threads(settings.threads)
-        from stresstest.cli.answer import REPORTS
+        from stresstest.cli.answer import report_files
         from stresstest.cli.comparison_view import comparison_text
         from stresstest.cli.faults import print_error
-        from stresstest.cli.output import command_line, print_document
+        from stresstest.cli.output import print_document
         from stresstest.results.comparison import comparison_of
 
         settings = _all_models(settings)
         planned = stresstest.plan(settings)
-        outcome = stresstest.run(planned.into(out or planned.target), force=force, console=narrator, command=command_line())
+        outcome = run_plan(planned.into(out or planned.target), narrator, force=force)
         summary, folder = outcome.summary, outcome.folder
-        if outcome.repeated:
-            narrator.announce(f"already complete: the folder holds this very result, {summary.result_id[:12]} (--force runs again)")
         comparison = comparison_of(folder, settings.compare.models)
         assert comparison is not None
         code = outcome.lacking.exit_code if outcome.lacking else ExitCode.DONE
@@ -88,7 +86,7 @@ def compare_margins(
         if as_json:
             content = {
                 "folder": str(folder),
-                "reports": [str(folder / name) for name in REPORTS if (folder / name).is_file()],
+                "reports": report_files(folder),
                 "exit_code": int(code),
                 "repeated": outcome.repeated,
                 "result_id": summary.result_id,

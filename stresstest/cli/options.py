@@ -17,3 +17,8 @@ Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", he
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", envvar="STRESSTEST_LOG_FILE", help="Append to this file what happens, as JSON, one object a line.")
 ]
+Margin = Annotated[Path | None, typer.Option("--margin", help="Margin file.")]
+Out = Annotated[Path | None, typer.Option("--out", envvar="STRESSTEST_OUT", help="Write the result folder as this folder itself.")]
+Formats = Annotated[str | None, typer.Option("--formats", help="Reports to write: html, pdf, json, with commas between.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads or worker processes; default: all cores.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing result folder.")]

@@ -11,12 +11,14 @@ import typer
 
 import stresstest
 from stresstest.cli.completion import complete_scenario_file
-from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Verbose
+from stresstest.cli.options import Debug, Force, Formats, Json, LogFile, Margin, Out, Quiet, Sets, Snapshot, Threads, Verbose
 from stresstest.errors import ExitCode
 
 if TYPE_CHECKING:
     from stresstest.cli.narration import Narrator
     from stresstest.config import RunFile
+    from stresstest.runs.finished import FinishedRun
+    from stresstest.runs.planning import Plan
 
 FailOn = Literal["amber", "red"]
 
@@ -28,13 +30,13 @@ def register(app: typer.Typer) -> None:
 
 def run(
     run_file: Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")],
-    out: Annotated[Path | None, typer.Option("--out", envvar="STRESSTEST_OUT", help="Write the result folder as this folder itself.")] = None,
+    out: Out = None,
     snapshot: Snapshot = None,
     scenarios: Annotated[
         list[Path] | None,
         typer.Option("--scenarios", autocompletion=complete_scenario_file, help="Scenario file, or library:NAME; may be given several times."),
     ] = None,
-    margin: Annotated[Path | None, typer.Option("--margin", help="Margin file.")] = None,
+    margin: Margin = None,
     margin_model: Annotated[
         str | None, typer.Option("--margin-model", help="Model of the margin file for every account, whatever the snapshot names.")
     ] = None,
@@ -42,19 +44,19 @@ def run(
     name: Annotated[str | None, typer.Option("--name", help="Title of the report.")] = None,
     reporting_currency: Annotated[str | None, typer.Option("--reporting-currency", help="Asset that figures are in, for example USD.")] = None,
     keep: Annotated[str | None, typer.Option("--keep", help="Account rows to store: all, breaches or worst.")] = None,
-    formats: Annotated[str | None, typer.Option("--formats", help="Reports to write: html, pdf, json, with commas between.")] = None,
+    formats: Formats = None,
     on_missing: Annotated[str | None, typer.Option("--on-missing", help="Accounts with missing data: refuse or exclude.")] = None,
     max_price_age: Annotated[str | None, typer.Option("--max-price-age", help="Warn of older prices; for example 15m.")] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", envvar="STRESSTEST_FAIL_ON", help="Exit 5 (before 4) when the light is at least this.")
     ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads or worker processes; default: all cores.")] = None,
+    threads: Threads = None,
     max_memory: Annotated[str | None, typer.Option("--max-memory", help="Memory for reading the snapshot, for example 4GB.")] = None,
     executor: Annotated[str | None, typer.Option("--executor", help="threads or processes.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of what is drawn at random (nothing in this version).")] = None,
     sets: Sets = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing result folder.")] = False,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -94,9 +96,9 @@ def carry_out(
 ) -> None:
     """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
     use_threads(settings.threads)
-    from stresstest.cli.answer import REPORTS, answer_text, breach_text
+    from stresstest.cli.answer import answer_text, breach_text, report_files
     from stresstest.cli.faults import print_error
-    from stresstest.cli.output import command_line, print_document, printable
+    from stresstest.cli.output import print_document, printable
     from stresstest.results.light import LIGHTS
 
     planned = stresstest.plan(settings)
@@ -107,19 +109,16 @@ def carry_out(
         else:
             print("\n".join(map(printable, planned.lines())))
         return
-    outcome = stresstest.run(planned, force=force, console=narrator, command=command_line())
+    outcome = run_plan(planned, narrator, force=force)
     summary, folder = outcome.summary, outcome.folder
-    if outcome.repeated:
-        narrator.announce(f"already complete: the folder holds this very result, {summary.result_id[:12]} (--force runs again)")
     breached = fail_on is not None and LIGHTS.index(summary.status.light) >= LIGHTS.index(fail_on)
     # A breach is more urgent news than a PDF that could not be made.
     code = ExitCode.LIMIT_BREACHED if breached else outcome.lacking.exit_code if outcome.lacking else ExitCode.DONE
     narrator.figures = {"result_id": summary.result_id, "folder": str(folder), "light": summary.status.light, "repeated": outcome.repeated}
     if as_json:
-        reports = [str(folder / name) for name in REPORTS if (folder / name).is_file()]
         content = {
             "folder": str(folder),
-            "reports": reports,
+            "reports": report_files(folder),
             "exit_code": int(code),
             "repeated": outcome.repeated,
             "summary": summary.model_dump(mode="json"),
@@ -135,6 +134,16 @@ def carry_out(
         narrator.refuse(outcome.lacking)
         print_error(outcome.lacking)
     raise typer.Exit(code)
+
+
+def run_plan(planned: Plan, narrator: Narrator, *, force: bool) -> FinishedRun:
+    """Run a plan, and say so where its folder held the result already."""
+    from stresstest.cli.output import command_line
+
+    outcome = stresstest.run(planned, force=force, console=narrator, command=command_line())
+    if outcome.repeated:
+        narrator.announce(f"already complete: the folder holds this very result, {outcome.summary.result_id[:12]} (--force runs again)")
+    return outcome
 
 
 def use_threads(threads: int | None) -> None:
