@@ -280,3 +280,22 @@ def test_a_hint_lists_what_there_is_and_of_very_many_the_first() -> None:
     assert suggest("nope", [], "Types") == ""
     many = [f"s{number:03d}" for number in range(100)]
     assert suggest("nope", many, "Scenarios") == f"Scenarios: {', '.join(many[:24])} and 76 more."
+
+
+class Round(Part):
+    kind: Literal["round"] = "round"
+    radius: float = 1.0
+
+
+class Square(Part):
+    kind: Literal["square"]
+    side: float = 1.0
+
+
+class Shapes(Part):
+    shapes: dict[str, Square | Round]
+
+
+def test_a_key_of_another_kind_is_said_to_be_of_that_kind() -> None:
+    found = _faults("shapes:\n  a: {kind: square, radius: 2}\n", Shapes)
+    assert (2, "shapes.a.radius", "unknown key `radius` for this kind", "Only kind round has it.") in found

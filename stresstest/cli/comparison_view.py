@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stresstest.cli.output import printable, shortened, text_table
+from stresstest.errors import counted
 from stresstest.results.comparison import Comparison, CrossAgainstIsolated
 
 SHOWN = 5
@@ -75,8 +76,8 @@ def _isolation(found: CrossAgainstIsolated, currency: str) -> list[str]:
     rows = [(name, f"{cross:,.0f}", f"{isolated:,.0f}", f"{isolated - cross:+,.0f}") for name, cross, isolated in sides]
     lines = text_table((f"Cross against isolated, {currency}", "cross", "isolated", "difference"), rows, right=frozenset({1, 2, 3})).splitlines()
     lines.append(
-        f"Netting spares {found.accounts_spared:,} accounts that single positions would breach; one position alone takes down "
-        f"{found.accounts_taken_down:,} accounts."
+        f"Netting spares {counted(found.accounts_spared, 'account')} that single positions would breach; one position alone takes down "
+        f"{counted(found.accounts_taken_down, 'account')}."
     )
     if not found.positions:
         return lines

@@ -65,7 +65,7 @@ def _problem(model: type[BaseModel], data: Any, details: ErrorDetails) -> Proble
     if kind == HOUSE_RULE:
         return Problem(place, str(context["what"]), str(context["hint"]))
     if kind == "extra_forbidden":
-        return Problem(place, f"unknown key `{last}`", suggest(str(last), _known_keys(model, place[:-1]), "Known keys"))
+        return _unknown_key(model, _part(data, place[:-1]), place)
     if kind == "missing":
         return Problem(place, f"`{last}` is missing", f"Add `{last}`.")
     if kind == "literal_error":
@@ -145,16 +145,42 @@ def _place(data: Any, details: ErrorDetails) -> Place:
     return tuple(place)
 
 
-def _known_keys(model: type[BaseModel], place: Place) -> list[str]:
-    """Keys of the model found by walking from `model` along the place; empty where there is none."""
+def _unknown_key(model: type[BaseModel], part: Any, place: Place) -> Problem:
+    """Where parts of several kinds may stand, the keys that the kind given has; a key that others have is said to be theirs."""
+    key = str(place[-1])
+    candidates = _candidates(model, place[:-1])
+    given = part.get("kind") if isinstance(part, dict) else None
+    of_kind = [each for each in candidates if given in _kinds(each)] or candidates
+    elsewhere = sorted(str(_kinds(each)[0]) for each in candidates if each not in of_kind and key in _keys(each))
+    if elsewhere:
+        return Problem(place, f"unknown key `{key}` for this kind", f"Only kind {' and '.join(elsewhere)} has it.")
+    return Problem(place, f"unknown key `{key}`", suggest(key, [name for each in of_kind for name in _keys(each)], "Known keys"))
+
+
+def _part(data: Any, place: Place) -> Any:
+    for key in place:
+        data = data[key]
+    return data
+
+
+def _candidates(model: type[BaseModel], place: Place) -> list[type[BaseModel]]:
+    """The models that may stand at the place, found by walking from `model` along it."""
     candidates: list[Any] = [model]
     for key in place:
         candidates = [below for each in candidates for below in _below(each, key)]
-    keys: list[str] = []
-    for each in candidates:
-        if isinstance(each, type) and issubclass(each, BaseModel):
-            keys += [info.alias or name for name, info in each.model_fields.items() if not any(m is _TO_COME_MARK for m in info.metadata)]
-    return keys
+    return [each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel)]
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    """What `kind` may be where it tells this model from others, and None where it may be left out; empty for models without kinds."""
+    field = model.model_fields.get("kind")
+    if field is None:
+        return ()
+    return (*get_args(field.annotation), *(() if field.is_required() else (None,)))
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items() if not any(m is _TO_COME_MARK for m in info.metadata)]
 
 
 _TO_COME_MARK: BeforeValidator = get_args(ToCome)[1]

@@ -119,7 +119,7 @@ def _margin_schedules(session: Session) -> list[Finding]:
     covered = f"{by_underlying} OR i.kind = 'option'" if strategies else by_underlying
     lacking = f"SELECT *, {covered} AS covered FROM held_instruments i WHERE kind <> 'spot' AND margin_schedule IS NULL"
     _wanting(session, "wanting_schedule", lacking)
-    rule, hint = "margin schedule of what is held", "Name a schedule of the margin file."
+    rule, hint = "margin schedule of what is held", "Name a schedule of the margin file, or let the model give it one by `assign`."
     free, bare = session.request.models_free_of_margin_schedules, "(SELECT * FROM wanting_schedule WHERE NOT covered)"
     findings = _lacked(session, "instruments", "margin_schedule", rule, "held, without a margin schedule", hint, bare, "instrument_id", free)
     if session.count("SELECT count(*) FROM wanting_schedule WHERE covered"):

@@ -126,7 +126,9 @@ def _orders_note(session: Session) -> Note:
             "SELECT count(*) FROM raw_orders o LEFT JOIN accounts a ON o.account_id = a.account_id "
             f"WHERE NOT coalesce(a.margin_model IN ({among}), false)"
         )
-    text = f"{counted(ignored, 'open order')} of {rows:,} ignored by the models of their accounts (`orders: worst_side` counts them)."
+    text = (
+        f"{counted(ignored, 'open order')} of {rows:,} ignored by the models of their accounts (tiered models with `orders: worst_side` count them)."
+    )
     return Note("orders", "orders", ignored > 0, ignored, text)
 
 

@@ -169,6 +169,12 @@ INSTRUMENTS = Table(
             "mark_price",
             "Correct the mark: an inverse contract is valued at 1 / mark.",
         ),
+        Rule(
+            "inverse option in one coin",
+            "payoff <> 'inverse' or kind <> 'option' or settle is null or settle = quote",
+            "quote",
+            "Quote a coin option in the coin that it settles in, mark and all; only its strike and forward are in the price currency.",
+        ),
         Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
         Rule(
             "averaging window above zero",

@@ -157,6 +157,9 @@ CASES: dict[str, tuple[Change, tuple[Any, ...]]] = {
     "price of zero": (put("assets", 0, price=0.0), ("assets", "price", "price above zero", 1, ("BTC",))),
     "mark of zero": (put("instruments", 0, mark_price=0.0), ("instruments", "mark_price", "mark above zero", 1, ("BTC-PERP",))),
     "inverse mark below zero": (put("instruments", 1, mark_price=-1.0), ("instruments", "mark_price", "inverse mark above zero", 1, ("ETH-INV",))),
+    "coin option quoted in another asset than it settles in": (
+        put("instruments", 2, payoff="inverse", quote="USDC", settle="BTC"), ("instruments", "quote", "inverse option in one coin", 1, ("BTC-CALL",)),
+    ),
     "inverse entry of zero": (put("positions", 2, entry_price=0.0), ("positions", "entry_price", "inverse entry above zero", 1, ("A1 / ETH-INV",))),
     "beyond a double": (
         put("positions", 7, quantity=1e200, entry_price=1e200), ("positions", "quantity", "finite value", 1, ("B1 / WTI-FUT",)),
