@@ -51,7 +51,7 @@ Records = npt.NDArray[Any]
 
 
 class RuleProgram(NamedTuple):
-    """Instructions and their entries; `first` i64[pools with rules + 1, 9] holds where each pool's share of each list begins."""
+    """Instructions and their entries; `first` i64[pools with rules + 1, 10] holds where each pool's share of each list begins."""
 
     first: Counters
     codes: Records
