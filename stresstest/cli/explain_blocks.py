@@ -68,6 +68,11 @@ def both(row: Row, stem: str) -> list[float]:
     return [row[f"{stem}_{version}"] for version in VERSIONS]
 
 
+def once(texts: Iterable[str]) -> str:
+    """The texts of the maintenance and the initial version with a slash between, or the one text where they are the same."""
+    return " / ".join(dict.fromkeys(texts))
+
+
 def factored(row: Row) -> str:
     """The word `required` with the factors that make it of what was unscaled, where they are not 1."""
     factors = [f"{name} {row[key]:g}" for key, name in (("margin_rate", "margin rate"), ("margin_multiplier", "multiplier")) if row[key] != 1]

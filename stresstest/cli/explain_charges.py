@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, factored, figures_table, step, strong_name, total
+from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, factored, figures_table, once, step, strong_name, total
 from stresstest.cli.figures import interval, money, money_of, number, percent
 from stresstest.cli.output import printable
 
@@ -39,7 +39,7 @@ def _tiers(charge: Row) -> Iterator[Line]:
     for tier in charge["tiers"]:
         deductions = dict.fromkeys(number(each) for each in both(tier, "deduction"))
         less = f", less {' / '.join(deductions)}" if tier["part"] and any(both(tier, "deduction")) else ""
-        parts = " / ".join(dict.fromkeys(number(each) for each in (tier["part"], tier["part_initial"])))
+        parts = once(number(each) for each in (tier["part"], tier["part_initial"]))
         yield interval(tier["from"], tier["to"]) + less, both(tier, "rate"), parts, both(tier, "charge")
     if charge["currency_value"] != 1.0 and not charge["per_contract"]:
         yield f"x {currency} at {number(charge['currency_value'])}", None, "", both(charge, "tiers")

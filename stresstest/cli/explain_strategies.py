@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, factored, figures_table, step, strong_name, total
+from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, factored, figures_table, once, step, strong_name, total
 from stresstest.cli.figures import money_of, number, percent
 from stresstest.cli.output import printable
 
@@ -51,7 +51,7 @@ def _lines(strategy: Row) -> Iterator[Line]:
     at = f", {number(strategy['loss'])} x {number(unit)}" if unit != 1.0 else ""
     yield f"largest loss over settlement{at}", "", [strategy["loss_value"]] * 2
     if strategy["unpaired"]:
-        scales = " / ".join(dict.fromkeys(f"{scale:g}" for scale in both(strategy, "unpaired_scale")))
+        scales = once(f"{scale:g}" for scale in both(strategy, "unpaired_scale"))
         yield f"+ calls sold alone, {scales} x forward {number(strategy['forward'])}", number(strategy["unpaired"]), both(strategy, "unpaired")
     yield "+ value of long less short legs", "", [strategy["debit"]] * 2
     yield "= together, at least zero", "", both(strategy, "together")
@@ -64,18 +64,18 @@ def _reason(strategy: Row, leg: Row) -> str:
     if strategy["rule"] == "covered":
         return "covered by shares"
     if leg["units"] > 0:
-        rates = " / ".join(dict.fromkeys(percent(rate) for rate in both(leg, "long_rate")))
+        rates = once(percent(rate) for rate in both(leg, "long_rate"))
         return f"{rates} of {number(leg['unit_value'])}"
-    return f"short at {number(leg['unit_value'])}, needs {' / '.join(dict.fromkeys(number(need) for need in both(leg, 'naked')))} naked"
+    return f"short at {number(leg['unit_value'])}, needs {once(number(need) for need in both(leg, 'naked'))} naked"
 
 
 def _naked(leg: Row) -> Iterator[str]:
     """How the need of a naked short comes about."""
     price, otm = number(leg["underlying_price"]), number(leg["out_of_the_money"])
     times = f" x {leg['daily_multiple']:g}" if leg["daily_multiple"] != 1.0 else ""
-    rates, minimums = (" / ".join(dict.fromkeys(percent(rate) for rate in both(leg, name))) for name in ("naked_rate", "naked_minimum"))
+    rates, minimums = (once(percent(rate) for rate in both(leg, name)) for name in ("naked_rate", "naked_minimum"))
     yield f"{rates}{times} x {price} - {otm} otm, or {minimums}{times} x {number(leg['base'])}"
     if any(both(leg, "naked_of_value")):
-        yield f"or {' / '.join(dict.fromkeys(percent(rate) for rate in both(leg, 'naked_of_value')))} of its value"
+        yield f"or {once(percent(rate) for rate in both(leg, 'naked_of_value'))} of its value"
     if leg["initial_multiple"]:
         yield f"initially at least {leg['initial_multiple']:g} x (value + maintenance) - value"

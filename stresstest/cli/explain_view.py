@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stresstest.cli.explain_add_ons import add_ons_table
-from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, changed, figures_table, section, step, strong_name, total
+from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, changed, figures_table, once, section, step, strong_name, total
 from stresstest.cli.explain_charges import charges_table
 from stresstest.cli.explain_grid import scan_sections
 from stresstest.cli.explain_orders import orders_table
@@ -210,7 +210,7 @@ def _weighing(token: Row) -> Iterator[str]:
 
 def _counting(token: Row) -> str:
     weights = [f"{weight:g}" for weight, net in zip(both(token, "debt_weight"), both(token, "net"), strict=True) if net < 0]
-    return f"debt x {' / '.join(dict.fromkeys(weights))}" if weights else f"counts, by {printable(token['schedule'])}"
+    return f"debt x {once(weights)}" if weights else f"counts, by {printable(token['schedule'])}"
 
 
 def _haircut(base: float, stressed: float) -> str:
