@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.kernels.tables import ADD_ON, ADDED, ADDED_WITH_LOSS_FACTOR, FLOOR, AddOns
+from stresstest.margin.row_list import NewRows
 from stresstest.margin.rulebook import AddOn, Depeg, Rulebook
+from stresstest.margin.views import models_in_use
 from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.selectors import Selector, Universe
 from stresstest.snapshot.book import Dimensions
@@ -19,8 +21,6 @@ from stresstest.valuation.unit_values import UnitValues
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
-NewRows = Callable[[Floats], Codes]
-"""Numbers new rows [n, S]."""
 
 _SIDES = {"long": 1, "short": -1, None: 0}
 _KEYS = {
@@ -39,11 +39,6 @@ def no_add_ons(models: int, instruments: int = 1) -> AddOns:
         np.zeros(0, ADD_ON), np.zeros(models + 1, np.int32), np.zeros(none, np.int32), np.zeros(none), np.zeros(none, np.int32), np.zeros(none),
         np.zeros(instruments, np.int32), np.zeros((1, 3)),
     )  # fmt: skip
-
-
-def models_in_use(dimensions: Dimensions) -> frozenset[str]:
-    """Names of the margin models that accounts have."""
-    return frozenset(dimensions.accounts["margin_model"].unique())
 
 
 def depeg_of(depeg: Depeg, dimensions: Dimensions, resolved: Resolved) -> Floats:

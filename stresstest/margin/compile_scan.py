@@ -34,6 +34,7 @@ from stresstest.margin.row_list import RowList
 from stresstest.margin.rulebook import GridRow, PortfolioModel, Rulebook
 from stresstest.margin.rulebook.portfolio import Correlation, ExpiryDiscount
 from stresstest.margin.schedule_tables import records
+from stresstest.margin.views import models_in_use
 from stresstest.scenarios.option_terms import strike_currencies, years_to_expiry
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
@@ -106,7 +107,7 @@ def compile_scans(
         price_row: row of the price of every asset.
         weight_of: by model, in file order, the weight of a requirement that is in reporting currency already.
     """
-    used = set(dimensions.accounts["margin_model"].unique())
+    used = models_in_use(dimensions)
     models = {name: model for name, model in rulebook.models.items() if isinstance(model, PortfolioModel) and name in used}
     if not models:
         return Scans(no_scans(len(rulebook.models)), (), (), {}, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
-from stresstest.margin.views import Views
+from stresstest.margin.views import Views, models_in_use
 from stresstest.snapshot.book import Dimensions
 
 
@@ -16,7 +16,7 @@ def check_nettable(dimensions: Dimensions, rulebook: Rulebook, views: Views) -> 
             by contracts, with an amount per contract, or whose rates follow the size of a position or open interest.
     """
     netting = {name for name, model in rulebook.models.items() if model.nets_by_underlying}
-    used = sorted(netting & set(dimensions.accounts["margin_model"].unique()))
+    used = sorted(netting & models_in_use(dimensions))
     if not used:
         return
     assets: dict[str, dict[str, None]] = {}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+NewRows = Callable[[Floats], npt.NDArray[np.int32]]
+"""Numbers new rows [n, S]: `RowList.extend`."""
+NewRow = Callable[[Floats], int]
+"""Numbers a row [S]; equal rows have one number: `RowList.one`."""
 
 
 @dataclass

@@ -8,7 +8,7 @@ import polars as pl
 
 from stresstest.errors import SHOWN_KEYS, Fault, Reason, StressTestError
 from stresstest.margin.rulebook import CollateralSchedule, MarginSchedule, Rulebook
-from stresstest.margin.views import Names, Views
+from stresstest.margin.views import Names, Views, models_in_use
 from stresstest.snapshot.book import Dimensions
 
 
@@ -23,7 +23,7 @@ def check_scalable(dimensions: Dimensions, rulebook: Rulebook, views: Views) -> 
     Raises:
         StressTestError: input data, one fault for each schedule and column.
     """
-    used = [views.views[number] for number in sorted({views.of_model[name] for name in dimensions.accounts["margin_model"].unique()})]
+    used = [views.views[number] for number in sorted({views.of_model[name] for name in models_in_use(dimensions)})]
     margin, collateral = [view.margin for view in used], [view.collateral for view in used]
     faults = [
         *_missing("instruments", dimensions.instruments, "instrument_id", margin, _market_columns(rulebook.margin_schedules), "margin_schedules"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from stresstest.margin.row_list import NewRow, NewRows
 from stresstest.margin.rulebook import CollateralSchedule, Concentration, ConservativePrices, Rulebook
 from stresstest.margin.views import Names
 from stresstest.scenarios.resolved import Resolved
@@ -16,10 +17,6 @@ from stresstest.valuation.unit_values import UnitValues
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 Columns = dict[str, npt.ArrayLike]
-RowOf = Callable[[Floats], int]
-"""Numbers a row [S]; equal rows have one number."""
-RowsOf = Callable[[Floats], Codes]
-"""Numbers new rows [n, S]."""
 
 
 def conservative_models(rulebook: Rulebook) -> tuple[ConservativePrices, ...]:
@@ -66,7 +63,7 @@ def interest_shares(dimensions: Dimensions, rulebook: Rulebook, schedules: Names
 
 
 def instrument_columns(
-    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, schedules: Names, notional_row: Codes, rows: RowsOf
+    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, schedules: Names, notional_row: Codes, rows: NewRows
 ) -> Columns:
     """Columns of `INSTRUMENT` about size, open interest and conservative prices, by the margin schedule of each instrument."""
     frame = dimensions.instruments
@@ -120,7 +117,7 @@ def instrument_columns(
 
 
 def asset_columns(
-    dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook, asset: Codes, chosen: Sequence[CollateralSchedule], row: RowOf
+    dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook, asset: Codes, chosen: Sequence[CollateralSchedule], row: NewRow
 ) -> Columns:
     """Columns of `ASSET` about size, the venue's pools and conservative prices.
 

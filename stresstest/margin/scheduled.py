@@ -12,7 +12,7 @@ import numpy as np
 
 from stresstest.errors import SHOWN_KEYS, Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Model, Rulebook
-from stresstest.margin.views import View, views_of
+from stresstest.margin.views import View, models_in_use, sees_otherwise, views_of
 from stresstest.scenarios.selectors import Mask
 from stresstest.snapshot.book import Book, Dimensions
 from stresstest.snapshot.stage import load_block
@@ -43,8 +43,8 @@ def check_schedules(book: Book, rulebook: Rulebook, compared: Sequence[str] = ()
     Raises:
         StressTestError: input data, with one fault for each model and thing that lacks.
     """
-    models = {name: model for name, model in rulebook.models.items() if model.assign or model.assign_collateral or model.without_haircut}
-    used = set(book.dimensions.accounts["margin_model"].unique())
+    models = {name: model for name, model in rulebook.models.items() if sees_otherwise(model)}
+    used = models_in_use(book.dimensions)
     models = {name: model for name, model in models.items() if name in used or name in compared}
     if not models:
         return

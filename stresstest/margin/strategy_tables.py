@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.strategy_tables import CALL, EXPIRY_MAX_LOSS, NO_LEG, PAIRS, PUT, SHARES, STRATEGY, STRATEGY_LEG
+from stresstest.margin.row_list import NewRows
 from stresstest.margin.rulebook import Rulebook, StrategyModel
 from stresstest.margin.strategy_terms import OptionTerms, Rules
+from stresstest.margin.views import models_in_use
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.valuation.unit_values import UnitValues
@@ -18,7 +19,6 @@ from stresstest.valuation.unit_values import UnitValues
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 Records = npt.NDArray[Any]
-NewRows = Callable[[Floats], Codes]
 
 
 def strategy_tables(
@@ -31,7 +31,7 @@ def strategy_tables(
         value_row: row of the value of one contract, by instrument.
         price_row: row of X, by asset.
     """
-    in_use = set(dimensions.accounts["margin_model"].unique())
+    in_use = models_in_use(dimensions)
     named = {name: model for name, model in rulebook.models.items() if isinstance(model, StrategyModel) and name in in_use}
     of_model = np.array([list(named).index(name) if name in named else -1 for name in rulebook.models], dtype=np.int32)
     strategies = list(named.values())

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from stresstest.margin.rulebook import NakedShort, StrategyModel
 from stresstest.scenarios.model import Where
 from stresstest.scenarios.names import MarginNames
+from stresstest.scenarios.option_terms import strike_currencies
 from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.selectors import Selector, Universe
 from stresstest.snapshot.book import Dimensions
@@ -31,11 +32,7 @@ class Filtered(Protocol):
 
 @dataclass(frozen=True)
 class OptionTerms:
-    """Of every instrument, whether it is an option or not; arrays [instruments].
-
-    `strike_currency`: asset code of the currency of the strike, the quote currency, for inverse options the price currency of the underlying.
-    `direction`: +1 call, -1 put, 0 no option.
-    """
+    """Of every instrument, whether it is an option or not; arrays [instruments]."""
 
     dimensions: Dimensions
 
@@ -48,12 +45,8 @@ class OptionTerms:
 
     @cached_property
     def strike_currency(self) -> Codes:
-        """Asset code of the currency of the strike."""
-        frame, assets = self.dimensions.instruments, self.dimensions.assets
-        codes = {name: code for code, name in enumerate(assets["asset"])}
-        price_currency = np.array([codes[name] for name in assets["price_currency"]], dtype=np.int64)
-        inverse = (frame["payoff"] == "inverse").to_numpy()
-        return np.where(inverse, price_currency[frame["underlying_code"].to_numpy()], frame["quote_code"].to_numpy()).astype(np.int64)
+        """Asset code of the currency of the strike, in whole numbers wide enough to be multiplied."""
+        return strike_currencies(self.dimensions).astype(np.int64)
 
     def of(self, column: str) -> Floats:
         """A column of numbers; NaN where null."""

@@ -49,7 +49,7 @@ class Views:
 
     def haircuts(self, dimensions: Dimensions) -> list[list[str]]:
         """Per asset the distinct collateral schedules whose haircuts it takes under models that accounts have, those of the first views first."""
-        used = sorted({self.of_model[name] for name in dimensions.accounts["margin_model"].unique()})
+        used = sorted({self.of_model[name] for name in models_in_use(dimensions)})
         found: list[dict[str, None]] = [{} for _ in range(dimensions.assets.height)]
         for view in (self.views[number] for number in used):
             for names, schedule, free in zip(found, view.collateral, view.without_haircut, strict=True):
@@ -67,6 +67,11 @@ class Unmatched:
     message: str
 
 
+def models_in_use(dimensions: Dimensions) -> frozenset[str]:
+    """Names of the margin models that accounts have."""
+    return frozenset(dimensions.accounts["margin_model"].unique())
+
+
 def views_of(dimensions: Dimensions, rulebook: Rulebook, besides: Iterable[str] = ()) -> Views:
     """The views of a book under the models of a margin file: of those that accounts have, and of others named `besides`.
 
@@ -78,7 +83,7 @@ def views_of(dimensions: Dimensions, rulebook: Rulebook, besides: Iterable[str] 
     universe = _Universe(dimensions)
     views = [universe.own]
     of_model = dict.fromkeys(rulebook.models, 0)
-    used = {*dimensions.accounts["margin_model"].unique(), *besides}
+    used = {*models_in_use(dimensions), *besides}
     for name, model in rulebook.models.items():
         if name in used and sees_otherwise(model):
             view = universe.under(model)
@@ -96,7 +101,7 @@ def sees_otherwise(model: Model) -> bool:
 def unmatched_entries(dimensions: Dimensions, rulebook: Rulebook) -> Iterator[Unmatched]:
     """The entries that give nothing its schedule, of the models that accounts have; in file order. Those of presets are for any book."""
     universe = _Universe(dimensions)
-    used = set(dimensions.accounts["margin_model"].unique())
+    used = models_in_use(dimensions)
     for name, model in rulebook.models.items():
         if name not in used:
             continue

@@ -150,7 +150,7 @@ def _evaluate(task: Task, number: int, sink: Sink) -> BlockResult:
     block = holdings_of_block(task, number)
     accounts, owner = block.accounts, task.holders.owner
     first, last = int(accounts.code[0]), int(accounts.code[-1])
-    open_ends = (first > 0 and owner[first - 1] == owner[first], last + 1 < len(owner) and owner[last + 1] == owner[last])
+    open_ends = task.holders.open_ends(first, last)
     breaches = task.keep == "breaches"
     evaluated = evaluate_block(
         task.compiled, task.holders, block, open_ends=open_ends, room=8 * len(accounts.code) + 4096 if breaches else 0, keep_breaches=breaches

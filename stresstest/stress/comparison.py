@@ -151,7 +151,7 @@ def _block(task: _Task, number: int) -> _Part:
     owner = task.rules[0].holders.owner
     account = int(staged.account[0])
     last = int(staged.account[-1])
-    open_ends = (account > 0 and owner[account - 1] == owner[account], last + 1 < len(owner) and owner[last + 1] == owner[last])
+    open_ends = task.rules[0].holders.open_ends(account, last)
     evaluated, blocks, breached = [], [], []
     for rules in task.rules:
         block = block_holdings(staged, rules.holders, rules.compiled)
@@ -168,7 +168,7 @@ def _block(task: _Task, number: int) -> _Part:
         tuple(each.edges for each in evaluated),
         np.stack([np.bincount(np.setdiff1d(each, own, True) % scenarios, minlength=scenarios) for each in breached]),
         np.stack([np.bincount(np.setdiff1d(own, each, True) % scenarios, minlength=scenarios) for each in breached]),
-        (int(owner[account]), int(owner[last]), bool(open_ends[1])),
+        (int(owner[account]), int(owner[last]), open_ends[1]),
     )
 
 

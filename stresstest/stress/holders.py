@@ -37,6 +37,11 @@ class Holders:
     isolated: npt.NDArray[np.bool_]
     slots: int
 
+    def open_ends(self, first: int, last: int) -> tuple[bool, bool]:
+        """Whether the owner of account `first` has accounts before it, and that of account `last` accounts behind it."""
+        owner = self.owner
+        return bool(first > 0 and owner[first - 1] == owner[first]), bool(last + 1 < len(owner) and owner[last + 1] == owner[last])
+
 
 def holders_of(dimensions: Dimensions, models: tuple[str, ...]) -> Holders:
     """The arrays of a book for the models of a margin file (by name, in the order of their codes)."""

@@ -1,8 +1,7 @@
 """Cross against isolated: every cross pool beside the same pool with each of its positions in a margin pool of its own.
 
 The collateral of the pool is split in proportion to R_MM(0), the maintenance requirement at base of each position alone (without collateral), and
-equally where all of them are zero. Pools that are isolated already are the
-same on both sides and left out. Formulas: docs/methodology.md, section 8.
+equally where all of them are zero. Pools that are isolated already are the same on both sides and left out. Formulas: docs/methodology.md, section 8.
 """
 
 from __future__ import annotations

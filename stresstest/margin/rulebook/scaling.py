@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from stresstest.documents import Amount, Flag, Number, Part, problem, raise_all
-from stresstest.margin.rulebook.pairs import Amounts, both
+from stresstest.margin.rulebook.pairs import Amounts, From, both
 
 Above = Annotated[Number, Field(gt=0)]
 
@@ -31,7 +31,7 @@ class RateScaling(Part):
 class OpenInterestScaling(Part):
     """The initial rate rises in a straight line to 1 while open interest, at the mark and in the schedule's currency, rises from `from` to `to`."""
 
-    from_: Annotated[Amount, Field(alias="from")]
+    from_: From
     to: Amount
 
     @model_validator(mode="after")
