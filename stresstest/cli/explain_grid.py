@@ -98,8 +98,8 @@ def _expiry(row: Row, show: Formatter) -> Iterator[tuple[str, Text | str]]:
         yield f"{when}: sum", show(row["pnl"])
     if row["counted"] != row["pnl"]:
         taken = {1: "the gain", -1: "the loss", 0: "nothing"}[(row["pnl"] > 0) - (row["pnl"] < 0)]
-        size = row["counted"] / row["weight"] if row["weight"] else 0.0
-        what = "nothing" if size == 0.0 else taken if size == row["pnl"] else f"{taken}, as a loss,"
+        turned = (row["counted"] < 0) != (row["pnl"] < 0)  # signs, not figures: weighted and unweighted, those agree but for rounding
+        what = "nothing" if row["counted"] == 0.0 else f"{taken}, as a loss," if turned else taken
         yield f"{what} x weight {row['weight']:.10g}", changed(row["counted"], show(row["counted"]))
 
 

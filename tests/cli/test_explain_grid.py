@@ -99,6 +99,14 @@ def test_lists_of_offsets_count_gains_in_part() -> None:
         assert line in lines, line
 
 
+def test_a_weighted_loss_is_only_called_one_where_a_gain_counts_as_one() -> None:
+    for weight in (0.032, 0.0533, 0.24, 0.3, 0.7):
+        lines = shown(explained({"grid": [{"spot": 0.1, "weight": weight}]}, ("X", -4.0)))
+        assert any(line[0] == f"the loss x weight {weight}" for line in lines if line), weight
+    lines = shown(explained({"grid": [{"spot": 0.1, "weight": 0.5, "expiries": "absolute"}]}, ("X", 2.0)))
+    assert any(line[0] == "the gain, as a loss, x weight 0.5" for line in lines if line)
+
+
 def test_credits_and_weights_and_vols() -> None:
     credit = {"groups": ["BTC", "[red]"], "rate": 0.5}
     lines = shown(explained({"credits": [credit], "grid": [MODEL["grid"][1], MODEL["grid"][2]]}, ("P", -1.0), ("R", -15.0)))
