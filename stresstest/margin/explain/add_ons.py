@@ -1,4 +1,4 @@
-"""Add-ons of a portfolio model, line by line and net by net (docs/methodology.md, section 4)."""
+"""Add-ons of a model of any kind, line by line and net by net (docs/methodology.md, section 4)."""
 
 from __future__ import annotations
 
