@@ -39,7 +39,7 @@ def add_ons_table(nets: list[Row]) -> Table:
         shown = sorted(line, key=lambda net: -net["size"])[:MOST_NETS] if len(line) > MOST_NETS else line
         for net in shown:
             for text, measure, rates, amounts in _net(net):
-                texts = map(percent, rates) if rates and first["of"] != "contracts" else map(number, rates) if rates else ("", "")
+                texts = map(percent, rates) if rates and first["of"] not in ("contracts", "units") else map(number, rates) if rates else ("", "")
                 add_row(table, step(text), measure, *texts, *(map(show, amounts) if amounts else ("", "")), style=QUIET)
         if len(shown) < len(line):
             kept = {id(net) for net in shown}

@@ -121,7 +121,11 @@ def _add_ons(lines: tuple[AddOn, ...]) -> Iterator[str]:
 def _price(line: AddOn) -> str:
     pair: AmountPair | None = line.rate or line.amount
     if pair is not None:
-        return _rates(pair.maintenance, pair.initial) if line.rate else f"{pair.maintenance:,.10g} / {pair.initial:,.10g} per contract"
+        return (
+            _rates(pair.maintenance, pair.initial)
+            if line.rate
+            else f"{pair.maintenance:,.10g} / {pair.initial:,.10g} per {line.of.removesuffix('s')}"
+        )
     unit = "days" if line.basis == "days" else ""
     return "; ".join(f"from {each.from_:,.10g} {unit}".rstrip() + f": {_rates(each.maintenance_rate, each.initial_rate)}" for each in line.tiers)
 

@@ -13,6 +13,7 @@ from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.kernels.tables import ADD_ON, ADDED, ADDED_WITH_LOSS_FACTOR, FLOOR, AddOns
 from stresstest.margin.row_list import NewRows
 from stresstest.margin.rulebook import AddOn, Depeg, Rulebook
+from stresstest.margin.rulebook.add_ons import COUNTED
 from stresstest.margin.views import models_in_use
 from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.selectors import Selector, Universe
@@ -173,8 +174,9 @@ class _Rows:
     def measure(self, line: AddOn, delta: Floats | None) -> tuple[Codes, Floats]:
         """Row and factor of every instrument: the measure of one contract is factor * row."""
         ones = np.ones(len(self._size))
-        if line.of == "contracts":
-            return self._cached("contracts", lambda: np.ones((1, self.resolved.scenarios))).repeat(len(ones)), ones
+        if line.of in COUNTED:
+            ones_row = self._cached("contracts", lambda: np.ones((1, self.resolved.scenarios))).repeat(len(ones))
+            return ones_row, self._size if line.of == "units" else ones
         if line.of == "delta":
             assert delta is not None, "deltas are of models whose grid was valued"
             return self.new_rows(delta), ones

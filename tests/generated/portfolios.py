@@ -132,6 +132,7 @@ def add_on(random: Random, number: int) -> Row:
     line: Row = {"name": f"line {number}", "where": random.choice(FILTERS), "of": of, "net": net, "combine": random.choice(["add", "add", "floor"])}
     if of == "contracts":
         line["amount"] = pair(random, 0.0, 20.0)
+        line["of"] = random.choice(["contracts", "units"])
     elif random.random() < 0.7:
         line["rate"] = pair(random, 0.0, 0.1)
     else:

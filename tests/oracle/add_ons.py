@@ -105,6 +105,8 @@ def measure(market: Market, name: str, position: Position, of: str, unit_delta: 
     inverse = instrument["payoff"] == "inverse" and instrument["kind"] != "option"
     if of == "contracts":
         return position.quantity
+    if of == "units":
+        return float(position.quantity * instrument["contract_size"])
     if of == "underlying_notional" and not inverse:
         return float(position.quantity * instrument["contract_size"] * market.state.value[instrument["underlying"]])
     if of == "delta":

@@ -42,7 +42,8 @@ HOLDINGS = [
     _needs("tims", 600.0, 600.0, "100 shares at 40, 15 %", ("stock", 100.0)),
     _needs("tims", 400.0, 400.0, "one future on the index, 8 % down", ("index", 1.0)),
     _needs("tims", 300.0, 300.0, "one sold, 6 % up", ("index", -1.0)),
-    _needs("tims", 375.0, 375.0, "10 calls next to worthless: 37.50 each", ("far call", 10.0)),
+    _needs("tims", 375.0, 375.0, "10 calls on 100 shares, next to worthless: 37.50 each", ("far call", 10.0)),
+    _needs("tims", 3.75, 3.75, "10 such calls on one share: 0.375 each", ("far call on one", 10.0)),
     _needs("span16", 500.0, 550.0, "scan range 10 %; extreme moves 3 x 10 % x 32 % = 9.6 %; initial 110 %", ("index", 1.0)),
     _needs("deribit", 8_000.0, 10_400.0, "16 % of 50,000; initial 1.3 times", ("BTC perpetual", 1.0)),
     _needs("deribit", 8_000.0, 10_400.0, "16 % up, and 50 % x 0.32", ("BTC perpetual", -1.0)),
@@ -89,6 +90,7 @@ def _book() -> CaseBook:
     book.instrument("stock", "spot", "STOCK", 40.0, None)
     call = {"expiry": after(7 * 86400.0), "strike": 80.0, "option_type": "call", "implied_vol": 0.20, "contract_size": 100.0}
     book.instrument("far call", "option", "STOCK", 1e-9, None, **call)
+    book.instrument("far call on one", "option", "STOCK", 1e-9, None, **{**call, "contract_size": 1.0})
     for number, holding in enumerate(HOLDINGS):
         account = book.account(f"{number}")
         book.tables["accounts"][-1]["margin_model"] = holding.preset

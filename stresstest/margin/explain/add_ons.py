@@ -28,9 +28,10 @@ MEASURES: dict[str, pl.Expr] = {
     "underlying_notional": pl.when(_INVERSE).then(_NOTIONAL).otherwise(_QUANTITY * pl.col("contract_size") * pl.col("underlying_value")),
     "value": pl.when(_INVERSE).then(_NOTIONAL).otherwise("market_value"),
     "contracts": _QUANTITY,
+    "units": _QUANTITY * pl.col("contract_size"),
     "delta": pl.col("delta"),
 }
-"""What a line measures, with the position's sign; reporting currency, but for `contracts`."""
+"""What a line measures, with the position's sign; reporting currency, but for `contracts` and `units`."""
 
 NO_NETS = pl.DataFrame(
     schema={

@@ -27,24 +27,28 @@ class AddOnTier(Part):
     initial_rate: Amount
 
 
+COUNTED = ("contracts", "units")
+"""What has an amount each, in place of a rate."""
+
+
 class AddOn(Part):
     """A line of the requirement besides schedules or scan.
 
-    Positions that pass `where` and, if given, are on `side` are measured: `notional` (signed), `underlying_notional` (quantity *
-    contract size * S), `value`, `contracts`, or `delta` (the gain per relative move of the group's underlyings, from moves of 1 % either
-    way). Measures are added within a `net` key (position: none are; strike: underlying, expiry and strike; expiry: underlying and expiry)
-    before their size is taken; with `side` a net counts only while it is on that side. `part: hedged` is the smaller of the long and the
-    short sum of those nets in their risk group, in place of the sum of their sizes. `rate` (or `amount`, per contract in reporting
+    Positions that pass `where` and, if given, are on `side` are measured: `notional` (signed), `underlying_notional` (quantity * contract size *
+    S), `value`, `contracts`, `units` (quantity * contract size), or `delta` (the gain per relative move of the group's underlyings, from moves
+    of 1 % either way). Measures are added within a `net` key (position: none are; strike: underlying, expiry and strike; expiry: underlying and
+    expiry) before their size is taken; with `side` a net counts only while it is on that side. `part: hedged` is the smaller of the long and the
+    short sum of those nets in their risk group, in place of the sum of their sizes. `rate` (or `amount`, per contract or unit in reporting
     currency) times that is the line; `tiers` have marginal rates, thresholds in reporting currency or (`basis: days`) in days of the
-    underlying's `daily_volume` times `participation`. `confidence_below`: only what has a lower confidence c counts, times 1 - c.
-    `depeg`: the line is multiplied by the depeg; `loss_factor: true`: by the model's loss factor too. `combine: floor` makes the sum of such
-    lines the least that a risk group needs.
+    underlying's `daily_volume` times `participation`. `confidence_below`: only what has a lower confidence c counts, times 1 - c. `depeg`: the
+    line is multiplied by the depeg; `loss_factor: true`: by the model's loss factor too. `combine: floor` makes the sum of such lines the least
+    that a risk group needs.
     """
 
     name: Name
     where: Where | None = None
     side: Literal["long", "short"] | None = None
-    of: Literal["notional", "underlying_notional", "value", "contracts", "delta"] = "notional"
+    of: Literal["notional", "underlying_notional", "value", "contracts", "units", "delta"] = "notional"
     net: Literal["position", "strike", "expiry", "underlying", "risk_group"] = "position"
     part: Literal["net", "hedged"] = "net"
     rate: Amounts | None = None
@@ -64,8 +68,9 @@ class AddOn(Part):
         if len(given) != 1:
             what = "has no rate" if not given else f"has {' and '.join(given)}"
             found.append(((), problem(f"add-on {self.name} {what}", "Give one of `rate`, `amount` and `tiers`.")))
-        if (self.amount is not None) != (self.of == "contracts"):
-            found.append((("of",), problem("`of: contracts` and `amount` belong together", "Give both or neither.")))
+        if (self.amount is not None) != (self.of in COUNTED):
+            what = f"`of: {self.of if self.of in COUNTED else 'contracts'}` and `amount` belong together"
+            found.append((("of",), problem(what, "Give both or neither.")))
         if self.where is not None and self.where.location is not None:
             found.append((("where", "location"), problem("positions have no location", "Remove it.")))
         if self.basis == "days" and not self.tiers:
