@@ -28,7 +28,11 @@ def compare_margins(
     run_file: Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")],
     models: Annotated[
         str | None,
-        typer.Option("--models", help="Models of the margin file, with commas between; default: those of the run file, else all.", metavar="A,B,C"),
+        typer.Option(
+            "--models",
+            help="Models of the margin file, or presets, with commas between; default: those of the run file, else all of the margin file.",
+            metavar="A,B,C",
+        ),
     ] = None,
     isolated: Annotated[bool, typer.Option("--isolated/--no-isolated", help="Also set every cross position on its own.")] = True,
     out: Out = None,

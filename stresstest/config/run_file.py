@@ -109,7 +109,7 @@ class Output(Part):
 
 
 class Compare(Part):
-    """What the rules of the run are compared with: `models` of the margin file, each for the whole book; `isolated`: every cross position
+    """What the rules of the run are compared with: `models` of the margin file or presets, each for the whole book; `isolated`: every cross position
     in a margin pool of its own.
     """
 

@@ -13,14 +13,13 @@ from stresstest.config import RunFile, keyword_overrides, load_run
 from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.explain import Explanation, as_document, explain, holdings_of
-from stresstest.margin.rulebook import load_rulebook
 from stresstest.results.documents import read_document
 from stresstest.results.inputs import FOLDER, RUN, changed_documents
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, read_table
 from stresstest.runs.console import Console, Silent
-from stresstest.runs.planning import load_scenarios_of
+from stresstest.runs.planning import load_rulebook_of, load_scenarios_of
 from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import BASE, only
@@ -68,7 +67,7 @@ def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str
     if scenario is None:
         scenario, choice = _worst_scenario(folder, account)
         console.announce(_CHOICES[choice].format(scenario=scenario))
-    rulebook = load_rulebook(settings.margin)
+    rulebook = load_rulebook_of(settings)
     scenarios = only(load_scenarios_of(settings), [scenario])
     with tempfile.TemporaryDirectory(prefix="stresstest-explain-") as work:
         with console.stage("snapshot"):

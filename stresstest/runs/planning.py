@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 import stresstest
 from stresstest.config import RunFile
-from stresstest.documents import suggest
+from stresstest.documents import resembling
 from stresstest.errors import Fault, Reason, StressTestError, counted
-from stresstest.margin.rulebook import Rulebook, load_rulebook
+from stresstest.margin.rulebook import Rulebook, load_rulebook, presets
 from stresstest.results.documents import canonical
 from stresstest.results.manifest import without_secrets
 from stresstest.runs.folders import work_path
@@ -133,7 +133,7 @@ def merged(refusals: list[StressTestError]) -> StressTestError:
 def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[ScenarioSet | None, Rulebook | None]:
     """Scenarios and margin file of a run; what is refused is noted and None."""
     scenarios = attempt(lambda: load_scenarios_of(settings), refusals)
-    rulebook = attempt(lambda: load_rulebook(settings.margin), refusals)
+    rulebook = attempt(lambda: load_rulebook_of(settings), refusals)
     if rulebook is not None:
         attempt(lambda: _known_models(settings, rulebook), refusals)
     return scenarios, rulebook
@@ -142,10 +142,16 @@ def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[
 def _known_models(settings: RunFile, rulebook: Rulebook) -> None:
     named = [("margin_model", settings.margin_model), *(("compare.models", name) for name in settings.compare.models)]
     file = str(settings.file) if settings.file else None
+    own = list(rulebook.models)
     faults = [
-        Fault(f"the margin file has no model `{name}`", suggest(name, list(rulebook.models), "Its models"), file=file, path=key)
+        Fault(
+            f"the margin file has no model `{name}`, and no preset is called so",
+            resembling(name, [*own, *presets()]) or f"Its models: {', '.join(own)}. `stresstest margins list` has the presets.",
+            file=file,
+            path=key,
+        )
         for key, name in named
-        if name is not None and name not in rulebook.models
+        if name is not None and name not in own
     ]
     if faults:
         raise StressTestError(Reason.CONFIGURATION, "models that the margin file does not have", faults)
@@ -160,6 +166,11 @@ def load_scenarios_of(settings: RunFile) -> ScenarioSet:
     """The scenarios of a run, with the headline that the run file chooses."""
     loaded = load_scenarios(settings.scenarios)
     return loaded if settings.headline is None else with_headlines(loaded, settings.headline)
+
+
+def load_rulebook_of(settings: RunFile) -> Rulebook:
+    """The margin file of a run, and the presets that the run names without the file having models of these names."""
+    return load_rulebook(settings.margin, (*filter(None, [settings.margin_model]), *settings.compare.models))
 
 
 def plan(settings: RunFile, out: Path | None = None, run_file: Path | None = None) -> Plan:

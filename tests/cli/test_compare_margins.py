@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars
 import pytest
 
 from stresstest.errors import ExitCode
@@ -56,3 +57,22 @@ def test_a_model_that_is_none_is_told_with_the_nearest(stresstest, book: Path):
     assert done.returncode == ExitCode.CONFIGURATION
     assert "no model `hal`" in done.stderr
     assert "`half`" in done.stderr
+
+
+def test_presets_are_compared_without_a_margin_file_that_has_them(stresstest, book: Path):
+    done = stresstest("compare-margins", book, "--models", "default,tims", "--out", "out", "--no-isolated")
+    assert done.returncode == ExitCode.DONE
+    in_the_file = book.parent / "margin.yaml"
+    Path("with_preset.yaml").write_text(in_the_file.read_text().replace("models: {", "models: {tims: {preset: tims}, "))
+    again = stresstest("compare-margins", book, "--set", "margin=with_preset.yaml", "--models", "default,tims", "--out", "same", "--no-isolated")
+    assert again.stderr == done.stderr
+    assert stresstest("compare-margins", book, "--models", "tims,spanish16").stderr.endswith("Did you mean `span16`?\n")
+    assert "margin_as_given.yaml" in [file.name for file in Path("out/inputs").iterdir()]
+
+
+def test_a_run_under_a_preset_can_be_explained(stresstest, book: Path):
+    assert stresstest("run", book, "--margin-model", "tims", "--formats", "json", "--out", "preset").returncode == ExitCode.DONE
+    account = polars.read_parquet("preset/account_summary.parquet")["account_id"][0]
+    done = stresstest("explain", "preset", "--account", account, "--scenario", "base")
+    assert done.returncode == ExitCode.DONE
+    assert "scan -1 x" in done.stdout

@@ -72,6 +72,6 @@ def test_models_that_are_none_are_told_with_what_there_is(tmp_path: Path):
     assert caught.value.reason is Reason.CONFIGURATION
     told = [(fault.path, fault.what, fault.hint) for fault in caught.value.faults]
     assert told == [
-        ("margin_model", "the margin file has no model `nte`", "Did you mean `net`?"),
-        ("compare.models", "the margin file has no model `spam`", "Its models: default, net."),
+        ("margin_model", "the margin file has no model `nte`, and no preset is called so", "Did you mean `net`?"),
+        ("compare.models", "the margin file has no model `spam`, and no preset is called so", "Did you mean `span16`?"),
     ]

@@ -5,6 +5,7 @@ Formulas are in docs/methodology.md, section 4. Every pair `{maintenance, initia
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -24,7 +25,7 @@ from stresstest.errors import Reason
 from stresstest.margin.rulebook.models import TieredModel
 from stresstest.margin.rulebook.pairs import Sourced
 from stresstest.margin.rulebook.portfolio import PortfolioModel
-from stresstest.margin.rulebook.presets import with_presets
+from stresstest.margin.rulebook.presets import with_presets, with_presets_as_models
 from stresstest.margin.rulebook.schedules import CollateralSchedule, MarginSchedule
 from stresstest.margin.rulebook.strategy import StrategyModel
 from stresstest.scenarios.names import MarginNames
@@ -96,11 +97,15 @@ class Rulebook(Sourced):
         return MarginNames(schedules=tuple(self.margin_schedules), tiered_models=tiered, other_models=others)
 
 
-def load_rulebook(path: Path | str) -> Rulebook:
-    """The margin file at `path`.
+def load_rulebook(path: Path | str, named: Iterable[str] = ()) -> Rulebook:
+    """The margin file at `path`, with those shipped presets that are `named` as if they were models of its own.
+
+    A model of the file goes before a preset of the same name.
 
     Raises:
         StressTestError: reason MARGIN_FILE with every fault and its line; NOT_IN_THIS_VERSION where a later version of the format
             is all that is wrong.
     """
-    return parse(Rulebook, expect(read_document(path, Reason.MARGIN_FILE), "margin file", Reason.MARGIN_FILE), Reason.MARGIN_FILE)
+    document = expect(read_document(path, Reason.MARGIN_FILE), "margin file", Reason.MARGIN_FILE)
+    document.data = with_presets_as_models(document.data, named)
+    return parse(Rulebook, document, Reason.MARGIN_FILE)

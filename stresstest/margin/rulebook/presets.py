@@ -6,7 +6,7 @@ it has and of which day, `notes` what is simplified.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,15 @@ def with_presets(data: Any) -> tuple[Any, Found]:
         if schedules and (own is None or isinstance(own, Mapping)):
             whole[key] = {**schedules, **(own or {})}
     return whole, found
+
+
+def with_presets_as_models(data: Any, named: Iterable[str]) -> Any:
+    """The data of a margin file, with every preset among the names as the model `NAME: {preset: NAME}`, unless the file has a model of that name."""
+    models = (data.get("models") or {}) if isinstance(data, Mapping) else None
+    if not isinstance(models, Mapping):
+        return data
+    added = {name: {"preset": name} for name in named if name in presets() and name not in models}
+    return {**data, "models": {**models, **added}} if added else data
 
 
 def _model(preset: str) -> dict[str, Any]:
