@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 File = Annotated[Path | None, typer.Argument(help="Margin file; without it: the presets.", metavar="[FILE]")]
 
 
+SOURCE_WIDTH = 60
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(
@@ -49,7 +52,7 @@ def list_(file: File = None, as_json: Json = False, debug: Debug = False) -> Non
     elif given is None:
         print(text_table(("preset", "kind", "as of", "title"), [(each["name"], each["kind"], each["as_of"], each["title"]) for each in listed]))
     else:
-        rows = [(each["name"], each["kind"], each["preset"] or "", each["as_of"] or "", each["source"] or "") for each in models]
+        rows = [(each["name"], each["kind"], each["preset"] or "", each["as_of"] or "", _short(each["source"] or "")) for each in models]
         print(text_table(("model", "kind", "preset", "as of", "source"), rows))
         lines = [(each["name"], each["kind"], each["as_of"] or "", each["rules"]) for each in schedules]
         print("\n" + text_table(("schedule", "kind", "as of", "maintenance / initial"), lines))
@@ -89,6 +92,11 @@ def show(
     if text is not None:
         print(f"\nAs a margin file (stresstest margins show {name} --yaml):\n")
         print(text, end="")
+
+
+def _short(source: str) -> str:
+    """The beginning of a source: `margins show` and the document have all of it."""
+    return source if len(source) <= SOURCE_WIDTH else f"{source[: SOURCE_WIDTH - 1].rstrip(' ,;.')}…"
 
 
 def _preset(name: str) -> Rulebook:

@@ -139,11 +139,11 @@ def _setting(key: str, value: Any) -> Iterator[str]:
 
 
 def _plain(value: Any) -> str:
-    """A value as people read it: keys without quotes or braces, what is null left out."""
+    """A value as people read it: keys without quotes or braces, what is null or not given left out."""
     if value is None:
         return "all"
     if hasattr(value, "model_dump"):
-        value = value.model_dump(mode="json", by_alias=True, exclude_none=True)
+        value = value.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
     if isinstance(value, Mapping):
         return ", ".join(
             f"{key} {f'({inner})' if isinstance(each, Mapping) else inner}" for key, each in value.items() for inner in (_plain_entry(each),)
