@@ -1,7 +1,7 @@
 """Measure how fast stresstest is, beside what a user would do instead, in one run.
 
     python -m benchmarks            # or: make bench; about ten minutes
-    python -m benchmarks --quick    # or: make bench ARGS=--quick; a twentieth of the size, below a minute
+    python -m benchmarks --quick    # or: make bench ARGS=--quick; a hundredth of the size, below half a minute
 
 Prints a document of tables and writes it to benchmarks/results.md (quick: into the folder of the books).
 """
@@ -86,7 +86,7 @@ def measured(folder: Path, quick: bool) -> Report:
 def main() -> None:
     """Read the command line, measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="everything at a twentieth of the size")
+    parser.add_argument("--quick", action="store_true", help="everything at a hundredth of the size")
     parser.add_argument("--books", type=Path, default=ROOT / "build" / "benchmarks", help="where the books are made and kept")
     parser.add_argument("--results", type=Path, help="where the tables are written")
     options = parser.parse_args()

@@ -10,11 +10,11 @@ from pathlib import Path
 from benchmarks import make_book
 from benchmarks.make_book import Size
 
-SCALE_OF_QUICK = 20
+SCALE_OF_QUICK = 100
 
 
 def sizes(quick: bool) -> dict[str, Size]:
-    """The books by name; with `quick` of a twentieth of the positions and accounts."""
+    """The books by name; with `quick` of a hundredth of the positions and accounts."""
     of = SCALE_OF_QUICK if quick else 1
     million = Size(positions=1_000_000 // of, accounts=100_000 // of, instruments=2_000, scenarios=1_000, seed=1)
     return {

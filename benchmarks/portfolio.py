@@ -1,7 +1,7 @@
 """Options under a portfolio model: a whole run, beside the same job in NumPy and the same prices in a QuantLib loop, each on a stated fraction.
 
     python -m benchmarks.portfolio            # 2,000,000 positions, 100,000 accounts, 5,000 options, 100 scenarios x 24 rows
-    python -m benchmarks.portfolio --quick    # a twentieth of the positions, accounts and options
+    python -m benchmarks.portfolio --quick    # a hundredth of the positions and accounts, a tenth of the options
 
 NumPy answers the total margin shortfall of some scenarios, which must agree with ours to 1e-6; QuantLib prices every n-th option state, which
 is all that it does.
@@ -28,7 +28,7 @@ from stresstest.results.store import read_table
 Floats = npt.NDArray[np.float64]
 ROOT = Path(__file__).parents[1]
 FULL = making.OptionSize(positions=2_000_000, accounts=100_000, options=5_000, scenarios=100, seed=1)
-QUICK = making.OptionSize(positions=100_000, accounts=5_000, options=500, scenarios=100, seed=1)
+QUICK = making.OptionSize(positions=20_000, accounts=1_000, options=500, scenarios=100, seed=1)
 NUMPY_SCENARIOS = 4
 QUANTLIB_SHARE = 1_000
 TOLERANCE = 1e-6
@@ -158,7 +158,7 @@ QuantLib loop      {priced_seconds:8.2f} s for {by_quantlib}; all {quantlib_all:
 def main() -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.portfolio", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the size")
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the positions and accounts")
     parser.add_argument("--books", type=Path, default=ROOT / "build" / "benchmarks", help="where the books are made and kept")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL

@@ -50,7 +50,7 @@ def document(report: Report) -> str:
     """The whole document."""
     parts = [
         "# Benchmarks",
-        f"`make bench`{'' if report.full else ' ARGS=--quick: a twentieth of the positions and accounts, no targets'}, on {report.machine}. "
+        f"`make bench`{'' if report.full else ' ARGS=--quick: a hundredth of the positions and accounts, no targets'}, on {report.machine}. "
         f"Load before the start: {report.load:.1f} of all cores"
         + (" (**others were using the machine: the figures are too slow**)." if report.load > 0.1 else "."),
         f"{BOOK_TEXT} {HOW_MEMORY_IS_MEASURED}",
