@@ -38,7 +38,7 @@ def run(
     ] = None,
     margin: Margin = None,
     margin_model: Annotated[
-        str | None, typer.Option("--margin-model", help="Model of the margin file for every account, whatever the snapshot names.")
+        str | None, typer.Option("--margin-model", help="Model of the margin file, or a preset, for every account, whatever the snapshot names.")
     ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Moment of the snapshot, for example 2026-11-19T16:00:00Z.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Title of the report.")] = None,
