@@ -150,8 +150,9 @@ def _unknown_key(model: type[BaseModel], part: Any, place: Place) -> Problem:
     key = str(place[-1])
     candidates = _candidates(model, place[:-1])
     given = part.get("kind") if isinstance(part, dict) else None
-    of_kind = [each for each in candidates if given in _kinds(each)] or candidates
-    elsewhere = sorted(str(_kinds(each)[0]) for each in candidates if each not in of_kind and key in _keys(each))
+    # A part that does not state its kind may be of any, so all its keys are suggested.
+    of_kind = [each for each in candidates if given is not None and given in _kinds(each)] or candidates
+    elsewhere = sorted(str(_kinds(each)[0]) for each in candidates if _kinds(each) and key in _keys(each))
     if elsewhere:
         return Problem(place, f"unknown key `{key}` for this kind", f"Only kind {' and '.join(elsewhere)} has it.")
     return Problem(place, f"unknown key `{key}`", suggest(key, [name for each in of_kind for name in _keys(each)], "Known keys"))

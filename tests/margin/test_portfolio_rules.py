@@ -62,7 +62,7 @@ def test_hedges_are_a_list_or_name_their_group() -> None:
      ".add_ons[1].name: is a second add-on a. Each line of a result needs a name of its own."),
     (GRID + ", add_ons: [{name: a, tiers: [{from: 0, maintenance_rate: 0.1, initial_rate: 0.1}], basis: days, net: risk_group}]",
      ".add_ons[0].basis: days of what a risk group trades: its underlyings have a volume each. Net by underlying or less, and leave `part` out."),
-    (GRID + ", net_by: underlying", ".net_by: unknown key `net_by`. "),
+    (GRID + ", net_by: underlying", ".net_by: unknown key `net_by` for this kind. Only kind tiered has it."),
 ])  # fmt: skip
 def test_faults_of_portfolio_models(text: str, fault: str) -> None:
     found = _faults(text)
