@@ -66,12 +66,14 @@ def make(options: int, others: int, scenarios: int, seed: int = 1, *, exercise: 
             "implied_vol": np.full(count, np.nan),
             "vol_type": ["lognormal"] * count,
             "forward": np.full(count, np.nan),
+            "settlement_averaging_seconds": np.full(count, np.nan),
+            "settled_average": np.full(count, np.nan),
             "premium_style": ["paid"] * count,
             "underlying_code": underlying,
             "quote_code": np.full(count, UNDERLYINGS, dtype=np.int32),
             "settle_code": np.full(count, UNDERLYINGS, dtype=np.int32),
         }
-    ).with_columns(pl.col("implied_vol", "forward").fill_nan(None))
+    ).with_columns(pl.col("implied_vol", "forward", "settlement_averaging_seconds", "settled_average").fill_nan(None))
     value = price[:, None] * np.exp(random.normal(0.0, 0.2, (UNDERLYINGS + 1, scenarios)))
     value[:, 0], value[-1] = price, 1.0
     ones = np.ones_like(value)
