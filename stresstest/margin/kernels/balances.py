@@ -27,6 +27,7 @@ from stresstest.margin.kernels.program import (
     VALUES,
     write_code,
     write_step,
+    write_value_entry,
 )
 from stresstest.margin.kernels.tables import BAND_START, INITIAL_HAIRCUT, MAINTENANCE_HAIRCUT, PAID_OPTION, QUANTITY, SPOT
 
@@ -43,12 +44,7 @@ def write_value(values: Records, at: Counters, span: Floats, row: int, factor: f
         return 0.0
     if span[row, 0] == span[row, 1]:
         return float(factor * span[row, 0])
-    entry = values[at[VALUES]]
-    entry["row"] = row
-    entry["factor"] = factor
-    entry["maintenance"] = 0.0
-    entry["initial"] = 0.0
-    at[VALUES] += 1
+    write_value_entry(values, at, row, factor)
     return 0.0
 
 

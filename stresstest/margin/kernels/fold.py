@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.balances import fold_outside, fold_token, fold_values, joined_token
+from stresstest.margin.kernels.fold_orders import fold_orders, kept_slot
 from stresstest.margin.kernels.jit import kernel, part
-from stresstest.margin.kernels.orders import fold_orders, kept_slot
 from stresstest.margin.kernels.program import (
     CONSTANT,
     GAP,

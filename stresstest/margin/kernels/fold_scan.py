@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.add_ons import fold_add_ons
+from stresstest.margin.kernels.fold_cap import fold_cap
 from stresstest.margin.kernels.jit import kernel
 from stresstest.margin.kernels.program import (
-    CAP,
     CHANGES,
     CREDITED,
     DELTA,
@@ -35,6 +35,7 @@ from stresstest.margin.kernels.program import (
     TOKENS,
     VALUES,
     write_code,
+    write_value_entry,
 )
 from stresstest.margin.kernels.scan_tables import CREDITS, OFFSETS, OPTIONS, OTHERS, SCANNED, ScanTables
 from stresstest.margin.kernels.tables import ADDED_WITH_LOSS_FACTOR, FLOOR, AddOns
@@ -59,17 +60,6 @@ def _write_changes(changes: Records, at: Counters, places: Records, positions: R
             changes[at[MOVES]]["entry"] = entry
             changes[at[MOVES]]["factor"] = factor
             at[MOVES] += 1
-
-
-@kernel
-def _write_values(values: Records, at: Counters, row: int, factor: float) -> None:
-    """A value entry that always follows its row, also where that does not move."""
-    entry = values[at[VALUES]]
-    entry["row"] = row
-    entry["factor"] = factor
-    entry["maintenance"] = 0.0
-    entry["initial"] = 0.0
-    at[VALUES] += 1
 
 
 @kernel
@@ -145,80 +135,11 @@ def _fold_expiry(
             if place["group"] == group and place["expiry"] == expiry and place["paid"] == paid:
                 _write_changes(changes, at, places, positions, p)
                 if paid == 1:
-                    _write_values(values, at, instruments[positions[p]["instrument"]]["value_row"], positions[p]["quantity"])
+                    write_value_entry(values, at, instruments[positions[p]["instrument"]]["value_row"], positions[p]["quantity"])
         if at[MOVES] > moves:
             write_code(codes, at, CHANGES, at[MOVES] - moves, OPTIONS if paid == 1 else OTHERS, 0.0)
     if at[VALUES] > before:
         write_code(codes, at, EXPIRY_VALUE, at[VALUES] - before, 0.0, 0.0)
-
-
-@kernel
-def _same_expiry(instruments: Records, places: Records, positions: Records, p: int, q: int) -> bool:
-    """Options of p and q settle at the same price at the same moment."""
-    i = positions[p]["instrument"]
-    j = positions[q]["instrument"]
-    one = places[i % len(places)]
-    two = places[j % len(places)]
-    same = instruments[i]["underlying"] == instruments[j]["underlying"] and one["expires"] == two["expires"]
-    return bool(same and one["strike_row"] == two["strike_row"])
-
-
-@kernel
-def _lowest_payoff(instruments: Records, places: Records, positions: Records, first: int, last: int, group: int, p: int) -> float:
-    """What the options that expire with p pay at worst, in the strike's currency; minus infinity where more calls are sold than bought."""
-    calls = 0.0
-    lowest = np.inf
-    for k in range(first - 1, last):
-        # Settled at zero first, then at every strike: between them the payoff is a straight line.
-        settled = 0.0
-        if k >= first:
-            if places[positions[k]["instrument"] % len(places)]["group"] != group or not _same_expiry(instruments, places, positions, p, k):
-                continue
-            settled = places[positions[k]["instrument"] % len(places)]["strike"]
-        paid = 0.0
-        for q in range(first, last):
-            place = places[positions[q]["instrument"] % len(places)]
-            if place["group"] != group or not _same_expiry(instruments, places, positions, p, q):
-                continue
-            size = positions[q]["quantity"] * place["size"]
-            paid += size * max(0.0, place["sign"] * (settled - place["strike"]))
-            if k < first and place["sign"] > 0.0:
-                calls += size
-        lowest = min(lowest, paid)
-    return -np.inf if calls < 0.0 else lowest
-
-
-@kernel
-def _fold_cap(
-    codes: Records, values: Records, at: Counters, instruments: Records, places: Records, positions: Records, first: int, last: int, group: int
-) -> bool:
-    """What a group of paid linear options can still lose; whether it is such a group and what it can lose has an end."""
-    start = at[VALUES]
-    for p in range(first, last):
-        place = places[positions[p]["instrument"] % len(places)]
-        if place["group"] != group or positions[p]["quantity"] == 0.0:
-            continue
-        if place["payable"] == 0 or _lowest_payoff(instruments, places, positions, first, last, group, p) == -np.inf:
-            return False
-    opened = 1.0
-    for p in range(first, last):
-        if places[positions[p]["instrument"] % len(places)]["group"] != group or positions[p]["quantity"] == 0.0:
-            continue
-        before = at[VALUES]
-        known = False
-        for q in range(first, last):
-            if places[positions[q]["instrument"] % len(places)]["group"] != group or positions[q]["quantity"] == 0.0:
-                continue
-            if _same_expiry(instruments, places, positions, p, q):
-                known = known or q < p
-                if not known:
-                    _write_values(values, at, instruments[positions[q]["instrument"]]["value_row"], positions[q]["quantity"])
-        if not known:
-            lowest = _lowest_payoff(instruments, places, positions, first, last, group, p)
-            _write_values(values, at, places[positions[p]["instrument"] % len(places)]["strike_row"], -lowest)
-            write_code(codes, at, CAP, at[VALUES] - before, opened, 0.0)
-            opened = 0.0
-    return bool(at[VALUES] > start)
 
 
 @kernel
@@ -368,13 +289,13 @@ def fold_scan(
                 _write_hedges(codes, tokens, at, assets, hedge, holding_row, collateral, c_first, c_last, group, HEDGE, OTHERS, shifts)
                 write_code(codes, at, EXPIRY_CLOSE, UNDATED, 0.0, 0.0)
         if grid["capped"] != 0 and not _hedged(hedge, collateral, c_first, c_last, group):
-            _fold_cap(codes, values, at, instruments, places, positions, first, last, group)
+            fold_cap(codes, values, at, instruments, places, positions, first, last, group)
         if together == CREDITS:
             before = at[VALUES]
             for p in range(first, last):
                 place = places[positions[p]["instrument"] % len(places)]
                 if place["group"] == group:
-                    _write_values(values, at, place["delta_row"], positions[p]["quantity"])
+                    write_value_entry(values, at, place["delta_row"], positions[p]["quantity"])
             if at[VALUES] > before:
                 write_code(codes, at, DELTA, at[VALUES] - before, float(g), 0.0)
             _write_hedges(codes, tokens, at, assets, hedge, holding_row, collateral, c_first, c_last, group, DELTA_HEDGE, float(g), 0.0)

@@ -191,6 +191,17 @@ def write_code(codes: Records, at: Counters, operation: int, count: int, x: floa
 
 
 @kernel
+def write_value_entry(values: Records, at: Counters, row: int, factor: float) -> None:
+    """Append a value entry: factor * row is added; no need has joined it yet."""
+    entry = values[at[VALUES]]
+    entry["row"] = row
+    entry["factor"] = factor
+    entry["maintenance"] = 0.0
+    entry["initial"] = 0.0
+    at[VALUES] += 1
+
+
+@kernel
 def write_step(steps: Records, at: Counters, row: int, quantity: float, threshold: float, a: float, b: float, c: float, d: float) -> None:
     """Append a step: from `threshold` on, maintenance a * n + b and initial c * n + d are added, n = quantity * row."""
     entry = steps[at[STEPS_AT]]

@@ -151,27 +151,9 @@ def _fold_notional(
     constants: Floats,
 ) -> None:
     """What a schedule asks for the notional of a position, in maintenance by one row and in initial by another, or both by the same."""
-    fold_by_schedule(
-        values,
-        own_entry,
-        needs,
-        steps,
-        at,
-        span,
-        instruments,
-        schedules,
-        pieces,
-        own,
-        code,
-        schedule,
-        row,
-        quantity,
-        leverage if row == initial_row else 0.0,
-        multiplier,
-        multiplier if row == initial_row else 0.0,
-        constants,
-    )
-    if row != initial_row:
+    same = row == initial_row
+    for initial in range(1 if same else 2):
+        called = same or initial == 1
         fold_by_schedule(
             values,
             own_entry,
@@ -185,11 +167,11 @@ def _fold_notional(
             own,
             code,
             schedule,
-            initial_row,
+            row if initial == 0 else initial_row,
             quantity,
-            leverage,
-            0.0,
-            multiplier,
+            leverage if called else 0.0,
+            multiplier if initial == 0 else 0.0,
+            multiplier if called else 0.0,
             constants,
         )
 

@@ -41,7 +41,7 @@ from stresstest.margin.kernels.loops import (
     clear_special,
 )
 from stresstest.margin.kernels.netting import add_net
-from stresstest.margin.kernels.orders import add_spot_orders, close_sides, keep_balance, open_sides, side_asked, side_filled
+from stresstest.margin.kernels.order_lanes import add_spot_orders, close_sides, keep_balance, open_sides, side_asked, side_filled
 from stresstest.margin.kernels.program import (
     BANDS,
     COLLATERAL,
