@@ -25,6 +25,7 @@ from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.snapshot.stage import load_block
 from stresstest.stress.evaluation import evaluate_block, folded
+from stresstest.stress.held import held_by_model
 from stresstest.stress.holders import BlockHoldings, block_holdings, holders_of
 from stresstest.stress.static import headline_flags
 from stresstest.valuation.value import value_instruments
@@ -40,7 +41,8 @@ def measured(run_file: Path) -> dict[str, float]:
         book = stage(settings, planned.rulebook, Path(work))
         resolved, _ = resolve(planned.scenarios, book.dimensions, planned.rulebook.margin_names())
         units = value_instruments(book.dimensions, resolved)
-        compiled = compile_tables(book.dimensions, resolved, units, planned.rulebook, headline_flags(planned.scenarios.scenarios))
+        flags, held = headline_flags(planned.scenarios.scenarios), held_by_model(book, planned.rulebook)
+        compiled = compile_tables(book.dimensions, resolved, units, planned.rulebook, flags, held=held)
         holders = holders_of(book.dimensions, compiled.models)
         blocks = [block_holdings(load_block(book, number), holders, compiled) for number in range(book.blocks)]
         evaluate_block(compiled, holders, blocks[0])  # compiled, or read from the cache, before the clock runs

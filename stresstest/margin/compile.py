@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from stresstest.margin.add_on_tables import add_on_tables, check_depegs
 from stresstest.margin.asset_records import asset_records, holding_rows
-from stresstest.margin.compile_scan import compile_scans
+from stresstest.margin.compile_scan import GridClamps, compile_scans
 from stresstest.margin.instrument_records import instrument_records
 from stresstest.margin.kernels.lanes import LANES, Lanes, make_lanes
 from stresstest.margin.kernels.tables import IN_REPORTING_CURRENCY, Tables
@@ -42,7 +43,7 @@ class ViewCodes(NamedTuple):
 class Compiled:
     """What the kernels need besides holdings: `tables`, the scenarios as `lanes`, and the codes of models, schedules and rows of grids by name.
 
-    `grid_clamps`: by portfolio model in use, vols that its rows would have taken out of their range.
+    `grid_clamps`: by portfolio model in use, what its rows would have taken out of its range.
     """
 
     tables: Tables
@@ -53,13 +54,22 @@ class Compiled:
     views: ViewCodes
     most_tiers: int
     most_bands: int
-    grid_clamps: dict[str, int]
+    grid_clamps: dict[str, GridClamps]
 
 
 def compile_tables(
-    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, headline: npt.NDArray[np.bool_], widest: int = LANES
+    dimensions: Dimensions,
+    resolved: Resolved,
+    units: UnitValues,
+    rulebook: Rulebook,
+    headline: npt.NDArray[np.bool_],
+    widest: int = LANES,
+    held: Mapping[str, npt.NDArray[np.int32]] | None = None,
 ) -> Compiled:
-    """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base."""
+    """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base.
+
+    `held`: the instruments that accounts hold by portfolio model in use (`held_by_model`): all that its grid is laid over. None: any.
+    """
     views = views_of(dimensions, rulebook)
     check_nettable(dimensions, rulebook, views)
     check_depegs(dimensions, rulebook)
@@ -77,7 +87,7 @@ def compile_tables(
     assets, bands, shocked_assets = asset_records(dimensions, resolved, rulebook, views, codes, rows, price_row, ones, zeros)
     holding_row = np.tile(holding_rows(dimensions, resolved, rows, price_row), (len(views.views), 1))
     models, weights, weight_rows = model_records(resolved, rulebook, codes, rows, ones)
-    scans = compile_scans(dimensions, resolved, units, rulebook, rows, price_row, weights[IN_REPORTING_CURRENCY, :, -1].tolist())
+    scans = compile_scans(dimensions, resolved, units, rulebook, rows, price_row, weights[IN_REPORTING_CURRENCY, :, -1].tolist(), held)
     add_ons = add_on_tables(
         dimensions, resolved, units, rulebook, rows.extend, price_row, instruments["value_row"][: dimensions.instruments.height], scans.deltas
     )
@@ -113,4 +123,4 @@ def compile_tables(
     # A deduction's zero adds up to two pieces, a leverage one.
     most_tiers, most_bands = int(schedules["count"].max(initial=1)) + 3, int(assets["band_count"].max())
     view_codes = ViewCodes(np.array(list(views.of_model.values()), dtype=np.int32), dimensions.instruments.height, dimensions.assets.height)
-    return Compiled(tables, lanes, model_names, schedule_names, scans.row_names, view_codes, most_tiers, most_bands, scans.clamped_vols)
+    return Compiled(tables, lanes, model_names, schedule_names, scans.row_names, view_codes, most_tiers, most_bands, scans.clamps)

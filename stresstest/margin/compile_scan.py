@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,19 +50,26 @@ fastest of 8, 16, 32, 64 and 110 MB for 5,000 options and 24 rows on two cores w
 _EXPIRIES = {"net": NET_EXPIRIES, "losses": LOSSES, "absolute": ABSOLUTE}
 
 
+class GridClamps(NamedTuple):
+    """What the rows of a grid would have taken out of its range, in all scenarios together: vols, and prices of options."""
+
+    vols: int
+    prices: int
+
+
 @dataclass(frozen=True)
 class Scans:
     """The portfolio models in use, compiled but for the lanes. `row_names`: of all grids, in the order of their codes.
 
     `moved` lists the changes of what rows move, f64[entries, columns, S], model by model in the order of their entries. `deltas` f64[instruments, S]
-    by model, where it asks for them. `clamped_vols`: by model, vols that rows would have taken out of their range.
+    by model, where it asks for them, zero for what nobody holds under it. `clamps`: by model, what rows would have taken out of its range.
     """
 
     tables: ScanTables
     row_names: tuple[str, ...]
     moved: tuple[Floats, ...]
     deltas: dict[str, Floats]
-    clamped_vols: dict[str, int]
+    clamps: dict[str, GridClamps]
 
     @property
     def columns(self) -> int:
@@ -94,9 +101,18 @@ class Scans:
 
 
 def compile_scans(
-    dimensions: Dimensions, resolved: Resolved, units: UnitValues, rulebook: Rulebook, rows: RowList, price_row: Codes, weight_of: Sequence[int]
+    dimensions: Dimensions,
+    resolved: Resolved,
+    units: UnitValues,
+    rulebook: Rulebook,
+    rows: RowList,
+    price_row: Codes,
+    weight_of: Sequence[int],
+    held: Mapping[str, Codes] | None = None,
 ) -> Scans:
     """The grids of the portfolio models that accounts have.
+
+    Only what accounts hold under a model is revalued in its rows: a venue lists thousands of options, of which most accounts have none.
 
     Args:
         dimensions: the book.
@@ -106,19 +122,26 @@ def compile_scans(
         rows: takes the rows that grids need besides.
         price_row: row of the price of every asset.
         weight_of: by model, in file order, the weight of a requirement that is in reporting currency already.
+        held: by model, the codes of the instruments that its accounts hold, ascending; None: any.
     """
-    used = models_in_use(dimensions)
-    models = {name: model for name, model in rulebook.models.items() if isinstance(model, PortfolioModel) and name in used}
+    models = portfolio_models_in_use(dimensions, rulebook)
     if not models:
         return Scans(no_scans(len(rulebook.models)), (), (), {}, {})
     shifts = {name: spot_shifts(model, dimensions) for name, model in models.items()}
     groups = {group: code for code, group in enumerate(sorted({group for each in shifts.values() for group in each}))}
-    book = _Book(dimensions, resolved, units, rows, price_row, groups)
+    every = np.arange(dimensions.instruments.height, dtype=np.int32)
+    book = _Book(dimensions, resolved, units, rows, price_row, groups, dict.fromkeys(models, every) if held is None else held)
     lists = _Lists(len(rulebook.models), len(groups))
     for number, name in enumerate(rulebook.models):
         if name in models:
             _add_model(book, lists, number, name, models[name], shifts[name], weight_of[number])
-    return Scans(lists.tables(), tuple(lists.names), tuple(lists.moved), lists.deltas, lists.clamped_vols)
+    return Scans(lists.tables(), tuple(lists.names), tuple(lists.moved), lists.deltas, lists.clamps)
+
+
+def portfolio_models_in_use(dimensions: Dimensions, rulebook: Rulebook) -> dict[str, PortfolioModel]:
+    """The portfolio models of a margin file that accounts have, in file order."""
+    used = models_in_use(dimensions)
+    return {name: model for name, model in rulebook.models.items() if isinstance(model, PortfolioModel) and name in used}
 
 
 @dataclass(frozen=True)
@@ -131,6 +154,7 @@ class _Book:
     rows: RowList
     price_row: Codes
     groups: dict[str, int]
+    held: Mapping[str, Codes]
 
 
 class _Lists:
@@ -152,7 +176,7 @@ class _Lists:
         self.correlations: list[Floats] = []
         self.expiries: list[tuple[int, ...]] = []
         self.deltas: dict[str, Floats] = {}
-        self.clamped_vols: dict[str, int] = {}
+        self.clamps: dict[str, GridClamps] = {}
 
     def tables(self) -> ScanTables:
         """Everything but the changes."""
@@ -176,8 +200,8 @@ class _Lists:
 
 def _add_model(book: _Book, lists: _Lists, number: int, name: str, model: PortfolioModel, shifts: Mapping[str, Floats], weight: int) -> None:
     dimensions, groups = book.dimensions, book.groups
-    values = grid_values(model, dimensions, book.resolved, book.units, np.arange(dimensions.instruments.height, dtype=np.int32))
-    lists.clamped_vols[name] = int(values.clamped_vols.sum())
+    values = grid_values(model, dimensions, book.resolved, book.units, book.held[name])
+    lists.clamps[name] = GridClamps(int(values.clamped_vols.sum()), int(values.clamped_prices.sum()))
     columns, plain = values.column_row, _plain(model)
     weights = np.array([model.grid[row].weight for row in columns]) if plain else np.ones(len(columns))
     maintenance, initial = _factor_rows(book, model)
@@ -225,7 +249,7 @@ def _places(book: _Book, lists: _Lists, model: PortfolioModel, values: GridValue
         found[name] = np.full(frame.height, -1, dtype=np.int32)
         if change is not None:
             moves = np.flatnonzero((change != 0.0).any(axis=(1, 2)))
-            found[name][moves] = np.arange(entries, entries + len(moves))
+            found[name][values.codes[moves]] = np.arange(entries, entries + len(moves))
             entries += len(moves)
             # Changes are the largest arrays of a run: they are not copied where nothing is left out and nothing weighted.
             kept = change if len(moves) == len(change) else change[moves]
@@ -252,12 +276,15 @@ def _places(book: _Book, lists: _Lists, model: PortfolioModel, values: GridValue
 
 def _delta(book: _Book, values: GridValues) -> Floats | None:
     """Delta of one contract entered at the state [instruments, S]: of its value slope, and of the cost that entering at the mark makes."""
-    if values.delta is None or values.cost_delta is None:
-        return values.delta
-    mark = book.units.mark
-    instruments = book.dimensions.instruments
-    inverse = ((instruments["payoff"] == "inverse") & (instruments["kind"] != "option")).to_numpy()[:, None]
-    entered: Floats = values.delta + values.cost_delta * np.divide(1.0, mark, out=mark.copy(), where=inverse & (mark != 0.0))
+    if values.delta is None:
+        return None
+    entered = np.zeros_like(book.units.mark)
+    entered[values.codes] = values.delta
+    if values.cost_delta is not None:
+        mark = book.units.mark[values.codes]
+        instruments = book.dimensions.instruments[values.codes]
+        inverse = ((instruments["payoff"] == "inverse") & (instruments["kind"] != "option")).to_numpy()[:, None]
+        entered[values.codes] += values.cost_delta * np.divide(1.0, mark, out=mark.copy(), where=inverse & (mark != 0.0))
     return entered
 
 

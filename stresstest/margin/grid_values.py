@@ -45,7 +45,8 @@ class GridValues:
     instrument that may have funding (spot and paid options have none).
     `delta`, `cost_delta` f64[n, S]: (V(S * 1.01) - V(S * 0.99)) / 0.02 with all that the risk group moves, of the value and cost slopes: a
     position's delta is quantity * delta + cost * cost_delta. None if the model asks for no deltas; `cost_delta` None as `cost_change`.
-    `clamped_vols` i64[S]: option vols that rows would have taken out of their range, each column once.
+    `clamped_vols` i64[S]: option vols that rows would have taken out of their range, each column once; `clamped_prices` i64[S]: option prices
+    held at their no-arbitrage bounds there.
     """
 
     codes: Codes
@@ -56,6 +57,7 @@ class GridValues:
     delta: Floats | None
     cost_delta: Floats | None
     clamped_vols: Counts
+    clamped_prices: Counts
 
 
 def grid_values(model: PortfolioModel, dimensions: Dimensions, resolved: Resolved, units: UnitValues, codes: npt.ArrayLike) -> GridValues:
@@ -95,6 +97,7 @@ def grid_values(model: PortfolioModel, dimensions: Dimensions, resolved: Resolve
         slope(found.value),
         slope(found.cost),
         found.clamped_vols,
+        found.clamped_prices,
     )
 
 

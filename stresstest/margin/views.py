@@ -60,11 +60,16 @@ class Views:
 
 @dataclass(frozen=True)
 class Unmatched:
-    """An entry of `assign` or `assign_collateral` (`place`, counted from 1) that gives nothing in a book its schedule."""
+    """An entry of `assign` or `assign_collateral` (`place`, counted from 1) that gives nothing in a book its schedule.
+
+    `of_preset`: the schedule is one of a preset's, whose entries are written for any book.
+    """
 
     model: str
     place: str
+    schedule: str
     message: str
+    of_preset: bool
 
 
 def models_in_use(dimensions: Dimensions) -> frozenset[str]:
@@ -99,7 +104,7 @@ def sees_otherwise(model: Model) -> bool:
 
 
 def unmatched_entries(dimensions: Dimensions, rulebook: Rulebook) -> Iterator[Unmatched]:
-    """The entries that give nothing its schedule, of the models that accounts have; in file order. Those of presets are for any book."""
+    """The entries that give nothing its schedule, of the models that accounts have; in file order."""
     universe = _Universe(dimensions)
     used = models_in_use(dimensions)
     for name, model in rulebook.models.items():
@@ -108,15 +113,16 @@ def unmatched_entries(dimensions: Dimensions, rulebook: Rulebook) -> Iterator[Un
         of_margin = zip(universe.taken_instruments(model.assign), universe.taken_underlyings(model.assign), strict=True)
         for number, (entry, masks) in enumerate(zip(model.assign, of_margin, strict=True), start=1):
             taken = masks[0].any() or (model.nets_by_underlying and masks[1].any())
-            if not taken and not is_of_preset(entry.margin_schedule):
-                yield Unmatched(name, f"assign {number}", _nothing("instrument", entry.margin_schedule))
+            if not taken:
+                yield _unmatched(name, f"assign {number}", "instrument", entry.margin_schedule)
         for number, (other, mask) in enumerate(zip(model.assign_collateral, universe.taken_assets(model.assign_collateral), strict=True), start=1):
-            if not mask.any() and not is_of_preset(other.collateral_schedule):
-                yield Unmatched(name, f"assign_collateral {number}", _nothing("asset", other.collateral_schedule))
+            if not mask.any():
+                yield _unmatched(name, f"assign_collateral {number}", "asset", other.collateral_schedule)
 
 
-def _nothing(what: str, schedule: str) -> str:
-    return f"gives no {what} of this book the schedule {schedule}: none passes it, or earlier entries take them all."
+def _unmatched(model: str, place: str, what: str, schedule: str) -> Unmatched:
+    message = f"gives no {what} of this book the schedule {schedule}: none passes it, or earlier entries take them all."
+    return Unmatched(model, place, schedule, message, is_of_preset(schedule))
 
 
 class _Universe:

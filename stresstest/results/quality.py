@@ -169,14 +169,14 @@ def options(units: UnitValues, gross: Floats) -> list[Check]:
     return checks
 
 
-def grid_vols(clamped: Mapping[str, int]) -> list[Check]:
-    """How often rows of the grids of portfolio models held vols at their bounds, by model."""
+def grid_clamps(clamped: Mapping[str, tuple[int, int]]) -> list[Check]:
+    """How often rows of the grids of portfolio models held vols and option prices at their bounds, by model: (vols, prices)."""
     checks = []
-    for model, count in clamped.items():
-        message = (
-            f"{count:,} vols in rows of the grid were held at [0, 10]." if count else "No clamp was needed: all vols in rows are inside [0, 10]."
-        )
-        checks.append(Check("clamps", "info", "pass", f"vols in the grid of model {model}", message, count, None, float(count)))
+    for model, counts in clamped.items():
+        for subject, count, bounds in zip(("vols", "option prices"), counts, ("[0, 10]", "their no-arbitrage bounds"), strict=True):
+            held = f"{count:,} {subject} in rows of the grid were held at {bounds}."
+            message = held if count else f"No clamp was needed: all {subject} in rows are inside {bounds}."
+            checks.append(Check("clamps", "info", "pass", f"{subject} in the grid of model {model}", message, count, None, float(count)))
     return checks
 
 

@@ -92,7 +92,7 @@ def _quality(plan: Plan, valued: Valued, stressed: StressResult, accounts: pl.Da
         *margin_checks(plan.rulebook, valued.book.dimensions, valued.resolved),
         *checks.unshocked(valued.resolved, valued.units, gross, headline, {each.id for each in plan.scenarios if each.any_book}),
         *checks.options(valued.units, gross),
-        *checks.grid_vols(stressed.compiled.grid_clamps),
+        *checks.grid_clamps(stressed.compiled.grid_clamps),
         *checks.extended_tiers(stressed.extended),
     ]
     return checks.quality_table(valued.book, found)

@@ -7,7 +7,7 @@ under another, and nothing of size accounts x scenarios is held.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from stresstest.snapshot.book import Block, Book
 from stresstest.snapshot.stage import load_block
 from stresstest.stress.blocks import PARTS_PER_BLOCK, Sink
 from stresstest.stress.evaluation import DENSE_ROWS, Evaluated, RowArrays, dense_rows, evaluate_block
+from stresstest.stress.held import held_by_model
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings, holders_of
 from stresstest.stress.merge import Merger
 from stresstest.stress.rows import Keep, Names, account_frame, account_frames, names_of, summary_frame
@@ -140,8 +141,9 @@ def _rules(
     found = [Rules(name, stressed.compiled, stressed.holders, names_of(book.dimensions, ids, stressed.compiled.grid_rows))]
     for model in models:
         if model != name:
-            dimensions = book.dimensions.under_model(model)
-            compiled = compile_tables(dimensions, resolved, units, rulebook, headline)
+            under = replace(book, dimensions=book.dimensions.under_model(model))
+            dimensions = under.dimensions
+            compiled = compile_tables(dimensions, resolved, units, rulebook, headline, held=held_by_model(under, rulebook))
             found.append(Rules(model, compiled, holders_of(dimensions, compiled.models), names_of(dimensions, ids, compiled.grid_rows)))
     return tuple(found)
 

@@ -20,6 +20,7 @@ from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
 from stresstest.stress.blocks import BlockResult, Sink, Task, blocks_a_group, holdings_of_block, run_group
 from stresstest.stress.evaluation import dense_rows
+from stresstest.stress.held import held_by_model
 from stresstest.stress.holders import Holders, holders_of
 from stresstest.stress.limits import limits_of
 from stresstest.stress.merge import Merger
@@ -72,7 +73,7 @@ def static_stress(
     `folder` keeps the totals of finished blocks: a run of the same plan finds and reuses them. `sink` writes parts of
     the large tables; it is called by the executor's workers. `on_progress(done, all)` is called after every block.
     """
-    compiled = compile_tables(book.dimensions, resolved, units, rulebook, headline_flags(scenarios))
+    compiled = compile_tables(book.dimensions, resolved, units, rulebook, headline_flags(scenarios), held=held_by_model(book, rulebook))
     holders = holders_of(book.dimensions, compiled.models)
     task = Task(
         book, compiled, holders, limits_of(rulebook, book.dimensions), names_of(book.dimensions, resolved.ids, compiled.grid_rows), keep, folder, sink

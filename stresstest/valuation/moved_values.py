@@ -37,7 +37,7 @@ IN_CACHE = 1 << 14
 """Cells (instrument, scenario) of a block of arrays, whose dozen of working arrays stay in a core's cache."""
 
 Found = tuple[Floats, Flags, Counts]
-"""Of b instruments: change f64[b, C, S], whether each is a sound number bool[b], vols brought into their range i64[S]."""
+"""Of b instruments: change f64[b, C, S], whether each is a sound number bool[b], vols and prices brought into their range i64[2, S]."""
 
 
 def changes(dimensions: Dimensions, resolved: Resolved, units: UnitValues, codes: Places, moves: Moves) -> Changes:
@@ -54,15 +54,15 @@ def changes(dimensions: Dimensions, resolved: Resolved, units: UnitValues, codes
 
     def fill(block: pl.DataFrame) -> Counts:
         places = block["place"].to_numpy()
-        value[places], sound[places], vols = work.values(block)
-        return vols
+        value[places], sound[places], clamped = work.values(block)
+        return clamped
 
     lean, frames = _blocks(terms.with_columns(plain=_plain(terms, units)), value.shape[1], resolved.scenarios)
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         # Frames have threads of their own.
-        clamped = sum(chain(pool.map(fill, lean), map(fill, frames)), start=np.zeros(resolved.scenarios, dtype=np.int64))
+        vols, prices = sum(chain(pool.map(fill, lean), map(fill, frames)), start=np.zeros((2, resolved.scenarios), dtype=np.int64))
     _refuse(dimensions, codes[~sound])
-    return Changes(value, _cost_changes(units, codes, terms, moves), clamped)
+    return Changes(value, _cost_changes(units, codes, terms, moves), vols, prices)
 
 
 def _blocks(terms: pl.DataFrame, columns: int, scenarios: int) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
@@ -115,7 +115,7 @@ class _Work:
             )  # fmt: skip
             np.subtract(slope, at_state, out=change[:, column])
             sound[~np.isfinite(slope).all(axis=1) | (inverse & ~(mark > 0.0).all(axis=1))] = False
-        return change, sound, np.zeros(self.resolved.scenarios, dtype=np.int64)
+        return change, sound, np.zeros((2, self.resolved.scenarios), dtype=np.int64)
 
     def plain_options(self, terms: pl.DataFrame) -> Found:
         """Options that are `_plain`."""
@@ -138,7 +138,9 @@ class _Work:
         vols = np.clip(moved, 0.0, MAX_VOL)
         change = europeans_in_moves(states, price * moves.forward[places], moves.quote[places], vols)
         finite: Flags = np.isfinite(change)
-        return change, np.logical_and.reduce(finite, axis=(1, 2)), (vols != moved).sum(axis=(0, 1))
+        clamped = (vols != moved).sum(axis=(0, 1))
+        # Prices of a model without an offset are inside their bounds.
+        return change, np.logical_and.reduce(finite, axis=(1, 2)), np.stack([clamped, np.zeros_like(clamped)])
 
     def options(self, terms: pl.DataFrame) -> Found:
         """Any options, as a frame with one row a state."""
@@ -151,11 +153,12 @@ class _Work:
         states["vol_scale"], states["vol_shift"] = np.zeros(change.shape), self.moves.vols(self._options(terms, before))
         frame = laid_out(terms.drop("place", "plain"), states)
         values = value_options(frame, normal=bool(terms["normal"][0]), american=bool(terms["american"][0]))
-        slope, forward, vol_clamped = (values[name].to_numpy().reshape(change.shape) for name in ("value_slope", "forward", "vol_clamped"))
+        slope, forward = (values[name].to_numpy().reshape(change.shape) for name in ("value_slope", "forward"))
+        clamped = np.stack([values[name].to_numpy().reshape(change.shape).sum(axis=(0, 1)) for name in ("vol_clamped", "price_clamped")])
         np.subtract(slope, self.units.value_slope[terms["instrument"].to_numpy()][:, None, :], out=change)
         undefined = terms["inverse"].to_numpy()[:, None, None] & ~(forward > 0.0)
         sound: Flags = np.isfinite(slope) & ~undefined
-        return change, np.logical_and.reduce(sound, axis=(1, 2)), vol_clamped.sum(axis=(0, 1))
+        return change, np.logical_and.reduce(sound, axis=(1, 2)), clamped
 
     def _empty(self, terms: pl.DataFrame) -> Floats:
         return np.empty((terms.height, self.moves.forward.shape[1], self.resolved.scenarios))

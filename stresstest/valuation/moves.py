@@ -51,9 +51,11 @@ class Changes:
 
     `value` f64[n, C, S] of `value_slope`, `cost` f64[n, C, S] of `cost_slope` (see `UnitValues`; None where none changes): a position gains
     quantity * value + cost of the position * cost, besides what its funding gains with its settle asset.
-    `clamped_vols` i64[S]: vols that moves would have taken out of their range.
+    `clamped_vols` i64[S]: vols that moves would have taken out of their range. `clamped_prices` i64[S]: prices of options that were held at
+    their no-arbitrage bounds.
     """
 
     value: Floats
     cost: Floats | None
     clamped_vols: Counts
+    clamped_prices: Counts

@@ -100,8 +100,10 @@ def test_a_mark_without_a_vol_keeps_its_offset_and_its_bounds() -> None:
     # A call at 30,000 with 50,000 the forward is worth at least 20,000; marked at 19,000 it is 1,000 below that at every state.
     call = {**OPTION, "instrument_id": "C", "strike": 30_000.0, "mark_price": 19_000.0, "implied_vol": 0.0, "forward": 50_000.0}
     found = valued(model([{"spot": 0.1}, {"spot": 0.0}]), grouped(book(CRYPTO, [call])))
-    # Once it moves the bound holds: 25,000.
+    # Once it moves the bound holds: 25,000. It is the one price of two that is held there.
     assert found.change[0, :, 0].tolist() == [pytest.approx(6_000.0), 0.0]
+    assert found.clamped_prices.tolist() == [1]
+    assert found.clamped_vols.tolist() == [0]
 
 
 def test_vols_that_are_shifted_up_end_at_the_floor_and_inside_their_range() -> None:

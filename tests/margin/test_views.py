@@ -112,6 +112,7 @@ def test_entries_that_give_nothing_its_schedule_are_told():
         ("m", "assign 3", f"gives no instrument of this book the schedule own: {nothing}"),
         ("m", "assign_collateral 1", f"gives no asset of this book the schedule coin: {nothing}"),
     ]
+    assert not any(each.of_preset for each in unmatched_entries(case.dimensions, case.rulebook))
 
 
 def test_haircuts_are_those_of_every_schedule_that_an_asset_has():

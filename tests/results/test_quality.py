@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from results.tables_for_tests import account_summary
 
-from stresstest.results.quality import grid_vols, options, reconciliation, unshocked
+from stresstest.results.quality import grid_clamps, options, reconciliation, unshocked
 from stresstest.scenarios.resolved import Resolved
 from stresstest.valuation.unit_values import UnitValues
 
@@ -99,8 +99,11 @@ def test_a_book_without_options_says_nothing_of_them():
     assert options(units([[1.0]], ("mark",)), np.array([1.0])) == []
 
 
-def test_vols_that_a_margin_grid_holds_at_their_bounds_are_told_model_by_model() -> None:
-    several, none = grid_vols({"pm": 1_200, "house": 0})
+def test_vols_and_option_prices_that_a_margin_grid_holds_at_their_bounds_are_told_model_by_model() -> None:
+    several, no_prices, none, prices = grid_clamps({"pm": (1_200, 0), "house": (0, 7)})
     assert (several.check, several.subject, several.result, several.rows) == ("clamps", "vols in the grid of model pm", "pass", 1_200)
     assert several.message == "1,200 vols in rows of the grid were held at [0, 10]."
     assert none.message == "No clamp was needed: all vols in rows are inside [0, 10]."
+    assert (prices.subject, prices.rows, prices.value) == ("option prices in the grid of model house", 7, 7.0)
+    assert prices.message == "7 option prices in rows of the grid were held at their no-arbitrage bounds."
+    assert no_prices.message == "No clamp was needed: all option prices in rows are inside their no-arbitrage bounds."

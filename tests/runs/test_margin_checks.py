@@ -7,11 +7,14 @@ from pathlib import Path
 
 import polars as pl
 from generated.books import BookSpec
+from margin.explain_case import Case
 
 from stresstest.config import load_run
 from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.rulebook.presets import with_presets
 from stresstest.results.store import read_table
 from stresstest.runs.checking import validate
+from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 
@@ -40,3 +43,21 @@ def test_doubts_are_warnings_and_clamped_haircuts_are_counted(book: BookSpec, tm
     ours = pl.col("check").is_in(["margin file", "scenario factors: clamped"])
     of_run = read_table(execute(plan(settings, out)).folder, "data_quality")
     assert of_run.filter(ours).rows() == checked.filter(ours).rows()
+
+
+def test_entries_of_presets_that_find_nothing_are_listed_and_warn_of_nothing() -> None:
+    # Of the two assets, cash takes the preset's entry for cash and bitcoin the one for larger coins: those for stablecoins and all others are left,
+    # and all of its schedules for contracts, which the book has none of.
+    assets = {"USD": {"price": 1.0, "asset_class": "cash"}, "BTC": {"price": 100.0, "asset_class": "crypto"}}
+    margin = {
+        "margin_schedules": {},
+        "collateral_schedules": {"par": {"bands": [{"from": 0, "haircut": 0.0}]}},
+        "models": {"b": {"preset": "binance"}},
+    }
+    case = Case(assets, {}, with_presets(margin)[0], {"A": {"margin_model": "b"}})
+    (check,) = margin_checks(case.rulebook, case.dimensions, case.factors({})[0])
+    assert (check.severity, check.result, check.subject, check.rows) == ("info", "pass", "model b, preset", 5)
+    assert check.message == (
+        "Entries of the preset that find nothing in this book to give their schedule: assign 1 (binance/btcusdt), assign 2 (binance/ethusdt), "
+        "assign 3 (binance/solusdt), assign_collateral 2 (binance/stable), assign_collateral 4 (binance/other)."
+    )

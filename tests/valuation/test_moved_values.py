@@ -63,6 +63,7 @@ def test_the_lean_way_of_european_options_gives_what_the_general_one_gives(monke
     assert not lean.value[:, 0].any()
     assert lean.clamped_vols.tolist() == general.clamped_vols.tolist()
     assert lean.clamped_vols.max() > 0
+    assert lean.clamped_prices.tolist() == general.clamped_prices.tolist()
 
 
 def test_blocks_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
