@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stresstest.tables import INPUT_TABLES, MEASURES, RESULT_TABLES, Column, Table
+from stresstest.tables import CONTEXT_TABLES, HISTORY_TABLES, INPUT_TABLES, MEASURES, RESULT_TABLES, Column, Table
 
 PAGE = Path(__file__).with_name("formats.md")
 PART = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(<!-- end of (?P=name) -->)", re.DOTALL)
@@ -66,6 +66,8 @@ def parts() -> dict[str, str]:
         "input tables": "\n\n".join(map(input_table, INPUT_TABLES)),
         "measures": measures(),
         "result tables": "\n\n".join(map(result_table, RESULT_TABLES)),
+        "context tables": "\n\n".join(map(result_table, CONTEXT_TABLES)),
+        "history tables": "\n\n".join(map(result_table, HISTORY_TABLES)),
     }
 
 

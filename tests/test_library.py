@@ -25,7 +25,7 @@ from stresstest.config import RunFile
 from stresstest.errors import ExitCode, Reason, StressTestError
 from stresstest.results.store import files_of
 from stresstest.runs.calls import Settings
-from stresstest.tables import RESULT_TABLES
+from stresstest.tables import FOLDER_TABLES
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
@@ -298,7 +298,7 @@ def test_runs_in_two_currencies_are_not_compared(before: stresstest.FinishedRun,
 
 def test_every_table_is_there_eager_and_lazy(before: stresstest.FinishedRun, run_file: Path, tmp_path: Path):
     kept = before.save(tmp_path / "kept")
-    assert kept.tables == tuple(each.name for each in RESULT_TABLES if files_of(kept.folder, each.name))
+    assert kept.tables == tuple(each.name for each in FOLDER_TABLES if files_of(kept.folder, each.name))
     for name in kept.tables:
         assert_frame_equal(kept.scan(name).collect(), before.table(name))
     assert before.table("account_summary", ["account_id", "equity"]).columns == ["account_id", "equity"]

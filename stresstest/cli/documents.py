@@ -103,7 +103,7 @@ class PlannedComparison(Document):
 
 class PlanDocument(Document):
     """`run --dry-run`: what would be done. `margin_model`: of every account, null = as the snapshot names. `scenarios` counts base; `blocks` null
-    where only reading the snapshot will tell.
+    where only reading the snapshot will tell. `history`: the folder that the run would be added to, as one of `book`; null: none.
     """
 
     schema_version: SchemaVersion
@@ -118,6 +118,8 @@ class PlanDocument(Document):
     blocks: int | None
     keep: Literal["all", "breaches", "worst"]
     formats: tuple[str, ...]
+    book: str
+    history: str | None
     folder: str | None
     work_folder: str | None
     resumes: bool

@@ -61,9 +61,15 @@ def schema(
     del debug
     from stresstest.cli.output import print_document
     from stresstest.cli.schema_view import model_lines
-    from stresstest.tables import EXPORT_TABLES, INPUT_TABLES, RESULT_TABLES
+    from stresstest.tables import CONTEXT_TABLES, EXPORT_TABLES, HISTORY_TABLES, INPUT_TABLES, RESULT_TABLES
 
-    kinds = {"input table": INPUT_TABLES, "result table": RESULT_TABLES, "exported table": EXPORT_TABLES}
+    kinds = {
+        "input table": INPUT_TABLES,
+        "result table": RESULT_TABLES,
+        "context table": CONTEXT_TABLES,
+        "history table": HISTORY_TABLES,
+        "exported table": EXPORT_TABLES,
+    }
     tables = {table.name: table for group in kinds.values() for table in group}
     if name is None:
         contents = [(table.name, kind, table.doc) for kind, group in kinds.items() for table in group]

@@ -54,6 +54,7 @@ def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
             "snapshot": absolute(run.snapshot, folder),
             "scenarios": tuple(absolute(each, folder) for each in run.scenarios),
             "margin": absolute(run.margin, folder),
+            "history": absolute(run.history, folder),
             "output": run.output.model_copy(update={"folder": absolute(run.output.folder, folder)}),
         }
     )

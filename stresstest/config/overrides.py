@@ -17,8 +17,8 @@ from stresstest.errors import Fault, Reason, StressTestError
 ENVIRONMENT_PREFIX = "STRESSTEST_"
 
 _LISTS = ("scenarios", "headline", "compare.models", "output.formats")
-_PATHS = ("snapshot", "scenarios", "margin", "output.folder")
-_TEXTS = ("name", "reporting_currency", "margin_model")
+_PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history")
+_TEXTS = ("name", "book", "reporting_currency", "margin_model", "history")
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ def _executor(value: object) -> object:
     return value
 
 
+def _local(value: str | None) -> str | None:
+    if value is not None and "://" in value:
+        raise problem(f"must be a folder, not an address: {shown(value)}", "A history is written with renames, which only a file system has.")
+    return value
+
+
 def _once(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -123,11 +129,13 @@ class RunFile(Part):
     `as_of` and `reporting_currency` null: taken from the snapshot's own `snapshot.json`. `headline`: the scenarios that
     count for worst, Cover-N and limits, instead of what the scenario files say. `margin_model`: the model of every account, null = that
     which the snapshot names. `max_price_age` in seconds, null = not checked; `max_memory` in bytes, null = no limit of its own; `threads` null
-    = all cores.
+    = all cores. `book`: what a series of runs is about, null = the name. `history`: the folder of earlier runs that this one looks back on and
+    joins, null = none.
     """
 
     version: Version = 1
     name: str | None = None
+    book: Name | None = None
     snapshot: Name
     as_of: Annotated[
         datetime | None, BeforeValidator(lambda value: value if value is None else _moment(value), json_schema_input_type=str | None)
@@ -149,13 +157,13 @@ class RunFile(Part):
     max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     output: Output = Output()
+    history: Annotated[Name | None, AfterValidator(_local)] = None
     limits: ToCome = None
     cascade: ToCome = None
     waterfall: ToCome = None
     attribution: ToCome = None
     reverse: ToCome = None
     report: ToCome = None
-    history: ToCome = None
     notify: ToCome = None
     _file: Path | None = PrivateAttr(None)
 

@@ -14,7 +14,7 @@ from stresstest.results.inputs import changed_documents
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, sha256_of, table_sha256
-from stresstest.tables import RESULT_TABLES
+from stresstest.tables import CONTEXT_TABLES, FOLDER_TABLES
 
 SUMMARY = "summary.json"
 RESULT = "result.json"
@@ -32,7 +32,7 @@ def intact(folder: Path) -> tuple[Manifest, Identity]:
     """
     manifest = read_document(Manifest, folder / MANIFEST)
     stated = read_document(Identity, folder / RESULT)
-    faults = [*_documents(folder, manifest, stated), *changed_documents(folder, manifest.documents), *_tables(folder, stated)]
+    faults = [*_documents(folder, manifest, stated), *changed_documents(folder, manifest.documents), *_tables(folder, manifest, stated)]
     if faults:
         raise StressTestError(Reason.INPUT_DATA, "the result folder is not as its run left it", faults)
     return manifest, stated
@@ -53,16 +53,20 @@ def _documents(folder: Path, manifest: Manifest, stated: Identity) -> list[Fault
     return faults
 
 
-def _tables(folder: Path, stated: Identity) -> list[Fault]:
+def _tables(folder: Path, manifest: Manifest, stated: Identity) -> list[Fault]:
+    """What a run learned from earlier runs has its hashes in the manifest alone: it is no part of the result."""
+    learned = {table.name: manifest.tables[table.name].sha256 for table in CONTEXT_TABLES if table.name in manifest.tables}
+    hashes = {**stated.tables, **learned}
     faults = []
-    for name in sorted(stated.tables.keys() | {table.name for table in RESULT_TABLES if files_of(folder, table.name)}):
+    for name in sorted(hashes.keys() | {table.name for table in FOLDER_TABLES if files_of(folder, table.name)}):
         files = files_of(folder, name)
         if not files:
             faults.append(Fault("the table is missing", _MEND, file=str(folder), table=name))
-        elif name not in stated.tables:
+        elif name not in hashes:
             faults.append(Fault("the table was added after the run", "Remove it.", file=str(folder), table=name))
-        elif table_sha256(folder, name) != stated.tables[name]:
-            faults.append(Fault(f"was changed after the run: its SHA-256 is not that of {RESULT}", _MEND, file=str(folder), table=name))
+        elif table_sha256(folder, name) != hashes[name]:
+            what = f"was changed after the run: its SHA-256 is not that of {MANIFEST if name in learned else RESULT}"
+            faults.append(Fault(what, _MEND, file=str(folder), table=name))
         else:
             faults += _of_another_version(folder, name, files[0], stated.code_version)
     return faults
@@ -70,7 +74,7 @@ def _tables(folder: Path, stated: Identity) -> list[Fault]:
 
 def _of_another_version(folder: Path, name: str, file: Path, version: str) -> list[Fault]:
     """A table is as it was written, and this version writes it with other columns."""
-    expected = next((table.names for table in RESULT_TABLES if table.name == name), None)
+    expected = next((table.names for table in FOLDER_TABLES if table.name == name), None)
     try:
         found = tuple(pq.read_schema(file).names)
     except (OSError, pa.ArrowException) as error:

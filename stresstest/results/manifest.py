@@ -19,7 +19,7 @@ from pydantic import Field
 from stresstest.results.documents import Document
 from stresstest.results.store import files_of, rows_of, sha256_of, table_sha256
 from stresstest.snapshot.book import InputFile
-from stresstest.tables import RESULT_TABLES
+from stresstest.tables import FOLDER_TABLES
 
 NAME = "manifest.json"
 PACKAGES = ("duckdb", "numba", "numpy", "polars", "pyarrow", "scipy", "weasyprint")
@@ -148,7 +148,7 @@ def table_records(folder: Path, hashes: Mapping[str, str]) -> dict[str, TableRec
             rows=rows_of(folder, table.name),
             sha256=hashes.get(table.name) or table_sha256(folder, table.name),
         )
-        for table in RESULT_TABLES
+        for table in FOLDER_TABLES
         if files_of(folder, table.name)
     }
 

@@ -18,7 +18,7 @@ WORST_ACCOUNTS = 10
 
 
 class RunFacts(Document):
-    """What the run was about. `name` is the run file's, or else the scenario set's; `as_of` is UTC, ISO 8601.
+    """What the run was about. `name` is the run file's, or else the scenario set's; `book` the run file's, or else `name`; `as_of` is UTC, ISO 8601.
 
     `scenario_set` and `margin_rules` are the names that the scenario and margin files state; empty where they state none.
     """
@@ -29,6 +29,7 @@ class RunFacts(Document):
     reporting_currency: str
     scenario_set: str = ""
     margin_rules: str = ""
+    book: str = ""
 
 
 class Resources(Document):

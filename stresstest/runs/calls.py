@@ -43,6 +43,8 @@ class Settings(TypedDict, total=False):
     """
 
     name: str
+    book: str
+    history: str | Path
     as_of: str | datetime
     reporting_currency: str
     margin_model: str
@@ -137,9 +139,10 @@ def run(
 
 
 def _temporary(planned: Plan, target: Path) -> Plan:
-    """The plan with this target and without reports, which take longer than all else and can be made when they are asked for."""
+    """The plan with this target and without reports, which take longer than all else and can be made when they are asked for; nor is it added to
+    a history, which would name a folder that is gone."""
     output = planned.settings.output.model_copy(update={"formats": ("json",)})
-    return replace(planned.into(target), settings=planned.settings.model_copy(update={"output": output}))
+    return replace(planned.into(target), settings=planned.settings.model_copy(update={"output": output}), adds=False)
 
 
 def validate(

@@ -26,7 +26,7 @@ from stresstest.results.summary import Summary
 from stresstest.runs.console import Console, Logged
 from stresstest.runs.folders import cannot_write, check_target, locked, publish
 from stresstest.runs.given import TemporaryFolder
-from stresstest.tables import RESULT_TABLES
+from stresstest.tables import FOLDER_TABLES
 from stresstest.tables import table as table_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class FinishedRun:
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of the result tables that the run has; `docs/formats.md` and `stresstest schema` describe them."""
-        return tuple(each.name for each in RESULT_TABLES if files_of(self.folder, each.name))
+        return tuple(each.name for each in FOLDER_TABLES if files_of(self.folder, each.name))
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """A result table, or some columns of it, page checksums verified. Rows are ordered by owner, account, pool, scenario in file order.

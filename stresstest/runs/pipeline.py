@@ -23,9 +23,10 @@ from stresstest.results.store import PartWriter, finish_parts, read_table
 from stresstest.results.summary import Summary
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
+from stresstest.runs.earlier import join_history, write_context
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.installation import kernels_to_compile
-from stresstest.runs.planning import Plan
+from stresstest.runs.planning import Plan, merged
 from stresstest.runs.repeated import finished_already
 from stresstest.runs.reporting import REPORTS, report_again, write_reports
 from stresstest.runs.staging import stage, workers
@@ -55,8 +56,8 @@ SMALL_BOOK = 250_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. `lacking`: what the machine could not give (the PDF); everything else is there. `repeated`: the folder held this very
-    result already, and nothing was computed."""
+    """A finished run. `lacking`: what could not be done besides (the PDF, its place in the history); everything else is there. `repeated`: the
+    folder held this very result already, and nothing was computed."""
 
     folder: Path
     summary: Summary
@@ -95,7 +96,7 @@ def execute(
     if not force and (found := finished_already(plan)) is not None:
         summary, lacking_reports = found
         lacking = report_again(plan.target, lacking_reports, console=console, command=command, now=now).lacking if lacking_reports else None
-        return Outcome(plan.target, summary, lacking, repeated=True)
+        return Outcome(plan.target, summary, _together(lacking, join_history(plan, plan.target)), repeated=True)
     check_target(plan.target, force)
     with locked_work_folder(plan.target, plan.hash) as work:
         check_target(plan.target, force)
@@ -124,6 +125,8 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
         if breakdown is not None:
             write_report_tables(plan, result, valued, breakdown, accounts)
         stated = write_results(plan, result, valued, stressed, accounts)
+        summary = write_summary(plan, result, valued.book, stated, accounts)
+        write_context(plan, result, summary, stated, clock.console)
         manifest = records.Manifest(
             result_id=stated.result_id,
             command=tuple(command),
@@ -144,7 +147,6 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             reused_blocks=reused,
             reports={},
         )
-        summary = write_summary(plan, result, valued.book, stated, accounts)
     lacking = None
     if set(REPORTS) & set(plan.settings.output.formats):
         with clock.stage("report"):
@@ -158,7 +160,13 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     write_document(manifest.model_copy(update=finished), result / records.NAME)
     publish(result, plan.target)
     shutil.rmtree(work)
-    return Outcome(plan.target, summary, lacking)
+    return Outcome(plan.target, summary, _together(lacking, join_history(plan, plan.target)))
+
+
+def _together(*refusals: StressTestError | None) -> StressTestError | None:
+    """What a finished run lacks, as one refusal."""
+    found = [each for each in refusals if each is not None]
+    return merged(found) if found else None
 
 
 def _inputs(plan: Plan, book: Book) -> tuple[InputFile, ...]:

@@ -45,7 +45,7 @@ class Plan:
     """A run that has not begun: `hash` names its work folder, so that an interrupted run is taken up again.
 
     `target` is the result folder; of a `temporary` run the one that it would have otherwise. `run_file` is the file that the settings
-    come from, where there is one; `given` keeps the files of what was given as values.
+    come from, where there is one; `adds`: the run joins the history that the settings name; `given` keeps the files of what was given as values.
     """
 
     settings: RunFile
@@ -55,6 +55,7 @@ class Plan:
     hash: str
     run_file: Path | None = None
     temporary: bool = False
+    adds: bool = True
     given: Given | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -63,6 +64,11 @@ class Plan:
     def into(self, target: str | Path) -> Plan:
         """The same plan with this result folder."""
         return replace(self, target=Path(target).absolute(), temporary=False)
+
+    @property
+    def book(self) -> str:
+        """What the series of runs is about that this one belongs to."""
+        return self.settings.book or self.settings.name or self.scenarios.name
 
     @property
     def given_snapshot(self) -> Path | None:
@@ -83,6 +89,8 @@ class Plan:
             "blocks": _blocks(tables),
             "keep": self.settings.keep,
             "formats": list(self.settings.output.formats),
+            "book": self.book,
+            "history": self.settings.history if self.adds and not self.temporary else None,
             "folder": None if self.temporary else str(self.target),
             "work_folder": None if self.temporary else str(work_path(self.target, self.hash)),
             "resumes": not self.temporary and work_path(self.target, self.hash).is_dir(),
@@ -105,6 +113,7 @@ class Plan:
             f"work        {blocks}, of {BLOCK_POOLS:,} margin pools each" + ("; takes up an interrupted run" if content["resumes"] else ""),
             f"keeps       {content['keep']} rows of account_scenario",
             "writes      a temporary folder" if self.temporary else f"writes      {self.target} ({', '.join(content['formats'])})",
+            *([f"joins       the runs of {self.book} in {content['history']}"] if content["history"] else []),
         ]
         return lines
 

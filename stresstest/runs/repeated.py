@@ -54,6 +54,8 @@ def _differences(plan: Plan, stated: Identity, summary: Summary) -> list[str]:
     found = [f"of another question ({', '.join(different)})"] if different else []
     if summary.run.name != (plan.settings.name or plan.scenarios.name):
         found.append("of another name")
+    if (summary.run.book or summary.run.name) != plan.book:
+        found.append("of another book")
     if set(plan.settings.output.formats) & set(REPORTS) and not {table.name for table in REPORT_TABLES} <= stated.tables.keys():
         found.append("without the tables that a report needs, which a run of a large book makes only when one is asked for")
     if stated.code != code_sha256():

@@ -113,6 +113,7 @@ def write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accoun
     )
     about = RunFacts(
         name=plan.settings.name or plan.scenarios.name,
+        book=plan.book,
         snapshot_label=Path(plan.settings.snapshot).name,
         as_of=dimensions.as_of.isoformat(),
         reporting_currency=dimensions.reporting_currency,

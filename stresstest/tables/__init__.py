@@ -18,6 +18,7 @@ from stresstest.tables.comparison import (
     MARGIN_COMPARISON_SUMMARY,
     RULED,
 )
+from stresstest.tables.history import CONTEXT_TABLES, HISTORY_TABLES, KEPT_TABLES, RUN_KEY, RUNS, TREND, with_run_key
 from stresstest.tables.inputs import ACCOUNTS, ASSETS, COLLATERAL, HISTORY, INPUT_TABLES, INSTRUMENTS, ORDERS, OWNERS, POSITIONS
 from stresstest.tables.model import SCHEMA_VERSION, Column, Rule, Table, Type
 from stresstest.tables.results import (
@@ -55,11 +56,14 @@ __all__ = [
     "COLLATERAL",
     "COLLATERAL_SUMMARY",
     "COMPARISON_TABLES",
+    "CONTEXT_TABLES",
     "DATA_QUALITY",
     "DETAIL",
     "EXCLUDED",
     "EXPORT_TABLES",
+    "FOLDER_TABLES",
     "HISTORY",
+    "HISTORY_TABLES",
     "HOLDING_KINDS",
     "INPUT_TABLES",
     "INSTRUMENTS",
@@ -67,6 +71,7 @@ __all__ = [
     "ISOLATION_POSITIONS",
     "ISOLATION_SUMMARY",
     "ISOLATION_TABLES",
+    "KEPT_TABLES",
     "MARGIN_COMPARISON",
     "MARGIN_COMPARISON_SCENARIO",
     "MARGIN_COMPARISON_SUMMARY",
@@ -80,6 +85,8 @@ __all__ = [
     "REPORT_TABLES",
     "RESULT_TABLES",
     "RULED",
+    "RUNS",
+    "RUN_KEY",
     "RUN_TABLES",
     "SCENARIO_FACTORS",
     "SCENARIO_SUMMARY",
@@ -87,21 +94,26 @@ __all__ = [
     "SEGMENT_SUMMARY",
     "STATUSES",
     "STEP_KINDS",
+    "TREND",
     "Column",
     "Rule",
     "Table",
     "Type",
     "table",
+    "with_run_key",
 ]
 
 
 RESULT_TABLES: tuple[Table, ...] = (*RUN_TABLES, *COMPARISON_TABLES, *ISOLATION_TABLES)
 """Tables that a run may have; those that compare only where the run file asks for it."""
 
+FOLDER_TABLES: tuple[Table, ...] = (*RESULT_TABLES, *CONTEXT_TABLES)
+"""Every table that the folder of a run may have: what it found, and what it learned from earlier runs."""
+
 
 def table(name: str) -> Table:
-    """The input, result or export table of that name; KeyError if there is none."""
-    for candidate in (*INPUT_TABLES, *RESULT_TABLES, *EXPORT_TABLES):
+    """The input, result, export or history table of that name; KeyError if there is none."""
+    for candidate in (*INPUT_TABLES, *FOLDER_TABLES, *EXPORT_TABLES, *HISTORY_TABLES):
         if candidate.name == name:
             return candidate
     raise KeyError(name)

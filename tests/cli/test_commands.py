@@ -8,7 +8,7 @@ import pytest
 
 from stresstest.cli.schema import PRINTED
 from stresstest.errors import ExitCode
-from stresstest.tables import EXPORT_TABLES, INPUT_TABLES, RESULT_TABLES
+from stresstest.tables import EXPORT_TABLES, FOLDER_TABLES, HISTORY_TABLES, INPUT_TABLES
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
@@ -165,7 +165,7 @@ def test_the_schema_of_the_margin_file_has_models_of_every_kind(stresstest):
 def test_schema_lists_everything_that_has_one(stresstest):
     content = json.loads(stresstest("schema", "--json").stdout)
     names = {each["name"] for each in content["schemas"]}
-    assert names == {table.name for table in (*INPUT_TABLES, *RESULT_TABLES, *EXPORT_TABLES)} | {*DOCUMENTS, *PRINTED, "exit-codes"}
+    assert names == {table.name for table in (*INPUT_TABLES, *FOLDER_TABLES, *HISTORY_TABLES, *EXPORT_TABLES)} | {*DOCUMENTS, *PRINTED, "exit-codes"}
 
 
 @pytest.mark.parametrize("table", ["positions", "scenario_summary"])

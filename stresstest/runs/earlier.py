@@ -1,0 +1,48 @@
+"""What a run learns from the runs before it, and how it joins them when it is finished."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from stresstest.errors import StressTestError
+from stresstest.results.history import add, read_runs
+from stresstest.results.history_rows import figures_of_run
+from stresstest.results.identity import Identity
+from stresstest.results.store import write_table
+from stresstest.results.summary import Summary
+from stresstest.results.trend import trend_table, year_before
+from stresstest.runs.console import Console
+from stresstest.runs.planning import Plan
+from stresstest.tables import TREND
+
+
+def write_context(plan: Plan, result: Path, summary: Summary, stated: Identity, console: Console) -> None:
+    """Write the tables of what the run learned from earlier runs into its folder; none where the run file names no history.
+
+    Files of the history that cannot be read are named, and the others count.
+    """
+    if plan.settings.history is None:
+        return
+    own = figures_of_run(summary, stated)
+    earlier = read_runs(Path(plan.settings.history), year_before(own["as_of"]), own["as_of"])
+    for fault in earlier.faults:
+        console.warn(f"a file of the history is left out: {fault.text()}")
+    write_table(trend_table(earlier.table, own), TREND, result / f"{TREND.name}.parquet")
+
+
+def join_history(plan: Plan, folder: Path) -> StressTestError | None:
+    """Add a finished run to the history that its run file names; where that fails, what failed and how to add it later.
+
+    The run itself is complete, and stays.
+    """
+    if plan.settings.history is None or not plan.adds:
+        return None
+    try:
+        add(folder, Path(plan.settings.history))
+    except StressTestError as error:
+        later = shlex.join(["stresstest", "history", "add", str(folder), "--history", plan.settings.history])
+        mend = f"The result itself is complete. Add it later: {later}"
+        return StressTestError(error.reason, error.summary, [replace(fault, hint=f"{fault.hint} {mend}") for fault in error.faults])
+    return None
