@@ -15,14 +15,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from pydantic import BaseModel
+
 import stresstest
 from stresstest.runs.calls import Settings
 
 PAGE = Path(__file__).with_name("notebook.md")
 PART = re.compile(r"(<!-- generated: reference -->\n).*?(<!-- end of reference -->)", re.DOTALL)
 
-FUNCTIONS = ("plan", "run", "open_run", "compare", "validate", "read_snapshot", "read_document")
-CLASSES = ("FinishedRun", "Charts", "Explanation", "Plan", "Checked", "Snapshot", "StressTestError", "Fault", "Reason", "Console")
+FUNCTIONS = ("plan", "run", "open_run", "compare", "verify", "validate", "read_snapshot", "read_document")
+CLASSES = ("FinishedRun", "Charts", "Explanation", "Plan", "Checked", "Verification", "Snapshot", "StressTestError", "Fault", "Reason", "Console")
 WIDTH = 110
 
 
@@ -111,6 +113,8 @@ def class_(name: str) -> str:
     rows = []
     if dataclasses.is_dataclass(kind):
         rows = [f"| `{each.name}` | `{cell(str(each.type))}` | |" for each in dataclasses.fields(kind) if each.repr]
+    if issubclass(kind, BaseModel):
+        rows = [f"| `{name}` | `{cell(kind.__annotations__[name])}` | |" for name in kind.model_fields]
     rows += [row for key, value in vars(kind).items() if (row := member(key, value)) is not None]
     if name == "Reason":
         rows = [f"| `{each.name}` | | exit code {int(each.exit_code)} of the command line |" for each in kind]

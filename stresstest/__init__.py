@@ -1,6 +1,6 @@
 """Batch stress-testing of cross-margined portfolios.
 
-As a library: `plan`, `run` and `open_run`, with `compare` for two runs and `read_snapshot` and `read_document` for inputs to change.
+As a library: `plan`, `run` and `open_run`, with `compare` for two runs, `verify` for one, `read_snapshot` and `read_document` for inputs to change.
 
 >>> import stresstest
 >>> before = stresstest.run("sample_data/run.yaml")  # doctest: +SKIP
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stresstest.runs.console import Console
     from stresstest.runs.finished import FinishedRun, compare, open_run
     from stresstest.runs.planning import Plan
+    from stresstest.runs.verification import Verification
+    from stresstest.runs.verifying import verify
     from stresstest.snapshot.frames import Snapshot, read_snapshot
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Reason",
     "Snapshot",
     "StressTestError",
+    "Verification",
     "__version__",
     "compare",
     "open_run",
@@ -46,6 +49,7 @@ __all__ = [
     "read_snapshot",
     "run",
     "validate",
+    "verify",
 ]
 
 _HOMES = {
@@ -57,6 +61,8 @@ _HOMES = {
     "runs.console": ("Console",),
     "runs.finished": ("FinishedRun", "compare", "open_run"),
     "runs.planning": ("Plan",),
+    "runs.verification": ("Verification",),
+    "runs.verifying": ("verify",),
     "snapshot.frames": ("Snapshot", "read_snapshot"),
 }
 

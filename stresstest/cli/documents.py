@@ -23,6 +23,7 @@ from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
 from stresstest.results.summary import Summary
 from stresstest.runs.lint_report import LintReport
+from stresstest.runs.verification import Verification
 
 ExitCodeNumber = Literal[0, 1, 2, 3, 4, 5, 75, 130]
 
@@ -133,6 +134,15 @@ class ReportDocument(Document):
     folder: str
     result_id: str
     reports: tuple[str, ...]
+    exit_code: ExitCodeNumber
+
+
+class VerificationDocument(Verification):
+    """`verify`: whether the run was computed again with the same tables."""
+
+    schema_version: SchemaVersion
+    kind: Literal["verification"]
+    folder: str
     exit_code: ExitCodeNumber
 
 
@@ -260,6 +270,7 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-run": RunDocument,
     "output-plan": PlanDocument,
     "output-report": ReportDocument,
+    "output-verification": VerificationDocument,
     "output-validation": ValidationDocument,
     "output-comparison": ComparisonDocument,
     "output-explain": Explanation,

@@ -19,6 +19,7 @@ PRINTED = {
     "output-run": "what run --json and demo --json print",
     "output-plan": "what run --dry-run --json prints",
     "output-report": "what report --json prints",
+    "output-verification": "what verify --json prints",
     "output-validation": "what validate --json prints",
     "output-comparison": "what compare-margins --json prints",
     "output-explain": "what explain --json prints",

@@ -217,10 +217,15 @@ def read_table(folder: Path, name: str, columns: Sequence[str] | None = None) ->
             folder, name, "this run has no such table", "See `stresstest schema` for the tables, and the run's manifest.json for those it wrote."
         )
     try:
-        with ThreadPoolExecutor() as pool:
-            return pl.concat(pool.map(lambda file: _frame(file, columns), files))
+        return read_files(files, columns)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(folder, name, f"cannot be read: {error}", "Run the stress test again, or take the folder from a backup.") from error
+
+
+def read_files(files: Sequence[Path], columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """The rows of some files of one table, at least one, their page checksums verified; errors as pyarrow raises them."""
+    with ThreadPoolExecutor() as pool:
+        return pl.concat(pool.map(lambda file: _frame(file, columns), files))
 
 
 def _frame(file: Path, columns: Sequence[str] | None) -> pl.DataFrame:

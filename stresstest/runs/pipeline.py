@@ -81,13 +81,19 @@ class _Clock:
 
 
 def execute(
-    plan: Plan, console: Console | None = None, *, force: bool = False, command: Sequence[str] = (), now: Callable[[], datetime] = utc_now
+    plan: Plan,
+    console: Console | None = None,
+    *,
+    force: bool = False,
+    reports: bool = True,
+    command: Sequence[str] = (),
+    now: Callable[[], datetime] = utc_now,
 ) -> Outcome:
     """Run a plan: its target exists only when everything in it is finished.
 
     An interrupted run leaves its work folder, and the next run of the same plan takes it up; a refused one leaves nothing. A target that holds
     the result of this very plan, of the same data by the same code, is left as it is, unless `force` asks to run again; reports that
-    it lacks are made.
+    it lacks are made. Without `reports` the tables for those that the plan asks for are made, and not the reports themselves.
 
     Raises:
         StressTestError: usage, when the target holds anything else and may not be replaced; locked, when another run writes it; input data or
@@ -101,7 +107,7 @@ def execute(
     with locked_work_folder(plan.target, plan.hash) as work:
         check_target(plan.target, force)
         try:
-            return _execute(plan, work, _Clock(console or Silent()), command, now)
+            return _execute(plan, work, _Clock(console or Silent()), command, now, reports)
         except OSError as error:
             raise cannot_write(work, error) from error
         except StressTestError as error:
@@ -110,7 +116,7 @@ def execute(
             raise
 
 
-def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now: Callable[[], datetime]) -> Outcome:
+def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now: Callable[[], datetime], reports: bool) -> Outcome:
     started = now()
     result = work / "result"
     shutil.rmtree(result, ignore_errors=True)
@@ -148,7 +154,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             reports={},
         )
     lacking = None
-    if set(REPORTS) & set(plan.settings.output.formats):
+    if reports and set(REPORTS) & set(plan.settings.output.formats):
         with clock.stage("report"):
             lacking = write_reports(result, manifest, plan.settings.output.formats)
     finished = {

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from stresstest.config import RunFile
+from stresstest.errors import Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
 from stresstest.margin.scheduled import check_schedules
 from stresstest.results.store import sha256_of
@@ -68,6 +69,19 @@ def inputs_now(snapshot: str, work: Path) -> dict[str, str] | None:
         return None
     sources, _, faults = locate(snapshot, work / "fetched")
     return None if faults else {name: _sha256(source) for name, source in sources.items()}
+
+
+def hashes_of(snapshot: str, work: Path) -> tuple[str, dict[str, str]]:
+    """Where the tables of a snapshot can be read now (of a URL: fetched, once, into `work`), and the SHA-256 of each that is there.
+
+    Raises:
+        StressTestError: input data, where the folder is not there or the address cannot be read.
+    """
+    fetched = work / "fetched"
+    sources, _, faults = locate(snapshot, fetched)
+    if not sources:
+        raise StressTestError(Reason.INPUT_DATA, "the snapshot cannot be read", faults)
+    return str(fetched) if "://" in snapshot else snapshot, {name: _sha256(source) for name, source in sources.items()}
 
 
 def _sha256(source: Source) -> str:

@@ -24,6 +24,7 @@ OUTPUTS: dict[str, list[str]] = {
     "output-run": ["run {run} --out out --json", "run {run} --out out --json --fail-on red", "run {out}/inputs/run.json --out other --json"],
     "output-plan": ["run {run} --dry-run --json"],
     "output-report": ["report {out} --formats html --out reports --json"],
+    "output-verification": ["verify {out} --json"],
     "output-validation": ["validate {run} --json", "validate {run} --set margin=nowhere.yaml --json", "validate {run} --snapshot nowhere --json"],
     "output-comparison": ["compare-margins {run} --out models --json", "compare-margins {run} --no-isolated --out other --json"],
     "output-explain": ["explain {out} --account a000001 --json", "explain {out} --account a000003 --scenario base --json"],

@@ -1,0 +1,107 @@
+"""What `verify` found, as a document and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stresstest.errors import counted
+from stresstest.results.documents import Document
+from stresstest.results.reproduction import CLOSE, Difference, TableCheck
+
+_SHOWN = 60
+"""Characters of a value in a line for people; the document has all of it."""
+
+
+class Condition(Document):
+    """Something that was not the same when the run was made; null: not there."""
+
+    what: str
+    then: str | None
+    now: str | None
+
+
+class Verification(Document):
+    """Whether a run comes out again, from its copies of the inputs and its snapshot.
+
+    `relative` is the tolerance of figures, null where tables had to be the same bit for bit; `conditions` says why it is not null.
+    `code_then` and `code_now` are the version and the start of the SHA-256 of the package's source. `inputs` maps input tables to their
+    SHA-256, which are those of the run. `question` are keys of the specification that other code understands differently. `not_compared`
+    are tables that hold what the run learned from earlier ones: they are looked at for changes only.
+    """
+
+    result_id: str
+    as_of: str
+    verified: bool
+    relative: float | None
+    conditions: tuple[Condition, ...]
+    code_then: str
+    code_now: str
+    inputs: dict[str, str]
+    question: tuple[str, ...]
+    tables: tuple[TableCheck, ...]
+    not_compared: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    @property
+    def other_code(self) -> bool:
+        """The run was made by other code than what computed it again."""
+        return self.code_then != self.code_now
+
+    def lines(self) -> Iterator[str]:
+        """For a person: the answer, under which conditions, and every table that is not the same."""
+        yield self._answer()
+        yield f"folder    as its run left it, result {self.result_id[:12]} as of {self.as_of}"
+        yield f"inputs    unchanged: {', '.join(self.inputs)}"
+        if self.other_code:
+            yield f"code      another: the run is of {self.code_then}, this is {self.code_now}; differences may be improvements (CHANGELOG.md)"
+        if self.relative is not None:
+            yield f"machine   another, so figures are the same to {self.relative:g} relative:"
+            yield from (f"          {each.what}: {_text(each.then)} then, {_text(each.now)} now" for each in self.conditions)
+        if self.question:
+            yield f"question  other code understands it differently: {', '.join(self.question)}"
+        same = [each for each in self.tables if each.outcome == "same"]
+        yield f"tables    {counted(len(self.tables), 'table')} compared, {len(same):,} the same bit for bit"
+        for each in self.tables:
+            if each.outcome != "same":
+                yield f"  {each.table}: {_told(each)}"
+                if each.first is not None:
+                    yield f"    first: {_first(each.first)}"
+        if self.not_compared:
+            yield f"          not compared, since they hold what was known of earlier runs: {', '.join(self.not_compared)}"
+
+    def _answer(self) -> str:
+        took = f"computed again in {self.seconds:,.1f} s"
+        if self.verified:
+            how = "bit for bit" if all(each.outcome in ("same", "new") for each in self.tables) else f"to {CLOSE:g} relative"
+            return f"VERIFIED  every table is the same {how}; {took}"
+        wrong = [each.table for each in self.tables if each.outcome in ("different", "missing")]
+        return f"NOT VERIFIED  {counted(len(wrong), 'table')} came out differently: {', '.join(wrong)}; {took}"
+
+
+def _told(check: TableCheck) -> str:
+    if check.outcome == "missing":
+        return "not computed again"
+    if check.outcome == "new":
+        return "the run has no such table; this code makes it"
+    largest = f"; largest difference of a figure {check.largest:.2g} relative" if check.largest else ""
+    if check.outcome == "close":
+        return f"the same but for rounding{largest}"
+    if check.different_rows == 0:
+        return "the same values in other bytes (how the file is written has changed)"
+    values, rows = counted(check.different_values, "value"), counted(check.different_rows, "row")
+    return f"{values} differ{'s' if check.different_values == 1 else ''} in {rows}, of {check.rows:,}{largest}"
+
+
+def _first(first: Difference) -> str:
+    key = ", ".join(f"{name} {_text(value)}" for name, value in first.key.items())
+    if first.present == "both":
+        return f"{key}: {first.column} is {_text(first.run)} in the run, {_text(first.again)} computed again"
+    return f"{key}: the row is only {'in the run' if first.present == 'run' else 'in what was computed again'}"
+
+
+def _text(value: object) -> str:
+    text = "none" if value is None else repr(value) if isinstance(value, float) else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
