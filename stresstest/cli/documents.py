@@ -19,6 +19,7 @@ from stresstest.cli.listing_documents import (
     SchemaVersion,
     TableDocument,
 )
+from stresstest.config.limits import Limit
 from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
 from stresstest.results.summary import Summary
@@ -116,6 +117,7 @@ class PlanDocument(Document):
     models: tuple[str, ...]
     margin_model: str | None
     compare: PlannedComparison
+    limits: tuple[Limit, ...]
     blocks: int | None
     keep: Literal["all", "breaches", "worst"]
     formats: tuple[str, ...]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
+from stresstest.config.limits import Limit, no_name_twice
 from stresstest.documents import Amount, Count, Flag, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
 
 _AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -151,6 +152,7 @@ class RunFile(Part):
     max_price_age: Annotated[Annotated[Number, Field(gt=0)] | None, BeforeValidator(_age, json_schema_input_type=float | str | None)] = None
     reconciliation_tolerance: Annotated[Tolerance, BeforeValidator(tolerance, json_schema_input_type=Tolerance | float)] = Tolerance()
     resources: Resources = Resources()
+    limits: Annotated[tuple[Limit, ...], AfterValidator(no_name_twice)] = ()
     compare: Compare = Compare()
     executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
     threads: Count | None = None
@@ -158,7 +160,6 @@ class RunFile(Part):
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     output: Output = Output()
     history: Annotated[Name | None, AfterValidator(_local)] = None
-    limits: ToCome = None
     cascade: ToCome = None
     waterfall: ToCome = None
     attribution: ToCome = None

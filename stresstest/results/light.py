@@ -9,14 +9,16 @@ import polars as pl
 
 from stresstest.errors import counted
 from stresstest.results.documents import Document
+from stresstest.results.limit_counts import NO_LIMITS, LimitCounts, LimitStatus, told
 
 Light = Literal["green", "amber", "red"]
 LIGHTS: tuple[Light, ...] = ("green", "amber", "red")
 """From best to worst."""
 
 RULE = (
-    "Red: a headline scenario puts an owner in default, or a data check failed. "
-    "Amber: an account is newly below its maintenance margin in a headline scenario, accounts were excluded, or a data check warns. "
+    "Red: a headline scenario puts an owner in default, a limit is red, or a data check failed. "
+    "Amber: an account is newly below its maintenance margin in a headline scenario, a limit is amber or could not be measured, accounts were "
+    "excluded, or a data check warns. "
     "Green: none of these. Without a headline scenario the base is judged instead, where every account below its maintenance margin counts, "
     "and the light is at least amber."
 )
@@ -31,11 +33,15 @@ class Status(Document):
     reasons: tuple[str, ...]
 
 
-def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_accounts: int) -> Status:
-    """The light of a run by `RULE`, from its scenario summary, its data checks and the number of accounts left out."""
+TOLD_LIMITS = 3
+"""Limits of one colour that are reasons by name; more are counted, and the page of limits has them all."""
+
+
+def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts = NO_LIMITS) -> Status:
+    """The light of a run by `RULE`, from its scenario summary, its data checks, the number of accounts left out, and its limits."""
     headline = scenario_summary.filter("headline")
     if not headline.height:
-        return _status_at_base(scenario_summary.row(0, named=True), quality, excluded_accounts)
+        return _status_at_base(scenario_summary.row(0, named=True), quality, excluded_accounts, limits)
     defaulting = headline.filter(pl.col("owners_in_default") > 0)
     breaching = headline.filter(pl.col("accounts_newly_breached") > 0)
     red: list[str] = []
@@ -49,30 +55,40 @@ def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_ac
             f"accounts fall below their maintenance margin in {_of(breaching.height, headline.height)}, "
             f"most ({most['accounts_newly_breached']:,}) in {_named(most)}"
         )
-    return _status(_sentence(headline.height, defaulting.height, breaching.height), red, amber, quality, excluded_accounts)
+    return _status(_sentence(headline.height, defaulting.height, breaching.height), red, amber, quality, excluded_accounts, limits)
 
 
-def _status_at_base(base: Mapping[str, Any], quality: pl.DataFrame, excluded_accounts: int) -> Status:
+def _status_at_base(base: Mapping[str, Any], quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts) -> Status:
     """Where there is nothing but the base: the same rule for it, and never green, since nothing was stressed."""
     defaults, short = int(base["owners_in_default"]), int(base["accounts_liquidation"]) + int(base["accounts_default"])
     red = [f"{_are(defaults, 'owner')} in default at base"] if defaults else []
     amber = [f"{_are(short, 'account')} below {'its' if short == 1 else 'their'} maintenance margin at base"] if short else []
     found = (red or amber or ["no account is below its maintenance margin there"])[0]
     sentence = f"No headline scenario was run, so only the base was judged: {found}."
-    return _status(sentence, red, [*amber, "no headline scenario: nothing but the base was judged"], quality, excluded_accounts)
+    return _status(sentence, red, [*amber, "no headline scenario: nothing but the base was judged"], quality, excluded_accounts, limits)
 
 
-def _status(sentence: str, red: list[str], amber: list[str], quality: pl.DataFrame, excluded_accounts: int) -> Status:
-    """The light with what data checks and exclusions add to the reasons of the scenarios."""
+def _status(sentence: str, red: list[str], amber: list[str], quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts) -> Status:
+    """The light with what limits, data checks and exclusions add to the reasons of the scenarios."""
     failed, warned = (quality.filter(pl.col("result") == result).height for result in ("fail", "warn"))
-    red = [*red, *([f"{counted(failed, 'data check')} failed"] if failed else [])]
+    red = [*red, *_of_limits(limits, "red"), *([f"{counted(failed, 'data check')} failed"] if failed else [])]
     amber = [
         *amber,
+        *_of_limits(limits, "unknown"),
+        *_of_limits(limits, "amber"),
         *([f"{counted(excluded_accounts, 'account')} excluded, so totals are lower bounds"] if excluded_accounts else []),
         *([f"{counted(warned, 'data check')} with a warning"] if warned else []),
     ]
     light: Light = "red" if red else "amber" if amber else "green"
+    if limits.red:
+        sentence = f"{sentence} {_are(limits.red, 'limit').capitalize()} red."
     return Status(light=light, sentence=sentence, reasons=(*red, *amber))
+
+
+def _of_limits(limits: LimitCounts, status: LimitStatus) -> list[str]:
+    found = [each for each in limits.breached if each.status == status]
+    more = len(found) - TOLD_LIMITS
+    return [*map(told, found[:TOLD_LIMITS]), *([f"{more:,} more {'limit is' if more == 1 else 'limits are'} {status}"] if more > 0 else [])]
 
 
 def _sentence(headline: int, defaulting: int, breaching: int) -> str:

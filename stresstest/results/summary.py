@@ -11,6 +11,7 @@ import polars as pl
 
 from stresstest.results.documents import Document
 from stresstest.results.light import Status, status_of
+from stresstest.results.limit_counts import NO_LIMITS, LimitCounts, limit_counts
 from stresstest.stress.headline import BASES, Basis, cover_scenario, worst_headline
 from stresstest.tables import MEASURES, STATUSES
 
@@ -131,6 +132,7 @@ class Summary(Document):
     """Display names, by id, of the owners with the largest losses in the scenarios that `cover` names; of those that have one."""
     worst_accounts: tuple[AccountFigures, ...]
     checks: dict[Literal["pass", "warn", "fail"], int]
+    limits: LimitCounts = NO_LIMITS
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,11 @@ def summarise(
     scenario_summary: pl.DataFrame,
     quality: pl.DataFrame,
     owner_losses: pl.DataFrame,
+    limits: pl.DataFrame | None = None,
 ) -> Summary:
     """The summary of a run from its result tables (all of them as `store.conform` orders them).
 
-    `owner_losses` is owner_scenario with the owners' display names as `name`.
+    `owner_losses` is owner_scenario with the owners' display names as `name`; without `limits` none was set.
     """
     headline = scenario_summary.filter("headline")
     worst = worst_headline(scenario_summary)
@@ -167,10 +170,11 @@ def summarise(
     # Summed in the order of rows, one after the other: the frame's own sum may differ in its last bit from run to run.
     gross = float(np.cumsum(account_summary["gross_notional"].to_numpy())[-1]) if account_summary.height else 0.0
     cover = {basis: CoverFigures(cover_1=_cover(headline, 1, basis, counts), cover_2=_cover(headline, 2, basis, counts)) for basis in BASES}
+    judged = NO_LIMITS if limits is None else limit_counts(limits)
     return Summary(
         result_id=result_id,
         run=run,
-        status=status_of(scenario_summary, quality, counts.excluded_accounts),
+        status=status_of(scenario_summary, quality, counts.excluded_accounts, judged),
         resources=resources,
         counts=BookFigures(
             accounts=account_summary.height, gross_notional=gross, **{name: getattr(counts, name) for name in counts.__dataclass_fields__}
@@ -183,6 +187,7 @@ def summarise(
         owner_names=_owner_names(cover, owner_losses),
         worst_accounts=_accounts(account_summary),
         checks={result: int(results.get(result, 0)) for result in ("pass", "warn", "fail")},
+        limits=judged,
     )
 
 

@@ -26,6 +26,7 @@ from stresstest.runs.console import Advance, Console, Silent, utc_now
 from stresstest.runs.earlier import join_history, write_context
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.installation import kernels_to_compile
+from stresstest.runs.limit_checks import limits_need_report_tables
 from stresstest.runs.planning import Plan, merged
 from stresstest.runs.repeated import finished_already
 from stresstest.runs.reporting import REPORTS, report_again, write_reports
@@ -209,6 +210,12 @@ def _ready_engine() -> None:
         warm_up()
 
 
+def wants_report_tables(plan: Plan, positions: int) -> bool:
+    """Whether a run makes the tables that only a report needs: one is asked for, a limit is about them, or the book is small."""
+    asked = bool(set(REPORTS) & set(plan.settings.output.formats))
+    return asked or positions <= SMALL_BOOK or limits_need_report_tables(plan.settings)
+
+
 def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None]:
     """Number of blocks taken over from an interrupted run, the result, and the second look if there is one; large tables are moved into `result`."""
     from stresstest.stress.blocks import finished_blocks
@@ -242,7 +249,7 @@ def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock)
                 sink=PartWriter(parts, plan.scenarios.ids),
                 on_progress=lambda _done, _blocks: advance(1),
             )
-        if set(REPORTS) & set(plan.settings.output.formats) or valued.book.positions <= SMALL_BOOK:
+        if wants_report_tables(plan, valued.book.positions):
             with clock.stage("breakdown", valued.book.blocks) as advance:
                 breakdown = break_down(valued.book, valued.resolved, stressed, executor, on_progress=lambda _done, _blocks: advance(1))
         asked = plan.settings.compare

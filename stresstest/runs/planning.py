@@ -22,6 +22,7 @@ from stresstest.results.documents import canonical
 from stresstest.results.manifest import without_secrets
 from stresstest.runs.folders import work_path
 from stresstest.runs.given import Given
+from stresstest.runs.limit_checks import check_limits
 from stresstest.runs.specification import plan_sha256, specification
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.scenario_set import ScenarioSet, with_headlines
@@ -86,6 +87,7 @@ class Plan:
             "models": list(self.rulebook.models),
             "margin_model": self.settings.margin_model,
             "compare": self.settings.compare.model_dump(mode="json"),
+            "limits": [each.model_dump(mode="json", exclude_none=True) for each in self.settings.limits],
             "blocks": _blocks(tables),
             "keep": self.settings.keep,
             "formats": list(self.settings.output.formats),
@@ -110,12 +112,18 @@ class Plan:
             f"scenarios   {content['scenarios'] - 1:,} and base, {content['headline_scenarios']:,} of them headline",
             f"models      {', '.join(content['models'])}" + (f"; every account under {one}" if (one := content["margin_model"]) else ""),
             *([f"compares    {', '.join(compares)}"] if compares else []),
+            *([f"limits      {_limits(self.settings)}"] if self.settings.limits else []),
             f"work        {blocks}, of {BLOCK_POOLS:,} margin pools each" + ("; takes up an interrupted run" if content["resumes"] else ""),
             f"keeps       {content['keep']} rows of account_scenario",
             "writes      a temporary folder" if self.temporary else f"writes      {self.target} ({', '.join(content['formats'])})",
             *([f"joins       the runs of {self.book} in {content['history']}"] if content["history"] else []),
         ]
         return lines
+
+
+def _limits(settings: RunFile) -> str:
+    own = sum(each.built_in is None for each in settings.limits)
+    return f"{len(settings.limits):,}, {own:,} of them by SQL of the run file" if own else f"{len(settings.limits):,}, all built in"
 
 
 Loaded = TypeVar("Loaded")
@@ -140,11 +148,12 @@ def merged(refusals: list[StressTestError]) -> StressTestError:
 
 
 def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[ScenarioSet | None, Rulebook | None]:
-    """Scenarios and margin file of a run; what is refused is noted and None."""
+    """Scenarios and margin file of a run; what is refused is noted and None. The SQL of its limits is looked at as well."""
     scenarios = attempt(lambda: load_scenarios_of(settings), refusals)
     rulebook = attempt(lambda: load_rulebook_of(settings), refusals)
     if rulebook is not None:
         attempt(lambda: _known_models(settings, rulebook), refusals)
+    attempt(lambda: check_limits(settings), refusals)
     return scenarios, rulebook
 
 

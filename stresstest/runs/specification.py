@@ -25,6 +25,7 @@ SETTINGS = (
     "max_price_age",
     "reconciliation_tolerance",
     "resources",
+    "limits",
     "seed",
 )
 """Keys of the run file that can change a result. Where it is read from and written to, and on how many threads, cannot."""

@@ -14,7 +14,7 @@ from stresstest.results import quality as checks
 from stresstest.results.documents import write_document
 from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import write_run
-from stresstest.results.store import read_table, write_table
+from stresstest.results.store import empty, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, closest_to_default, summarise
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
@@ -30,6 +30,7 @@ from stresstest.tables import (
     DATA_QUALITY,
     DETAIL,
     EXCLUDED,
+    LIMITS,
     OWNER_SCENARIO,
     OWNER_SUMMARY,
     SCENARIO_SUMMARY,
@@ -74,12 +75,25 @@ def write_results(plan: Plan, result: Path, valued: Valued, stressed: StressResu
         write_table(frame, table, result / f"{table.name}.parquet", ids)
     write_table(_quality(plan, valued, stressed, accounts), DATA_QUALITY, result / "data_quality.parquet")
     write_table(book.excluded, EXCLUDED, result / "excluded.parquet")
+    _write_limits(plan, result, book)
     unmatched = unmatched_shocks(plan.scenarios, dimensions, plan.rulebook.margin_names())
     write_run(result, plan.settings, plan.scenarios, unmatched, dimensions.as_of, dimensions.reporting_currency)
     asked = specification(plan.settings, plan.scenarios, plan.rulebook, dimensions.as_of, dimensions.reporting_currency)
     stated = identity(asked, book.inputs, stresstest.__version__, result)
     write_document(stated, result / "result.json")
     return stated
+
+
+def _write_limits(plan: Plan, result: Path, book: Book) -> None:
+    """Last of all tables: limits are about the others."""
+    if not plan.settings.limits:
+        write_table(empty(LIMITS), LIMITS, result / f"{LIMITS.name}.parquet")
+        return
+    from stresstest.results.limits import limits_table
+
+    stated = _resources(plan, book.default_fund)
+    resources = None if stated is None else stated.model_dump()
+    write_table(limits_table(plan.settings.limits, result, resources, plan.settings.max_memory), LIMITS, result / f"{LIMITS.name}.parquet")
 
 
 def _quality(plan: Plan, valued: Valued, stressed: StressResult, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -129,6 +143,7 @@ def write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accoun
         read_table(result, SCENARIO_SUMMARY.name),
         read_table(result, DATA_QUALITY.name),
         read_table(result, OWNER_SCENARIO.name).join(dimensions.owners.select("owner_id", "name"), on="owner_id", how="left"),
+        read_table(result, LIMITS.name),
     )
     write_document(summary, result / "summary.json")
     return summary

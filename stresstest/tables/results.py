@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stresstest.tables.limits import LIMITS
 from stresstest.tables.model import Column, Table
 
 STATUSES = ("ok", "call", "liquidation", "default")
@@ -298,11 +299,12 @@ RUN_TABLES: tuple[Table, ...] = (
     OWNER_SUMMARY,
     ACCOUNT_HOLDINGS,
     ACCOUNT_STEPS,
+    LIMITS,
 )
 """Tables of every run."""
 
-REPORT_TABLES: tuple[Table, ...] = (COLLATERAL_SUMMARY, SEGMENT_SUMMARY, OWNER_SUMMARY, ACCOUNT_HOLDINGS, ACCOUNT_STEPS)
-"""Result tables of a second look at the book: a run of a large book has them only where a report is asked for."""
+REPORT_TABLES: tuple[Table, ...] = (COLLATERAL_SUMMARY, SEGMENT_SUMMARY, OWNER_SUMMARY, ACCOUNT_HOLDINGS, ACCOUNT_STEPS, LIMITS)
+"""Result tables that follow from all the rest: a run of a large book has them only where a report is asked for; `limits` every run has."""
 
 SCENARIO_FACTORS = Table(
     "scenario_factors",
