@@ -75,13 +75,14 @@ threads: 4
 max_memory: 4GB
 seed: 7
 output: {folder: out, formats: [json, html, json]}
-limits: null
+limits: [{name: bad data, built_in: failed_checks, amber: 0}]
 """)  # fmt: skip
     assert run.as_of == datetime(2026, 1, 14, 13, 23, 30, tzinfo=UTC)
     assert (run.reporting_currency, run.keep, run.headline, run.on_missing) == ("USD", "worst", ("crash",), "exclude")
     assert (run.max_price_age, run.max_memory, run.threads, run.seed, run.executor) == (129600.0, 4_000_000_000, 4, 7, "processes")
     assert run.reconciliation_tolerance == Tolerance(relative=1e-6, absolute=1.0)
     assert run.resources.insurance_fund == 1e7
+    assert [limit.name for limit in run.limits] == ["bad data"]
     assert run.output == Output(folder=str(tmp_path / "out"), formats=("json", "html"))
 
 
@@ -129,7 +130,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "limits: {}", "cascade: {}", "waterfall: {}", "attribution: true", "reverse: {}", "report: {}", "notify: []",
+    "cascade: {}", "waterfall: {}", "attribution: true", "reverse: {}", "report: {}", "notify: []",
 ])  # fmt: skip
 def test_features_to_come_are_refused_by_name(tmp_path: Path, line: str) -> None:
     with pytest.raises(StressTestError) as caught:

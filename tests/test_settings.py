@@ -11,6 +11,7 @@ import typer
 
 from stresstest.cli.main import app
 from stresstest.config import ENVIRONMENT_PREFIX, RunFile, load_run, overrides_from, scalar_keys
+from stresstest.config.limits import Limit
 from stresstest.errors import StressTestError
 
 NEEDED = {"snapshot": "data", "scenarios": "[s.yaml]", "margin": "m.yaml"}
@@ -20,6 +21,10 @@ MOMENT = "2026-01-0{}T00:00:00Z"
 
 def day(number: int) -> datetime:
     return datetime(2026, 1, number, tzinfo=UTC)
+
+
+def failed_checks(red: float) -> tuple[Limit, ...]:
+    return (Limit(name="l", built_in="failed_checks", red=float(red)),)
 
 
 # Key: default, then text and value in the file, in the environment, in --set, as a flag. `F` stands for the folder of the run file.
@@ -36,6 +41,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     ),
     "margin": ("F/m.yaml", ("one", "F/one"), ("two", "/srv/here/two"), ("three", "/srv/here/three"), ("../four", "/srv/here/../four")),
     "margin_model": (None, ("one", "one"), ("2", "2"), ('"3"', "3"), ("4", "4")),
+    "limits": ((), *((f"[{{name: l, built_in: failed_checks, red: {n}}}]", failed_checks(n)) for n in (1, 2, 3, 4))),
     "compare.models": ((), ("[a]", ("a",)), ("b,c", ("b", "c")), ("[d, e]", ("d", "e")), ("f", ("f",))),
     "compare.isolated": (False, ("true", True), ("false", False), ("true", True), ("false", False)),
     "keep": ("breaches", ("all", "all"), ("worst", "worst"), ("breaches", "breaches"), ("all", "all")),
@@ -56,7 +62,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "output.folder": ("F/runs", ("one", "F/one"), ("two", "/srv/here/two"), ("three", "/srv/here/three"), ("/four", "/four")),
     "output.formats": (("html", "pdf", "json"), ("[json]", ("json",)), ("html, json", ("html", "json")), ("[pdf]", ("pdf",)), ("html", ("html",))),
 }  # fmt: skip
-TO_COME = {"limits", "cascade", "waterfall", "attribution", "reverse", "report", "notify"}
+TO_COME = {"cascade", "waterfall", "attribution", "reverse", "report", "notify"}
 
 
 def test_every_key_is_here():
@@ -106,7 +112,7 @@ def test_flag_then_set_then_environment_then_file_then_default(tmp_path: Path, k
 def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
     command: Any = typer.main.get_command(app)
     flags = {name for parameter in command.commands["run"].params for name in parameter.opts}
-    assert {"output": "--formats", "headline": "--set", "compare": "--set"}.get(key, f"--{key.replace('_', '-')}") in flags
+    assert {"output": "--formats", "headline": "--set", "limits": "--set", "compare": "--set"}.get(key, f"--{key.replace('_', '-')}") in flags
 
 
 @pytest.mark.parametrize(

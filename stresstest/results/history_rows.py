@@ -11,7 +11,7 @@ from stresstest.results.documents import canonical
 from stresstest.results.identity import Identity
 from stresstest.results.summary import Cover, ScenarioFigures, Summary
 from stresstest.stress.headline import BASES
-from stresstest.tables import RUNS, STATUSES
+from stresstest.tables import LIMIT_STATUSES, RUNS, STATUSES
 
 
 def figures_of_run(summary: Summary, identity: Identity) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def figures_of_run(summary: Summary, identity: Identity) -> dict[str, Any]:
         "resources": resources.total if resources else None,
         **{name: getattr(resources, name) if resources else None for name in ("insurance_fund", "skin_in_the_game", "default_fund")},
         **{f"checks_{result}": number for result, number in summary.checks.items()},
+        **{f"limits_{status}": getattr(summary.limits, status) for status in LIMIT_STATUSES},
     }
     for basis in BASES:
         covers: tuple[tuple[Literal[1, 2], Cover], ...] = ((1, summary.cover[basis].cover_1), (2, summary.cover[basis].cover_2))

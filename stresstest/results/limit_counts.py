@@ -68,7 +68,8 @@ def worded(value: float, unit: str) -> str:
         return f"{round(100 * value, 2):,g}%"
     if unit == "ratio":
         return f"{value:,.2f}"
-    text = f"{value:,.6g}"
+    text = f"{value:,.0f}" if value == round(value) else f"{value:,.4f}" if abs(value) >= 1 else f"{value:.4g}"
+    text = text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
     return f"{text} days" if unit == "days" else text
 
 

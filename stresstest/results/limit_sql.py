@@ -308,7 +308,7 @@ def _check_table_function(node: Mapping[str, Any]) -> None:
 
 def _check_words(node: Mapping[str, Any]) -> None:
     function = str(node.get("function_name", "")).lower()
-    names = node.get("column_names") or ()
+    names = list(node.get("column_names") or [])
     word = str(names[0]).lower() if len(names) == 1 else ""
     if function in _changing() or function in _CHANGING_WORDS or word in _CHANGING_WORDS:
         what = f"uses {function or word}, which is not the same every time it is evaluated"

@@ -10,12 +10,13 @@ from stresstest.errors import StressTestError
 from stresstest.results.history import add, read_runs
 from stresstest.results.history_rows import figures_of_run
 from stresstest.results.identity import Identity
-from stresstest.results.store import write_table
+from stresstest.results.limit_history import limit_history
+from stresstest.results.store import read_table, write_table
 from stresstest.results.summary import Summary
 from stresstest.results.trend import trend_table, year_before
 from stresstest.runs.console import Console
 from stresstest.runs.planning import Plan
-from stresstest.tables import TREND
+from stresstest.tables import LIMIT_HISTORY, LIMITS, TREND
 
 
 def write_context(plan: Plan, result: Path, summary: Summary, stated: Identity, console: Console) -> None:
@@ -30,6 +31,9 @@ def write_context(plan: Plan, result: Path, summary: Summary, stated: Identity, 
     for fault in earlier.faults:
         console.warn(f"a file of the history is left out: {fault.text()}")
     write_table(trend_table(earlier.table, own), TREND, result / f"{TREND.name}.parquet")
+    if plan.settings.limits:
+        limits = limit_history(read_table(result, LIMITS.name), earlier.table, own, Path(plan.settings.history), console.warn)
+        write_table(limits, LIMIT_HISTORY, result / f"{LIMIT_HISTORY.name}.parquet")
 
 
 def join_history(plan: Plan, folder: Path) -> StressTestError | None:

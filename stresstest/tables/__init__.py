@@ -20,7 +20,7 @@ from stresstest.tables.comparison import (
 )
 from stresstest.tables.history import CONTEXT_TABLES, HISTORY_TABLES, KEPT_TABLES, RUN_KEY, RUNS, TREND, with_run_key
 from stresstest.tables.inputs import ACCOUNTS, ASSETS, COLLATERAL, HISTORY, INPUT_TABLES, INSTRUMENTS, ORDERS, OWNERS, POSITIONS
-from stresstest.tables.limits import LIMIT_STATUSES, LIMITS
+from stresstest.tables.limits import LIMIT_HISTORY, LIMIT_STATUSES, LIMITS
 from stresstest.tables.model import SCHEMA_VERSION, Column, Rule, Table, Type
 from stresstest.tables.results import (
     ACCOUNT_HOLDINGS,
@@ -74,6 +74,7 @@ __all__ = [
     "ISOLATION_TABLES",
     "KEPT_TABLES",
     "LIMITS",
+    "LIMIT_HISTORY",
     "LIMIT_STATUSES",
     "MARGIN_COMPARISON",
     "MARGIN_COMPARISON_SCENARIO",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stresstest.tables.limits import LIMIT_HISTORY, LIMIT_STATUSES, LIMITS
 from stresstest.tables.model import Column, Table
 from stresstest.tables.results import MEASURES, SCENARIO_SUMMARY, STATUSES
 
@@ -89,6 +90,7 @@ _FIGURES: tuple[Column, ...] = (
     _money("skin_in_the_game", "of it the venue's own"),
     _money("default_fund", "of it the default fund"),
     *(_count(f"checks_{result}", f"data checks with result {result}", "checks") for result in ("pass", "warn", "fail")),
+    *(_count(f"limits_{status}", f"limits that are {status}", "limits", nullable=True) for status in LIMIT_STATUSES),
 )
 
 RUNS = Table(
@@ -104,7 +106,7 @@ def with_run_key(table: Table) -> Table:
     return Table(table.name, table.doc, (*RUN_KEY, *table.columns), key=("as_of", "result_id", "finished", *table.key))
 
 
-KEPT_TABLES: tuple[Table, ...] = (SCENARIO_SUMMARY,)
+KEPT_TABLES: tuple[Table, ...] = (SCENARIO_SUMMARY, LIMITS)
 """Result tables of which a history keeps a copy of every run that has them."""
 
 HISTORY_TABLES: tuple[Table, ...] = (RUNS,)
@@ -117,5 +119,5 @@ TREND = Table(
     key=("as_of",),
 )
 
-CONTEXT_TABLES: tuple[Table, ...] = (TREND,)
+CONTEXT_TABLES: tuple[Table, ...] = (TREND, LIMIT_HISTORY)
 """What a run learned from earlier runs. Never in `result.json` nor the result id; `manifest.json` states their hashes."""

@@ -33,3 +33,20 @@ LIMITS = Table(
     ),
     key=("place",),
 )
+
+LIMIT_HISTORY = Table(
+    "limit_history",
+    "Every limit of this run in earlier runs of the book, of the twelve months before it. Only with a history and limits.",
+    (
+        Column("place", "integer", "as in `limits`", "rank", nullable=False),
+        Column("name", "string", "name of the limit", nullable=False),
+        Column("previous_as_of", "timestamp", "moment of the run before; null: there is none, or it did not have the limit"),
+        Column("previous_status", "string", "status then", choices=LIMIT_STATUSES),
+        Column("previous_value", "float", "value then", "as `unit`"),
+        Column("in_breach_since", "timestamp", "moment of the first run from which on it has not been green; null: it is green"),
+        Column("days_in_breach", "integer", "days with a run since then, this one included", "days", nullable=False),
+        Column("red_since", "timestamp", "moment of the first run from which on it has been red; null: it is not red"),
+        Column("days_red", "integer", "days with a run since then, this one included", "days", nullable=False),
+    ),
+    key=("place",),
+)
