@@ -56,6 +56,7 @@ class Settings(TypedDict, total=False):
     max_price_age: float | str
     reconciliation_tolerance: float | Values
     resources: Values
+    limits: Sequence[Values]
     executor: Literal["threads", "processes"]
     threads: int
     max_memory: int | str
