@@ -22,7 +22,7 @@ from stresstest.results.manifest import Manifest
 from stresstest.results.summary import Summary
 from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.scenarios.files import load_scenarios
-from stresstest.scenarios.model import ScenarioFile
+from stresstest.scenarios.scenario_file import ScenarioFile
 
 ROOT = Path(__file__).parents[1]
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")

@@ -40,7 +40,7 @@ PRINTED = {
 EXIT_CODES = "exit-codes"
 _MODELS = {
     "run": "config:RunFile",
-    "scenarios": "scenarios.model:ScenarioFile",
+    "scenarios": "scenarios.scenario_file:ScenarioFile",
     "margin": "margin.rulebook:Rulebook",
     "summary": "results.summary:Summary",
     "result": "results.identity:Identity",

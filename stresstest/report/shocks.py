@@ -42,12 +42,13 @@ def shock_words(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
 
     Shocks that match nothing in the book are not named and not counted: they move nothing.
     """
-    wanted = ["scenario_id", "factor", "where", "shift", "value", "annualised"]
+    wanted = ["scenario_id", "factor", "where", "shift", "value", "share", "annualised"]
     nothing = folder / "inputs" / "unmatched_shocks.parquet"
     columns = [*wanted, "ord"] if nothing.is_file() else wanted
-    frame = pl.read_parquet(folder / "inputs" / "scenarios.parquet", columns=columns).with_columns(
-        pl.col("scenario_id", "factor", "shift").cast(pl.String)
-    )
+    kept = pl.scan_parquet(folder / "inputs" / "scenarios.parquet")
+    # Sets of earlier versions know no shares.
+    known = kept if "share" in kept.collect_schema() else kept.with_columns(share=pl.lit(None, pl.Float64))
+    frame = known.select(columns).with_columns(pl.col("scenario_id", "factor", "shift").cast(pl.String)).collect()
     if nothing.is_file():
         frame = frame.join(pl.read_parquet(nothing), on=["scenario_id", "ord"], how="anti", maintain_order="left")
     shocks = frame.filter(pl.col("scenario_id").is_in(list(scenario_ids)) & pl.col("factor").is_not_null())
@@ -101,7 +102,8 @@ def shock_text(shock: Mapping[str, Any]) -> str:
     """
     kind, _, name = str(shock["factor"]).partition(":")
     where = json.loads(shock["where"]) if shock["where"] else {}
-    return f"{_subject(kind, name, where)} {_size(kind, shock['shift'], float(shock['value']))}{' a year' if shock['annualised'] else ''}"
+    way = "" if shock.get("share") is None else f"{_percent(float(shock['share']))} of the way "
+    return f"{_subject(kind, name, where)} {way}{_size(kind, shock['shift'], float(shock['value']))}{' a year' if shock['annualised'] else ''}"
 
 
 def _subject(kind: str, name: str, where: Mapping[str, Any]) -> str:

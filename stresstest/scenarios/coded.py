@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from stresstest.scenarios.composition import Shifts
 from stresstest.scenarios.selectors import Places, Selector
 
 Floats = npt.NDArray[np.float64]
@@ -15,13 +16,22 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CodedShocks:
-    """Rows of a shock table: `selector` is a place in `selectors`, `scenario` a number in the set, `shift` a place in `SHIFTS`."""
+    """Rows of a shock table: `selector` is a place in `selectors`, `scenario` a number in the set, `shift` a place in `SHIFTS`.
+
+    `share`: how far a `replace` goes, 1 = all the way; None where all do.
+    """
 
     selectors: list[Selector]
     selector: Places
     scenario: Places
     shift: npt.NDArray[np.int8]
     value: Floats
+    share: Floats | None
+
+    def shifts_of(self, chosen: Places, selector: Places) -> Shifts:
+        """Some of the rows as shifts; `selector` is what each of them selects by, as a place in the reaches."""
+        share = None if self.share is None else self.share[chosen]
+        return Shifts(selector, self.scenario[chosen], self.shift[chosen], self.value[chosen], share)
 
     def of_kind(self, kind: str) -> tuple[list[int], Places]:
         """The selectors of a factor type, and the rows that use them in file order."""
@@ -44,4 +54,5 @@ def coded(shocks: pl.DataFrame) -> CodedShocks:
         shocks["scenario"].to_numpy().astype(np.int64),
         shocks["shift"].to_physical().to_numpy().astype(np.int8),
         shocks["value"].to_numpy(),
+        None if shocks["share"].null_count() == shocks.height else shocks["share"].fill_null(1.0).to_numpy(),
     )

@@ -30,12 +30,16 @@ class Reach:
 
 @dataclass(frozen=True)
 class Shifts:
-    """Shocks of one factor type in file order: selector (a place in a list of reaches), scenario, shift type (a place in `SHIFTS`), value."""
+    """Shocks of one factor type in file order: selector (a place in a list of reaches), scenario, shift type (a place in `SHIFTS`), value.
+
+    `share`: how far each `replace` goes, 1 = all the way; None where all do.
+    """
 
     selector: Places
     scenario: Places
     shift: npt.NDArray[np.int8]
     value: Floats
+    share: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Moves:
 def compose(elements: int, scenarios: int, reaches: list[Reach], shifts: Shifts) -> Moves:
     """The moves of all elements of a type.
 
-    Per element, scenario and shift type the first shock counts; then relative x(1+v), absolute x+v, scale x*v, replace v.
+    Per element, scenario and shift type the first shock counts; then relative x(1+v), absolute x+v, scale x*v, replace v,
+    of which a `share` goes from the base value x0, not from what the others made of it: x0 + share*(v - x0).
     """
     group, first = _grouped(elements, reaches)
     members = [_members(reach, group, first) for reach in reaches]
@@ -79,12 +84,20 @@ def compose(elements: int, scenarios: int, reaches: list[Reach], shifts: Shifts)
             shift *= size
         else:
             replaced = ~np.isnan(size)
-            scale[replaced] = 0.0
-            shift[replaced] = size[replaced]
+            share = 1.0 if shifts.share is None else _shares(len(first), scenarios, members, shifts, rows)[replaced]
+            scale[replaced] = 1.0 - share
+            shift[replaced] = share * size[replaced]
     touched = np.zeros(elements, dtype=np.bool_)
     for reach in reaches:
         touched[reach.elements] = True
     return Moves(group, scale, shift, touched)
+
+
+def _shares(groups: int, scenarios: int, members: list[Reach], shifts: Shifts, rows: Places) -> Floats:
+    """How far the `replace` goes that counts, per group and scenario."""
+    assert shifts.share is not None
+    plain = [Reach(reach.elements) for reach in members]
+    return _first_matches(groups, scenarios, plain, shifts.selector[rows], shifts.scenario[rows], shifts.share[rows], neutral=1.0)
 
 
 @dataclass(frozen=True)

@@ -120,9 +120,7 @@ class _OfKind:
     @cached_property
     def shifts(self) -> Shifts:
         """The shocks, their selectors as places in `reaches`."""
-        rows, chosen = self.rows, self.chosen
-        local = np.searchsorted(self.numbers, rows.selector[chosen])
-        return Shifts(local, rows.scenario[chosen], rows.shift[chosen], rows.value[chosen])
+        return self.rows.shifts_of(self.chosen, np.searchsorted(self.numbers, self.rows.selector[self.chosen]))
 
     @cached_property
     def firsts(self) -> Firsts:
@@ -220,7 +218,8 @@ class _OfKind:
         low, high, fixed = self.base.low[elements], self.base.high[elements], self.base.fixed[elements]
         shift = self._shift(row)
         if shift == "replace":
-            mask: Mask = ((low == value) & (high == value)) | fixed
+            nowhere = self.shifts.share is not None and self.shifts.share[row] == 0.0
+            mask: Mask = ((low == value) & (high == value)) | fixed | nowhere
         elif value == _NEUTRAL[SHIFTS.index(shift)]:
             mask = np.ones(len(elements), dtype=np.bool_)
         elif shift == "absolute":

@@ -12,23 +12,28 @@ import polars as pl
 
 from stresstest.documents import Document, Problem, examine, expect, read_document
 from stresstest.errors import Fault, Reason, StressTestError, counted
-from stresstest.scenarios.model import HEADLINE_FAMILIES, ScenarioFile
+from stresstest.scenarios.generators.expansion import generated
+from stresstest.scenarios.generators.model import Generator
+from stresstest.scenarios.model import HEADLINE_FAMILIES
 from stresstest.scenarios.parquet_set import read_parquet_set
+from stresstest.scenarios.scenario_file import ScenarioFile
 from stresstest.scenarios.scenario_set import BASE, SHOCKS, Scenario, ScenarioSet
 from stresstest.scenarios.shipped import file_of
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What one file gave."""
+    """What one file gave; `document` is there where it has generators."""
 
     name: str
     scenarios: tuple[Scenario, ...]
     shocks: pl.DataFrame
+    generators: tuple[Generator, ...] = ()
+    document: Document | None = None
 
 
 def load_scenarios(paths: Iterable[Path | str]) -> ScenarioSet:
-    """All scenarios of the files, in order, behind the base.
+    """All scenarios of the files, in order, behind the base; those that a file's generators make after those that it states.
 
     Args:
         paths: YAML or JSON files, Parquet sets (`.parquet`; columns in `parquet_set`), and shipped libraries (`library:NAME`).
@@ -54,14 +59,44 @@ def load_scenarios(paths: Iterable[Path | str]) -> ScenarioSet:
             faults += again
             reasons.add(Reason.SCENARIO)
         parts.append(part)
+    if not faults and any(part.generators for part in parts):
+        parts, faults = _with_generated(parts, seen)
     if faults:
         reason = reasons.pop() if len(reasons) == 1 else Reason.SCENARIO
         raise StressTestError(reason, f"the scenarios have {counted(len(faults), 'fault')}", faults)
     return _joined(parts)
 
 
+def _with_generated(parts: list[_Part], seen: dict[str, str]) -> tuple[list[_Part], list[Fault]]:
+    """The parts with what their generators make, and what is wrong with it; adds the ids to `seen`."""
+    stated, whole = _joined(parts), []
+    faults: list[Fault] = []
+    for part in parts:
+        if part.document is None:
+            whole.append(part)
+            continue
+        (scenarios, shocks), problems = generated(part.generators, stated, part.document.file)
+        for each in scenarios:
+            if each.id in seen:
+                what, hint = f"scenario `{each.id}` is already in {seen[each.id]}", "Ids are unique over all files: give the generator another id."
+                problems.append(Problem(("generators", each.generator or 0), what, hint))
+            seen.setdefault(each.id, part.document.file)
+        faults += [part.document.fault(each) for each in problems]
+        whole.append(_appended(part, scenarios, shocks))
+    return whole, faults
+
+
+def _appended(part: _Part, scenarios: list[Scenario], shocks: pl.DataFrame) -> _Part:
+    rows = part.shocks.height
+    more = tuple(dataclasses.replace(each, first=each.first + rows, last=each.last + rows) for each in scenarios)
+    after = pl.concat([part.shocks, shocks.with_columns(pl.col("scenario") + len(part.scenarios))])
+    return dataclasses.replace(part, scenarios=(*part.scenarios, *more), shocks=after)
+
+
 def lines_of(scenarios: Iterable[Scenario], shocks: Iterable[int | None] = ()) -> list[int | None]:
     """Lines of scenarios in their files, or of one shock of each; None where they have none or the file is no longer there.
+
+    Of a scenario that a generator made it is the line of the generator.
 
     Looked up when something is reported: keeping the lines of all would make reading JSON many times slower.
 
@@ -72,7 +107,7 @@ def lines_of(scenarios: Iterable[Scenario], shocks: Iterable[int | None] = ()) -
     documents: dict[str, Document | None] = {}
     lines: list[int | None] = []
     for each, shock in zip_longest(scenarios, shocks):
-        if each.file is None or each.number is None:
+        if each.file is None or (each.number is None and each.generator is None):
             lines.append(None)
             continue
         if each.file not in documents:
@@ -82,7 +117,8 @@ def lines_of(scenarios: Iterable[Scenario], shocks: Iterable[int | None] = ()) -
                 documents[each.file] = None
         document = documents[each.file]
         below = ("id",) if shock is None else ("shocks", shock)
-        lines.append(None if document is None else document.line(("scenarios", each.number, *below)))
+        place = ("generators", each.generator or 0) if each.number is None else ("scenarios", each.number, *below)
+        lines.append(None if document is None else document.line(place))
     return lines
 
 
@@ -117,7 +153,7 @@ def _read_yaml(path: Path, seen: dict[str, str]) -> _Part:
     if parsed is None or repeats:
         to_come = bool(problems) and not repeats and all(each.to_come for each in problems)
         raise StressTestError(Reason.NOT_IN_THIS_VERSION if to_come else Reason.SCENARIO, f"{path} has faults", faults + repeats)
-    return _Part(parsed.name or path.stem, *_tabular(document, parsed))
+    return _Part(parsed.name or path.stem, *_tabular(document, parsed), parsed.generators, document if parsed.generators else None)
 
 
 def _raw_scenarios(document: Document) -> list[object]:
@@ -156,9 +192,7 @@ def _tabular(document: Document, parsed: ScenarioFile) -> tuple[tuple[Scenario, 
     rows: list[tuple[object, ...]] = []
     for number, entry in enumerate(parsed.scenarios):
         first = len(rows)
-        for shock in entry.shocks:
-            where, term = shock.where and shock.where.canonical(), shock.term and shock.term.canonical()
-            rows.append((number, shock.factor, where, shock.shift, shock.value, shock.annualised, term, shock.mode, shock.source, shock.grade))
+        rows += [shock.row(number) for shock in entry.shocks]
         headline = entry.family in HEADLINE_FAMILIES if entry.headline is None else entry.headline
         scenarios.append(
             Scenario(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
-from stresstest.documents import Amount, Flag, Found, Name, Number, Part, ToCome, Version, as_list, problem, suggest, with_rules
+from stresstest.documents import Flag, Found, Name, Number, Part, as_list, problem, suggest, with_rules
 from stresstest.scenarios.factors import FACTOR_TYPES, SHIFTS, Shift, split_factor
 
 Family = Literal["historical", "hypothetical", "operational", "sensitivity", "reverse"]
@@ -123,6 +123,7 @@ class Shock(Part):
     """One shift of one factor, or with `*` of all factors of a type that pass `where`.
 
     `mode: linear` says how a multiple t of a relative shift is taken: t*v instead of (1+v)^t - 1.
+    `share` of a `replace` is how much of the way from the base value it goes: x + share*(v - x); null = all of it.
     `source` and `grade` say where this figure is from; null = as the scenario. No figure depends on them.
     """
 
@@ -132,6 +133,7 @@ class Shock(Part):
     absolute: Number | None = None
     scale: Number | None = None
     replace: Number | None = None
+    share: Number | None = None
     mode: Literal["compound", "linear"] = "compound"
     annualised: Flag = False
     term: Term | None = None
@@ -148,16 +150,25 @@ class Shock(Part):
         """The size of the shift."""
         return float(getattr(self, self.shift))
 
+    def row(self, scenario: int) -> tuple[object, ...]:
+        """The shock as a row of a shock table (`scenario_set.SHOCKS`)."""
+        where, term = self.where and self.where.canonical(), self.term and self.term.canonical()
+        shift = (self.shift, self.value, self.share)
+        return (scenario, self.factor, where, *shift, self.annualised, term, self.mode, self.source, self.grade)
+
     @model_validator(mode="wrap")
     @classmethod
     def _rules(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         # On the raw data, so that they are reported beside the faults of the keys.
-        return with_rules("shock", handler, data, _shock_rules(data) if isinstance(data, dict) else [])
+        return with_rules("shock", handler, data, shock_rules(data) if isinstance(data, dict) else [])
 
 
-def _shock_rules(data: dict[str, Any]) -> Found:
+def shock_rules(data: dict[str, Any]) -> Found:
+    """What is wrong with the keys of a shock, or of what has its keys, taken together."""
     found: Found = []
     given = [shift for shift in SHIFTS if data.get(shift) is not None]
+    if data.get("share") is not None and given and "replace" not in given:
+        found.append((("share",), problem("`share` is how far a `replace` goes", "Remove it, or make the shift smaller.")))
     if not given:
         found.append(((), problem("the shock has no shift", f"Give one of {', '.join(SHIFTS)}.")))
     if len(given) > 1:
@@ -181,33 +192,3 @@ def _shock_rules(data: dict[str, Any]) -> Found:
     if data.get("term") is not None and (kind.name != "vol" or not set(given) <= {"relative", "absolute"}):
         found.append((("term",), problem("scales relative and absolute shifts of vols only", "Remove it.")))
     return found
-
-
-class ScenarioEntry(Part):
-    """A scenario of a file."""
-
-    id: Annotated[str, AfterValidator(check_id)]
-    name: Name | None = None
-    family: Family = "hypothetical"
-    headline: Flag | None = None
-    horizon_days: Amount = 1.0
-    decay: Flag = False
-    source: str | None = None
-    grade: Grade | None = None
-    weight: Amount | None = None
-    shocks: tuple[Shock, ...]
-
-
-class ScenarioFile(Part):
-    """A scenario file.
-
-    `any_book`: its scenarios are written for books in general. A shock that matches nothing, or a scenario that moves
-    nothing, is then told and no cause for a warning; a shock on the reporting currency's own price is left out, with a warning.
-    """
-
-    version: Version = 1
-    name: str | None = None
-    source: str | None = None
-    any_book: Flag = False
-    scenarios: tuple[ScenarioEntry, ...] = ()
-    generators: ToCome = None

@@ -1,8 +1,9 @@
 """Large scenario sets in one Parquet file: a row per shock, checked column by column.
 
 Columns: `scenario_id`, `ord` (order of the shocks of a scenario), `factor`, `shift`, `value`, and optionally `where`,
-`term` (JSON, as in the YAML format), `annualised`, `mode`, `shock_source`, `shock_grade`, and per scenario, the same in all its rows, `name`,
-`family`, `headline`, `horizon_days`, `decay`, `source`, `weight`, `grade`, `any_book`. Scenarios come in the order in which they first appear.
+`term` (JSON, as in the YAML format), `share`, `annualised`, `mode`, `shock_source`, `shock_grade`, and per scenario, the same in all
+its rows, `name`, `family`, `headline`, `horizon_days`, `decay`, `source`, `weight`, `grade`, `any_book`. Scenarios come in the order in
+which they first appear.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from stresstest.snapshot.parquet_file import DamagedFileError, inspect
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = "text", "whole numbers", "numbers", "true or false"
 _COLUMNS = {
-    "scenario_id": _TEXT, "ord": _WHOLE, "factor": _TEXT, "shift": _TEXT, "value": _NUMBER, "where": _TEXT, "term": _TEXT, "annualised": _FLAG,
-    "mode": _TEXT, "name": _TEXT, "family": _TEXT, "headline": _FLAG, "horizon_days": _NUMBER, "decay": _FLAG, "source": _TEXT, "weight": _NUMBER,
-    "grade": _TEXT, "any_book": _FLAG, "shock_source": _TEXT, "shock_grade": _TEXT,
+    "scenario_id": _TEXT, "ord": _WHOLE, "factor": _TEXT, "shift": _TEXT, "value": _NUMBER, "share": _NUMBER, "where": _TEXT, "term": _TEXT,
+    "annualised": _FLAG, "mode": _TEXT, "name": _TEXT, "family": _TEXT, "headline": _FLAG, "horizon_days": _NUMBER, "decay": _FLAG,
+    "source": _TEXT, "weight": _NUMBER, "grade": _TEXT, "any_book": _FLAG, "shock_source": _TEXT, "shock_grade": _TEXT,
 }  # fmt: skip
 _REQUIRED = ("scenario_id", "ord", "factor", "shift", "value")
 _OF_SCENARIO = ("name", "family", "headline", "horizon_days", "decay", "source", "weight", "grade", "any_book")
@@ -98,6 +99,9 @@ def _check_columns(frame: pl.DataFrame, checks: _Checks) -> None:
         if frame[column].null_count():
             checks.rows(frame, pl.col(column).is_null(), "is null", "Every shock needs it.", column)
     checks.rows(frame, ~pl.col("value").is_finite(), "is not finite", "Leave the shock out, or give a number.", "value")
+    checks.rows(frame, ~pl.col("share").is_finite(), "is not finite", "Leave it out, or give a number.", "share")
+    partial = pl.col("share").is_not_null() & (pl.col("shift") != "replace")
+    checks.rows(frame, partial, "`share` is how far a `replace` goes", "Leave it out, or make the shift smaller.", "share")
     checks.values(frame, "scenario_id", lambda value: _verdict(check_id, value))
     checks.values(frame, "factor", lambda value: _verdict(check_factor, value))
     checks.values(frame, "shift", lambda value: _choice(value, SHIFTS))

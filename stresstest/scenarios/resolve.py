@@ -8,7 +8,7 @@ import polars as pl
 
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.scenarios.coded import coded
-from stresstest.scenarios.composition import Moves, Reach, Shifts, compose
+from stresstest.scenarios.composition import Moves, Reach, compose
 from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.scenarios.files import lines_of
 from stresstest.scenarios.names import MarginNames
@@ -117,9 +117,7 @@ class _Resolution:
                 reaches.append(Reach(elements, self._term_sizes(each, elements)))
         plain = place[selector] >= 0
         local[plain] = place[selector[plain]]
-        return compose(
-            self.universe.size(kind), len(self.scenarios), reaches, Shifts(local, scenario, self.rows.shift[chosen], self.rows.value[chosen])
-        )
+        return compose(self.universe.size(kind), len(self.scenarios), reaches, self.rows.shifts_of(chosen, local))
 
     def _moved(self, kind: str, base: Floats, *, bounded: bool = True) -> Floats:
         """Stressed values of a factor type with one base value per asset."""

@@ -20,6 +20,7 @@ SHOCKS: dict[str, pl.DataType] = {
     "where": pl.String(),
     "shift": pl.Enum(SHIFTS),
     "value": pl.Float64(),
+    "share": pl.Float64(),
     "annualised": pl.Boolean(),
     "term": pl.String(),
     "mode": pl.Enum(["compound", "linear"]),
@@ -27,7 +28,8 @@ SHOCKS: dict[str, pl.DataType] = {
     "grade": pl.String(),
 }
 """Columns of a shock table: number of the scenario in the set, then its shock. Rows stand in the order of scenarios and of shocks in
-them. `where` and `term` are canonical JSON, null = none. `source` and `grade` say where the figure is from, null = as the scenario."""
+them. `where` and `term` are canonical JSON, null = none.
+`share` of a `replace`: x + share*(v - x) of the base value x; null = 1. `source` and `grade` say where the figure is from, null = as the scenario."""
 
 PROVENANCE = ("source", "grade")
 """Columns of a shock table that no result depends on."""
@@ -37,9 +39,10 @@ PROVENANCE = ("source", "grade")
 class Scenario:
     """A scenario without its shocks' details; `first` to `last` are its rows of the set's shock table.
 
-    `file` and `number`: the file it is from, and its place in the list there (None in a Parquet set).
+    `file` and `number`: the file it is from, and its place in the list there (None in a Parquet set); of one that was made by a generator
+    `generator` is the generator's place instead.
     `headline`: counts for worst, Cover-N and limits. `horizon_days` shortens times to expiry where `decay` is true.
-    `grade`: how sure its figures are (`model.Grade`). `any_book`: written for books in general (`model.ScenarioFile`).
+    `grade`: how sure its figures are (`model.Grade`). `any_book`: written for books in general (`scenario_file.ScenarioFile`).
     """
 
     id: str
@@ -56,6 +59,7 @@ class Scenario:
     last: int = 0
     grade: str | None = None
     any_book: bool = False
+    generator: int | None = None
 
     @property
     def elapsed_years(self) -> float:
@@ -106,6 +110,7 @@ class ScenarioSet:
                 {
                     "factor": row["factor"],
                     row["shift"]: row["value"],
+                    "share": row["share"],
                     "where": None if row["where"] is None else json.loads(row["where"]),
                     "term": None if row["term"] is None else json.loads(row["term"]),
                     "annualised": row["annualised"],
@@ -148,6 +153,7 @@ class ScenarioSet:
                 "where",
                 "shift",
                 "value",
+                "share",
                 "annualised",
                 "term",
                 pl.col("mode").cast(pl.String),

@@ -49,15 +49,13 @@ def shocks(draw: st.DrawFn) -> list[Shock]:
             value = abs(value)
         if kind == "vol" and shift == "absolute":
             value = abs(value)
-        found.append(Shock.model_validate({"factor": factor, shift: value, **where}))
+        share = draw(st.sampled_from([None, 0.5, 0.0])) if shift == "replace" else None
+        found.append(Shock.model_validate({"factor": factor, shift: value, "share": share, **where}))
     return found
 
 
 def scenario_set(given: list[Shock]) -> ScenarioSet:
-    rows = [
-        (1, each.factor, each.where and each.where.canonical(), each.shift, each.value, each.annualised, None, each.mode, None, None)
-        for each in given
-    ]
+    rows = [each.row(1) for each in given]
     return ScenarioSet((BASE, Scenario("s", "s", "hypothetical", headline=True, last=len(rows))), pl.DataFrame(rows, schema=SHOCKS, orient="row"))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from stresstest.errors import ExitCode, Reason, StressTestError
 from stresstest.scenarios.files import lines_of, load_scenarios
-from stresstest.scenarios.model import ScenarioFile
+from stresstest.scenarios.scenario_file import ScenarioFile
 from stresstest.scenarios.scenario_set import Scenario, ScenarioSet, with_headlines
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
@@ -155,7 +155,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
     texts = [fault.text().replace(f"{tmp_path}/", "") for fault in caught.value.faults]
     assert texts == [
         ("a.yaml:3, scenarios[1].shocks[0].foo: scenario `two`: unknown key `foo`. "
-        "Known keys: factor, where, relative, absolute, scale, replace, mode, annualised, term, source, grade."),
+        "Known keys: factor, where, relative, absolute, scale, replace, share, mode, annualised, term, source, grade."),
         "a.yaml:3, scenarios[1].shocks[0].replace: scenario `two`: two shift types in a shock: relative and replace. Write two shocks; they compose.",
         "b.yaml:11, scenarios[1].shocks[0].factor: scenario `one`: unknown factor type `spt`. Did you mean `spot`?",
         "b.yaml:4, scenarios[0].id: scenario `two` is already in a.yaml. Ids are unique over all files.",
@@ -171,11 +171,12 @@ def test_an_id_twice_in_one_file(tmp_path: Path) -> None:
     ]
 
 
-def test_generators_are_not_in_this_version(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["historical", "monte_carlo", "complete"])
+def test_generators_to_come_are_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(StressTestError) as caught:
-        _load(tmp_path, "generators:\n  - {kind: ladder, id: market}\n")
+        _load(tmp_path, f"generators:\n  - {{kind: {kind}, id: market}}\n")
     assert caught.value.reason is Reason.NOT_IN_THIS_VERSION
-    assert caught.value.faults[0].what == "`generators`: not in this version"
+    assert caught.value.faults[0].what == f"generators of kind `{kind}`: not in this version"
 
 
 def test_no_files_leave_the_base(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_missing_and_mistyped_columns(tmp_path: Path) -> None:
     pl.DataFrame({"scenario_id": [1], "ord": [0.5], "factor": ["spot:X"], "value": ["1"], "extra": [1]}).write_parquet(tmp_path / "set.parquet")
     hint = " A scenario set has scenario_id, ord, factor, shift, value."
     columns = (
-        " Columns: scenario_id, ord, factor, shift, value, where, term, annualised, mode, name, family, headline, horizon_days, "
+        " Columns: scenario_id, ord, factor, shift, value, share, where, term, annualised, mode, name, family, headline, horizon_days, "
         "decay, source, weight, grade, any_book, shock_source, shock_grade."
     )
     assert _faults(tmp_path / "set.parquet") == [
