@@ -44,6 +44,8 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "limits": ((), *((f"[{{name: l, built_in: failed_checks, red: {n}}}]", failed_checks(n)) for n in (1, 2, 3, 4))),
     "compare.models": ((), ("[a]", ("a",)), ("b,c", ("b", "c")), ("[d, e]", ("d", "e")), ("f", ("f",))),
     "compare.isolated": (False, ("true", True), ("false", False), ("true", True), ("false", False)),
+    "statistics.volume_share": (0.2, ("0.1", 0.1), ("0.3", 0.3), ("0.4", 0.4), ("1", 1.0)),
+    "statistics.top": (10, ("1", 1), ("2", 2), ("3", 3), ("4", 4)),
     "keep": ("breaches", ("all", "all"), ("worst", "worst"), ("breaches", "breaches"), ("all", "all")),
     "headline": (None, ("[a]", ("a",)), ("b,c", ("b", "c")), ("[d, e]", ("d", "e")), ("f", ("f",))),
     "on_missing": ("refuse", ("exclude", "exclude"), ("refuse", "refuse"), ("exclude", "exclude"), ("refuse", "refuse")),
@@ -112,7 +114,8 @@ def test_flag_then_set_then_environment_then_file_then_default(tmp_path: Path, k
 def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
     command: Any = typer.main.get_command(app)
     flags = {name for parameter in command.commands["run"].params for name in parameter.opts}
-    assert {"output": "--formats", "headline": "--set", "limits": "--set", "compare": "--set"}.get(key, f"--{key.replace('_', '-')}") in flags
+    by_set = ("headline", "limits", "compare", "statistics")
+    assert {"output": "--formats", **dict.fromkeys(by_set, "--set")}.get(key, f"--{key.replace('_', '-')}") in flags
 
 
 @pytest.mark.parametrize(

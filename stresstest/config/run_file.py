@@ -124,6 +124,15 @@ class Compare(Part):
     isolated: Flag = False
 
 
+class Statistics(Part):
+    """Statistics of the portfolio: `volume_share` of an underlying's daily volume can be traded in a day, and so many owners of each underlying
+    are listed (`top`). Where the section is stated, their tables are made even where no report is.
+    """
+
+    volume_share: Annotated[Number, Field(gt=0, le=1)] = 0.2
+    top: Count = 10
+
+
 class RunFile(Part):
     """A run file, with flags and environment applied and paths made absolute.
 
@@ -154,6 +163,7 @@ class RunFile(Part):
     resources: Resources = Resources()
     limits: Annotated[tuple[Limit, ...], AfterValidator(no_name_twice)] = ()
     compare: Compare = Compare()
+    statistics: Statistics = Statistics()
     executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
     threads: Count | None = None
     max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None

@@ -49,6 +49,7 @@ class Settings(TypedDict, total=False):
     reporting_currency: str
     margin_model: str
     compare: Values
+    statistics: Values
     keep: Literal["all", "breaches", "worst"]
     headline: Sequence[str]
     on_missing: Literal["refuse", "exclude"]

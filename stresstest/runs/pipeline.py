@@ -28,6 +28,7 @@ from stresstest.runs.folders import cannot_write, check_target, locked_work_fold
 from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.limit_checks import limits_need_report_tables
 from stresstest.runs.planning import Plan, merged
+from stresstest.runs.portfolio_statistics import asks_for_statistics, write_statistics
 from stresstest.runs.repeated import finished_already
 from stresstest.runs.reporting import REPORTS, report_again, write_reports
 from stresstest.runs.staging import stage, workers
@@ -131,6 +132,8 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
         accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
         if breakdown is not None:
             write_report_tables(plan, result, valued, breakdown, accounts)
+        if breakdown is not None or asks_for_statistics(plan.settings):
+            write_statistics(plan, result, valued)
         stated = write_results(plan, result, valued, stressed, accounts)
         summary = write_summary(plan, result, valued.book, stated, accounts)
         write_context(plan, result, summary, stated, clock.console)

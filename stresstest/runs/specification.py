@@ -18,6 +18,7 @@ from stresstest.scenarios.scenario_set import PROVENANCE, ScenarioSet
 SETTINGS = (
     "margin_model",
     "compare",
+    "statistics",
     "keep",
     "headline",
     "on_missing",

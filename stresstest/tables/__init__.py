@@ -45,6 +45,16 @@ from stresstest.tables.results import (
     STATUSES,
     STEP_KINDS,
 )
+from stresstest.tables.statistics import (
+    CONCENTRATION,
+    CONCENTRATION_OWNERS,
+    DAYS_TO_LIQUIDATE,
+    DISTRIBUTION,
+    DISTRIBUTION_MEASURES,
+    DISTRIBUTION_STATES,
+    STATISTICS_TABLES,
+    TOP_OWNERS,
+)
 
 __all__ = [
     "ACCOUNTS",
@@ -57,9 +67,15 @@ __all__ = [
     "COLLATERAL",
     "COLLATERAL_SUMMARY",
     "COMPARISON_TABLES",
+    "CONCENTRATION",
+    "CONCENTRATION_OWNERS",
     "CONTEXT_TABLES",
     "DATA_QUALITY",
+    "DAYS_TO_LIQUIDATE",
     "DETAIL",
+    "DISTRIBUTION",
+    "DISTRIBUTION_MEASURES",
+    "DISTRIBUTION_STATES",
     "EXCLUDED",
     "EXPORT_TABLES",
     "FOLDER_TABLES",
@@ -96,8 +112,10 @@ __all__ = [
     "SCENARIO_SUMMARY",
     "SCHEMA_VERSION",
     "SEGMENT_SUMMARY",
+    "STATISTICS_TABLES",
     "STATUSES",
     "STEP_KINDS",
+    "TOP_OWNERS",
     "TREND",
     "Column",
     "Rule",

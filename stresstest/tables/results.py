@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stresstest.tables.limits import LIMITS
 from stresstest.tables.model import Column, Table
+from stresstest.tables.statistics import STATISTICS_TABLES
 
 STATUSES = ("ok", "call", "liquidation", "default")
 """From best to worst; the integer code of a status is its place here."""
@@ -300,11 +301,21 @@ RUN_TABLES: tuple[Table, ...] = (
     ACCOUNT_HOLDINGS,
     ACCOUNT_STEPS,
     LIMITS,
+    *STATISTICS_TABLES,
 )
 """Tables of every run."""
 
-REPORT_TABLES: tuple[Table, ...] = (COLLATERAL_SUMMARY, SEGMENT_SUMMARY, OWNER_SUMMARY, ACCOUNT_HOLDINGS, ACCOUNT_STEPS, LIMITS)
-"""Result tables that follow from all the rest: a run of a large book has them only where a report is asked for; `limits` every run has."""
+REPORT_TABLES: tuple[Table, ...] = (
+    COLLATERAL_SUMMARY,
+    SEGMENT_SUMMARY,
+    OWNER_SUMMARY,
+    ACCOUNT_HOLDINGS,
+    ACCOUNT_STEPS,
+    LIMITS,
+    *STATISTICS_TABLES,
+)
+"""Result tables that follow from all the rest: a run of a large book has them only where a report is asked for, statistics also where the run file
+states them or has limits; `limits` every run has."""
 
 SCENARIO_FACTORS = Table(
     "scenario_factors",
