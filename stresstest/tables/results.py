@@ -305,15 +305,7 @@ RUN_TABLES: tuple[Table, ...] = (
 )
 """Tables of every run."""
 
-REPORT_TABLES: tuple[Table, ...] = (
-    COLLATERAL_SUMMARY,
-    SEGMENT_SUMMARY,
-    OWNER_SUMMARY,
-    ACCOUNT_HOLDINGS,
-    ACCOUNT_STEPS,
-    LIMITS,
-    *STATISTICS_TABLES,
-)
+REPORT_TABLES: tuple[Table, ...] = (COLLATERAL_SUMMARY, SEGMENT_SUMMARY, OWNER_SUMMARY, ACCOUNT_HOLDINGS, ACCOUNT_STEPS, LIMITS, *STATISTICS_TABLES)
 """Result tables that follow from all the rest: a run of a large book has them only where a report is asked for, statistics also where the run file
 states them or has limits; `limits` every run has."""
 
