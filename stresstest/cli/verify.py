@@ -24,6 +24,7 @@ def verify(
     folder: Annotated[Path, typer.Argument(help="Result folder of a run.", metavar="RUN")],
     snapshot: Snapshot = None,
     threads: Threads = None,
+    chain: Annotated[bool, typer.Option("--chain", help="Also follow the manifests of earlier runs of the book, each noted by the next.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -44,7 +45,7 @@ def verify(
     with narration("verify", quiet, verbose, log_file) as narrator:
         from stresstest.runs.verifying import verify as computed_again
 
-        found = computed_again(folder, snapshot=snapshot, threads=threads, console=narrator)
+        found = computed_again(folder, snapshot=snapshot, threads=threads, chain=chain, console=narrator)
         code = ExitCode.DONE if found.verified else ExitCode.INPUT_REFUSED
         narrator.figures = {"result_id": found.result_id, "verified": found.verified}
         if as_json:

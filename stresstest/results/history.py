@@ -25,7 +25,7 @@ from stresstest.results.documents import read_document
 from stresstest.results.history_rows import figures_of_run
 from stresstest.results.identity import Identity
 from stresstest.results.manifest import NAME as MANIFEST
-from stresstest.results.manifest import Manifest
+from stresstest.results.manifest import Manifest, sealed_sha256
 from stresstest.results.store import files_of, polars_schema, read_table, write_table
 from stresstest.results.summary import Summary
 from stresstest.tables import KEPT_TABLES, RUNS, Table, with_run_key
@@ -73,7 +73,8 @@ def add(run: Path, history: Path) -> HistoryRun:
     figures = figures_of_run(summary, identity)
     key = {"book": figures["book"], "as_of": figures["as_of"], "result_id": identity.result_id, "finished": finished}
     folder = os.path.relpath(run.resolve(), history.resolve())
-    row = {**key, "folder": folder, **{name: value for name, value in figures.items() if name not in key}}
+    own = {"folder": folder, "manifest_sha256": sealed_sha256(run / MANIFEST)}
+    row = {**key, **own, **{name: value for name, value in figures.items() if name not in key}}
     name = file_name(figures["as_of"], identity.result_id, finished)
     schema = polars_schema(RUNS)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import resource
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field
 
-from stresstest.results.documents import Document
+from stresstest.results.documents import Document, canonical
 from stresstest.results.store import files_of, rows_of, sha256_of, table_sha256
 from stresstest.snapshot.book import InputFile
 from stresstest.tables import FOLDER_TABLES
@@ -70,9 +71,22 @@ class Rendering(Document):
     code: str
 
 
+class PreviousRun(Document):
+    """The run of the same book before this one, of the latest earlier moment that the history knew when this one ended.
+
+    `folder`: its result folder as seen from that of this run. `manifest_sha256`: `sealed_sha256` of its manifest; null where an older version
+    added it to the history.
+    """
+
+    result_id: str
+    as_of: str
+    folder: str
+    manifest_sha256: str | None
+
+
 class Manifest(Document):
     """How a result came to be. Times in UTC (ISO 8601), sizes in bytes. `documents`: SHA-256 of the copies in `inputs/`, by their path in it.
-    `rendered`: the reports are not those of the run itself."""
+    `previous`: null without a history, or for its first run of the book. `rendered`: the reports are not those of the run itself."""
 
     schema_version: Literal[1] = 1
     result_id: str
@@ -94,7 +108,19 @@ class Manifest(Document):
     peak_memory: int
     reused_blocks: int
     reports: dict[str, str]
+    previous: PreviousRun | None = None
     rendered: Rendering | None = None
+
+
+def sealed_sha256(manifest: Path) -> str:
+    """SHA-256 of what a manifest says of the run itself: its canonical JSON without `rendered` and the hashes of reports, which `report` renews.
+
+    Taken of the file as it is, not as this version understands it, so that it stays the same in later versions.
+    """
+    content = json.loads(manifest.read_bytes())
+    content.pop("rendered", None)
+    content["reports"] = {name: digest for name, digest in content["reports"].items() if not name.startswith("report.")}
+    return sha256_text(canonical(content))
 
 
 def versions(stresstest: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +35,7 @@ class Difference(Document):
 
 
 class TableCheck(Document):
-    """A table of the run beside the same table computed again.
+    """A table of the run, or `summary.json`, beside the same computed again; of the document a row is a part, and `key` says where it is.
 
     `same`: the same bytes. `close`: other bytes, no text or whole number differs, and no figure by more than the relative tolerance. `different`:
     anything else; with no rows and values that differ, the same values in other bytes. `missing`: not computed again; `new`: not in the run.
@@ -82,6 +83,49 @@ def compare_table(run: Path, again: Path, table: Table, relative: float | None) 
         largest=largest if isinstance(largest, float) else None,
         first=_first(differing.row(0, named=True), key, columns) if differing.height else None,
     )
+
+
+def compare_document(name: str, run: Mapping[str, Any], again: Mapping[str, Any], relative: float | None, shared: bool) -> TableCheck:
+    """A JSON document of two result folders, value by value; figures are close as in a table, with m the largest figure of the same part.
+
+    Args:
+        name: its name.
+        run: what the run says.
+        again: what was computed again.
+        relative: the tolerance; None: none.
+        shared: only keys that both have count, since one of them is of other code.
+    """
+    different: list[Difference] = []
+    parts, largest = 0, 0.0
+    for place, ours, theirs in _parts(run, again, ""):
+        parts += 1
+        figures = [abs(value) for part in (ours, theirs) for value in part.values() if isinstance(value, float)]
+        for key in dict.fromkeys((*ours, *theirs)):
+            before, after = ours.get(key), theirs.get(key)
+            if before == after or (shared and not (key in ours and key in theirs)):
+                continue
+            if isinstance(before, float) and isinstance(after, float):
+                apart = abs(after - before) / max(figures)
+                largest = max(largest, apart)
+                if relative is not None and apart <= relative:
+                    continue
+            different.append(Difference(key={"part": place or name}, present="both", column=key, run=_plain(before), again=_plain(after)))
+    outcome: Outcome = "different" if different else "close" if largest else "same"
+    rows = len({each.key["part"] for each in different})
+    first = different[0] if different else None
+    return TableCheck(
+        table=name, outcome=outcome, rows=parts, different_rows=rows, different_values=len(different), largest=largest or None, first=first
+    )
+
+
+def _parts(ours: Any, theirs: Any, place: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The values of every mapping of two documents, outermost first; a list is a mapping from number to entry."""
+    ours, theirs = (dict(enumerate(each)) if isinstance(each, (list, tuple)) else each for each in (ours, theirs))
+    below = [key for key in dict.fromkeys((*ours, *theirs)) if all(isinstance(each.get(key), (dict, list, tuple)) for each in (ours, theirs))]
+    before, after = ({str(key): value for key, value in each.items() if key not in below} for each in (ours, theirs))
+    yield place, before, after
+    for key in below:
+        yield from _parts(ours[key], theirs[key], f"{place}.{key}" if place else str(key))
 
 
 def _different_files(run: Path, again: Path, name: str) -> tuple[list[Path], list[Path]]:

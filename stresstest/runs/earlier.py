@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from stresstest.errors import StressTestError
-from stresstest.results.history import add, read_runs
+from stresstest.results.history import add, previous, read_runs
 from stresstest.results.history_rows import figures_of_run
 from stresstest.results.identity import Identity
 from stresstest.results.limit_history import limit_history
+from stresstest.results.manifest import PreviousRun
 from stresstest.results.store import read_table, write_table
 from stresstest.results.summary import Summary
 from stresstest.results.trend import trend_table, year_before
@@ -34,6 +37,21 @@ def write_context(plan: Plan, result: Path, summary: Summary, stated: Identity, 
     if plan.settings.limits:
         limits = limit_history(read_table(result, LIMITS.name), earlier.table, own, Path(plan.settings.history), console.warn)
         write_table(limits, LIMIT_HISTORY, result / f"{LIMIT_HISTORY.name}.parquet")
+
+
+def run_before(plan: Plan, summary: Summary) -> PreviousRun | None:
+    """What the manifest notes of the run of this book before this one; None without a history or without such a run."""
+    if plan.settings.history is None:
+        return None
+    found = previous(Path(plan.settings.history), plan.book, datetime.fromisoformat(summary.run.as_of))
+    if found is None:
+        return None
+    return PreviousRun(
+        result_id=found.result_id,
+        as_of=found.as_of.isoformat(),
+        folder=os.path.relpath(found.folder, plan.target.resolve()),
+        manifest_sha256=found.figures["manifest_sha256"],
+    )
 
 
 def join_history(plan: Plan, folder: Path) -> StressTestError | None:

@@ -23,7 +23,7 @@ from stresstest.results.store import PartWriter, finish_parts, read_table
 from stresstest.results.summary import Summary
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
-from stresstest.runs.earlier import join_history, write_context
+from stresstest.runs.earlier import join_history, run_before, write_context
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.limit_checks import limits_need_report_tables
@@ -156,6 +156,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             peak_memory=0,
             reused_blocks=reused,
             reports={},
+            previous=run_before(plan, summary),
         )
     lacking = None
     if reports and set(REPORTS) & set(plan.settings.output.formats):

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stresstest.errors import counted
+from stresstest.results.chain import Link
 from stresstest.results.documents import Document
 from stresstest.results.reproduction import CLOSE, Difference, TableCheck
+
+GOOD = ("same", "close", "new")
+"""Outcomes of a table that speak for the run; a table that only later code makes says nothing."""
 
 _SHOWN = 60
 """Characters of a value in a line for people; the document has all of it."""
@@ -26,7 +30,8 @@ class Verification(Document):
     `relative` is the tolerance of figures, null where tables had to be the same bit for bit; `conditions` says why it is not null.
     `code_then` and `code_now` are the version and the start of the SHA-256 of the package's source. `inputs` maps input tables to their
     SHA-256, which are those of the run. `question` are keys of the specification that other code understands differently. `not_compared`
-    are tables that hold what the run learned from earlier ones: they are looked at for changes only.
+    are tables that hold what the run learned from earlier ones: they are looked at for changes only. `chain` are the runs of the book before
+    this one, newest first; null where it was not asked for.
     """
 
     result_id: str
@@ -40,6 +45,7 @@ class Verification(Document):
     question: tuple[str, ...]
     tables: tuple[TableCheck, ...]
     not_compared: tuple[str, ...]
+    chain: tuple[Link, ...] | None
     seconds: float
 
     def __str__(self) -> str:
@@ -63,7 +69,7 @@ class Verification(Document):
         if self.question:
             yield f"question  other code understands it differently: {', '.join(self.question)}"
         same = [each for each in self.tables if each.outcome == "same"]
-        yield f"tables    {counted(len(self.tables), 'table')} compared, {len(same):,} the same bit for bit"
+        yield f"tables    {counted(len(self.tables) - 1, 'table')} and summary.json compared, {len(same):,} the same bit for bit"
         for each in self.tables:
             if each.outcome != "same":
                 yield f"  {each.table}: {_told(each)}"
@@ -71,14 +77,27 @@ class Verification(Document):
                     yield f"    first: {_first(each.first)}"
         if self.not_compared:
             yield f"          not compared, since they hold what was known of earlier runs: {', '.join(self.not_compared)}"
+        if self.chain is not None:
+            yield f"chain     {self._chain()}"
+            yield from (f"  {each.as_of} {each.result_id[:12]}: {each.state}, {each.what} ({each.folder})" for each in self.chain)
+
+    def _chain(self) -> str:
+        if not self.chain:
+            return "the run notes none before it: it is the first of its book, or has no history"
+        good = sum(each.state == "intact" for each in self.chain)
+        told = f"{counted(good, 'earlier run')} with the manifest that the next one noted"
+        last = self.chain[-1]
+        return f"{told}; broken at {last.as_of}" if last.broken else told
 
     def _answer(self) -> str:
         took = f"computed again in {self.seconds:,.1f} s"
         if self.verified:
             how = "bit for bit" if all(each.outcome in ("same", "new") for each in self.tables) else f"to {CLOSE:g} relative"
             return f"VERIFIED  every table is the same {how}; {took}"
+        if self.chain and self.chain[-1].broken and all(each.outcome in GOOD for each in self.tables):
+            return f"NOT VERIFIED  every table comes out again, but the chain of manifests is broken; {took}"
         wrong = [each.table for each in self.tables if each.outcome in ("different", "missing")]
-        return f"NOT VERIFIED  {counted(len(wrong), 'table')} came out differently: {', '.join(wrong)}; {took}"
+        return f"NOT VERIFIED  {', '.join(wrong)} came out differently; {took}"
 
 
 def _told(check: TableCheck) -> str:

@@ -6,17 +6,19 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import stresstest
 from stresstest.config import RunFile, keyword_overrides, load_run
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.results import manifest as records
+from stresstest.results.chain import chain_of
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity, code_sha256
 from stresstest.results.inputs import FOLDER, RUN
 from stresstest.results.integrity import RESULT, SUMMARY, intact
 from stresstest.results.manifest import Manifest
-from stresstest.results.reproduction import CLOSE, TableCheck, compare_table
+from stresstest.results.reproduction import CLOSE, TableCheck, compare_document, compare_table
 from stresstest.results.store import rows_of
 from stresstest.results.summary import Summary
 from stresstest.runs.console import Console, Logged
@@ -24,15 +26,20 @@ from stresstest.runs.finished import FinishedRun
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.runs.staging import hashes_of
-from stresstest.runs.verification import Condition, Verification
-from stresstest.tables import RESULT_TABLES
+from stresstest.runs.verification import GOOD, Condition, Verification
+from stresstest.tables import CONTEXT_TABLES, RESULT_TABLES
 
 _NO_FIGURES = frozenset({"stresstest", "weasyprint"})
 """Packages among the manifest's versions that no figure passes through; the code has a hash of its own."""
 
 
 def verify(
-    run: FinishedRun | str | Path, *, snapshot: str | Path | None = None, threads: int | None = None, console: Console | None = None
+    run: FinishedRun | str | Path,
+    *,
+    snapshot: str | Path | None = None,
+    threads: int | None = None,
+    chain: bool = False,
+    console: Console | None = None,
 ) -> Verification:
     """Whether a finished run can be trusted: the folder is as the run left it, the snapshot is the same, and every table comes out again.
 
@@ -44,6 +51,8 @@ def verify(
         run: the run, or its folder.
         snapshot: where the snapshot is now; default: where the run read it.
         threads: threads or worker processes; default: as in the run. The answer does not depend on them.
+        chain: also follow the manifests of earlier runs of the book, each of which the next run noted (see `results.chain`); a broken
+            chain is no verified run.
         console: told of stages and of other code; default: the log.
 
     Raises:
@@ -55,6 +64,7 @@ def verify(
     with console.stage("checking"):
         manifest, stated = intact(folder)
         summary = read_document(Summary, folder / SUMMARY)
+        links = chain_of(folder, manifest) if chain else None
     code_then, code_now = _code(stated.code_version, stated.code), _code(stresstest.__version__, code_sha256())
     if code_then != code_now:
         console.announce(f"the run is of other code: {code_then}, this is {code_now}")
@@ -69,11 +79,13 @@ def verify(
         with console.stage("comparing"):
             second = read_document(Identity, again / RESULT)
             tables = _tables(folder, again, stated, second, relative)
+            shared = code_then != code_now
+            tables += (compare_document(SUMMARY, _figures(summary), _figures(read_document(Summary, again / SUMMARY)), relative, shared),)
     question = tuple(key for key, value in sorted(stated.specification.items()) if second.specification.get(key, value) != value)
     return Verification(
         result_id=stated.result_id,
         as_of=summary.run.as_of,
-        verified=all(each.outcome in ("same", "close", "new") for each in tables),
+        verified=all(each.outcome in GOOD for each in tables) and not any(each.broken for each in links or ()),
         relative=relative,
         conditions=conditions,
         code_then=code_then,
@@ -81,7 +93,8 @@ def verify(
         inputs=stated.inputs,
         question=question,
         tables=tables,
-        not_compared=(),
+        not_compared=tuple(table.name for table in CONTEXT_TABLES if table.name in manifest.tables),
+        chain=links,
         seconds=round(time.perf_counter() - started, 3),
     )
 
@@ -108,6 +121,11 @@ def _same_again(folder: Path, snapshot: str | Path | None, threads: int | None) 
     """The settings of the run, from the copies in its folder."""
     overrides = {"snapshot": None if snapshot is None else str(snapshot), "threads": threads}
     return load_run(folder / FOLDER / RUN, keyword_overrides(overrides))
+
+
+def _figures(summary: Summary) -> dict[str, Any]:
+    """What a summary says of the result: not where the snapshot was, nor the id, which other bytes of a table change."""
+    return summary.model_dump(mode="json", exclude={"result_id": True, "run": {"snapshot_label"}})
 
 
 def _unchanged(then: Mapping[str, str], now: Mapping[str, str], snapshot: str) -> None:

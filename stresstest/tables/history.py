@@ -96,7 +96,12 @@ _FIGURES: tuple[Column, ...] = (
 RUNS = Table(
     "runs",
     "One row a run: what a history knows of it. Other tables of a history have the first four columns before their own.",
-    (*RUN_KEY, _text("folder", "result folder of the run, from the history folder on"), *_FIGURES),
+    (
+        *RUN_KEY,
+        _text("folder", "result folder of the run, from the history folder on"),
+        _text("manifest_sha256", "SHA-256 of its manifest without what `report` renews: the next run of the book notes it", nullable=True),
+        *_FIGURES,
+    ),
     key=("as_of", "result_id", "finished"),
 )
 

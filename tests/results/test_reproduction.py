@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresstest.results.reproduction import CLOSE, TableCheck, compare_table
+from stresstest.results.reproduction import CLOSE, TableCheck, compare_document, compare_table
 from stresstest.results.store import write_table
 from stresstest.tables import Column, Table
 
@@ -109,3 +109,31 @@ def test_closeness_is_the_documented_inequality(tmp_path_factory: pytest.TempPat
     found = check(folder, rows | {"pnl": [theirs]}, CLOSE, rows | {"pnl": [ours]})
     close = abs(theirs - ours) <= CLOSE * max(abs(ours), abs(theirs), large)
     assert (found.outcome == "close") == close
+
+
+SUMMARY = {"light": "red", "worst": {"equity": 1e6, "pnl": -0.5, "accounts": {"ok": 3}}, "owners": ["a", "b"], "resources": None}
+
+
+@pytest.mark.parametrize(
+    ("again", "relative", "outcome", "first"),
+    [
+        ({}, None, "same", None),
+        ({"light": "green"}, None, "different", ("summary.json", "light", "red", "green")),
+        ({"worst": {"equity": 1e6, "pnl": -0.5 + 0.9e-6, "accounts": {"ok": 3}}}, CLOSE, "close", None),
+        ({"worst": {"equity": 1e6, "pnl": -0.25, "accounts": {"ok": 3}}}, CLOSE, "different", ("worst", "pnl", -0.5, -0.25)),
+        ({"worst": {"equity": 1e6, "pnl": -0.5, "accounts": {"ok": 4}}}, CLOSE, "different", ("worst.accounts", "ok", 3, 4)),
+        ({"owners": ["a", "c"]}, None, "different", ("owners", "1", "b", "c")),
+        ({"owners": ["a"]}, None, "different", ("owners", "1", "b", None)),
+        ({"resources": {"total": 1.0}}, None, "different", ("summary.json", "resources", None, "{'total': 1.0}")),
+    ],
+)
+def test_a_document_is_compared_part_by_part(again: dict[str, object], relative: float | None, outcome: str, first: tuple[object, ...] | None):
+    found = compare_document("summary.json", SUMMARY, SUMMARY | again, relative, shared=False)
+    told = found.first and (found.first.key["part"], found.first.column, found.first.run, found.first.again)
+    assert (found.outcome, told) == (outcome, first)
+
+
+def test_keys_that_only_other_code_writes_do_not_count():
+    new = SUMMARY | {"limits": {"red": 1}}
+    assert compare_document("summary.json", SUMMARY, new, None, shared=True).outcome == "same"
+    assert compare_document("summary.json", SUMMARY, new, None, shared=False).outcome == "different"

@@ -64,7 +64,7 @@ def test_a_run_comes_out_again_bit_for_bit_and_nothing_is_left_or_changed(folder
     assert (found.verified, found.relative, found.conditions, found.question) == (True, None, (), ())
     assert {each.outcome for each in found.tables} == {"same"}
     stated = json.loads((folder / "result.json").read_text())
-    assert {each.table for each in found.tables} == stated["tables"].keys()
+    assert {each.table for each in found.tables} == {*stated["tables"], "summary.json"}
     assert found.inputs == stated["inputs"]
     assert {file: sha256(file) for file in folder.rglob("*") if file.is_file()} == before
     assert sorted(path.name for path in folder.parent.iterdir()) == ["run"]
@@ -83,7 +83,7 @@ def test_a_figure_that_was_forged_with_all_its_hashes_is_found(folder: Path):
         "column": "worst_headline_margin_shortfall", "run": 12.25, "again": 85.0,
     }  # fmt: skip
     text = str(found)
-    assert text.startswith("NOT VERIFIED  1 table came out differently: account_summary; computed again in ")
+    assert text.startswith("NOT VERIFIED  account_summary came out differently; computed again in ")
     assert "first: owner_id a000002, account_id a000002: worst_headline_margin_shortfall is 12.25 in the run, 85.0 computed again" in text
 
 
@@ -92,6 +92,19 @@ def test_a_table_that_only_a_report_needs_is_compared_too(folder: Path):
     found = stresstest.verify(folder)
     assert [each.table for each in found.tables if each.outcome == "different"] == ["collateral_summary"]
     assert not found.verified
+
+
+def test_a_forged_summary_is_found(folder: Path):
+    rewrite(folder, "summary.json", lambda content: content["worst"].update(margin_shortfall=1.5))
+    rewrite(folder, "manifest.json", lambda content: content.update(reports={"summary.json": sha256(folder / "summary.json")}))
+    found = stresstest.verify(folder)
+    (wrong,) = (each for each in found.tables if each.outcome != "same")
+    assert not found.verified
+    assert wrong.first is not None
+    # In the crash accounts 1, 2 and 3 lose 50 each a contract, of 10 in cash, and need 2.5: short by 42.5 times 1 + 2 + 3.
+    assert wrong.first.model_dump() == {
+        "key": {"part": "worst"}, "present": "both", "column": "margin_shortfall", "run": 1.5, "again": 255.0,
+    }  # fmt: skip
 
 
 def test_on_another_machine_rounding_is_accepted_and_said(folder: Path):
@@ -156,3 +169,23 @@ def test_a_run_of_frames_is_verified_from_its_own_copies(run_file: Path):
     frames = stresstest.read_snapshot(run_file.parent / "snapshot")
     run = stresstest.run(run_file, snapshot=frames, as_of="2026-11-19T16:00:00Z", reporting_currency="USD")
     assert stresstest.verify(run).verified
+
+
+def test_a_run_notes_the_one_before_it_and_the_chain_is_followed(tmp_path: Path):
+    run_file = write_plain_book(tmp_path / "book", 2)
+    (tmp_path / "book" / "snapshot" / "snapshot.json").unlink()
+    settings: dict[str, Any] = {"history": tmp_path / "history", "book": "plain", "reporting_currency": "USD"}
+    days = [stresstest.run(run_file, out=tmp_path / day, as_of=f"2026-11-{day}T16:00:00Z", **settings) for day in ("18", "19")]
+    noted = days[1].manifest.previous
+    assert noted is not None
+    assert (noted.result_id, noted.as_of, noted.folder) == (days[0].result_id, "2026-11-18T16:00:00+00:00", "../18")
+    assert days[0].manifest.previous is None
+    found = stresstest.verify(days[1], chain=True)
+    assert found.chain is not None
+    assert (found.verified, [each.state for each in found.chain]) == (True, ["intact"])
+    assert found.not_compared == ("trend",)
+    assert "chain     1 earlier run with the manifest that the next one noted" in str(found)
+    rewrite(days[0].folder, "manifest.json", lambda content: content.update(command=["somebody else"]))
+    broken = stresstest.verify(days[1], chain=True)
+    assert str(broken).startswith("NOT VERIFIED  every table comes out again, but the chain of manifests is broken")
+    assert "broken at 2026-11-18T16:00:00+00:00" in str(broken)
