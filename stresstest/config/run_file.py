@@ -141,6 +141,7 @@ class RunFile(Part):
     which the snapshot names. `max_price_age` in seconds, null = not checked; `max_memory` in bytes, null = no limit of its own; `threads` null
     = all cores. `book`: what a series of runs is about, null = the name. `history`: the folder of earlier runs that this one looks back on and
     joins, null = none.
+    `funding`: whether calls for variation margin are held against what accounts can pay with, null = where a report's tables are made.
     """
 
     version: Version = 1
@@ -164,6 +165,7 @@ class RunFile(Part):
     limits: Annotated[tuple[Limit, ...], AfterValidator(no_name_twice)] = ()
     compare: Compare = Compare()
     statistics: Statistics = Statistics()
+    funding: Flag | None = None
     executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
     threads: Count | None = None
     max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None

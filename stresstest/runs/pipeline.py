@@ -25,6 +25,7 @@ from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
 from stresstest.runs.earlier import join_history, run_before, write_context
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
+from stresstest.runs.funding import makes_funding, write_funding
 from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.limit_checks import limits_need_report_tables
 from stresstest.runs.planning import Plan, merged
@@ -253,9 +254,13 @@ def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock)
                 sink=PartWriter(parts, plan.scenarios.ids),
                 on_progress=lambda _done, _blocks: advance(1),
             )
-        if wants_report_tables(plan, valued.book.positions):
+        report_tables = wants_report_tables(plan, valued.book.positions)
+        if report_tables:
             with clock.stage("breakdown", valued.book.blocks) as advance:
                 breakdown = break_down(valued.book, valued.resolved, stressed, executor, on_progress=lambda _done, _blocks: advance(1))
+        if makes_funding(plan.settings, report_tables):
+            with clock.stage("funding", valued.book.blocks) as advance:
+                write_funding(plan, valued.book, stressed, executor, result, lambda _done, _blocks: advance(1))
         asked = plan.settings.compare
         if asked.models or asked.isolated:
             write_comparisons(plan, valued.book, valued.resolved, valued.units, stressed, executor, parts, result, clock.stage)

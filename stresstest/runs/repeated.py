@@ -12,11 +12,12 @@ from stresstest.results.integrity import SUMMARY, intact
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.summary import Summary
 from stresstest.runs.folders import locked, remove_work
+from stresstest.runs.funding import makes_funding
 from stresstest.runs.planning import Plan, asked
 from stresstest.runs.portfolio_statistics import asks_for_statistics
 from stresstest.runs.reporting import REPORTS
 from stresstest.runs.staging import inputs_now
-from stresstest.tables import REPORT_TABLES, STATISTICS_TABLES
+from stresstest.tables import FUNDING_TABLES, REPORT_TABLES, STATISTICS_TABLES
 
 
 def finished_already(plan: Plan) -> tuple[Summary, tuple[str, ...]] | None:
@@ -57,10 +58,14 @@ def _differences(plan: Plan, stated: Identity, summary: Summary) -> list[str]:
         found.append("of another name")
     if (summary.run.book or summary.run.name) != plan.book:
         found.append("of another book")
-    if set(plan.settings.output.formats) & set(REPORTS) and not {table.name for table in REPORT_TABLES} <= stated.tables.keys():
+    reports = bool(set(plan.settings.output.formats) & set(REPORTS))
+    needed = {table.name for table in REPORT_TABLES} - {table.name for table in FUNDING_TABLES} if reports else set()
+    if not needed <= stated.tables.keys():
         found.append("without the tables that a report needs, which a run of a large book makes only when one is asked for")
     elif asks_for_statistics(plan.settings) and not {table.name for table in STATISTICS_TABLES} <= stated.tables.keys():
         found.append("without the statistics of the portfolio, which a run of a large book makes only when they or a report are asked for")
+    if makes_funding(plan.settings, reports) and not {table.name for table in FUNDING_TABLES} <= stated.tables.keys():
+        found.append("without the tables of `funding`")
     if stated.code != code_sha256():
         found.append(f"of other code (stresstest {stated.code_version})")
     with tempfile.TemporaryDirectory(prefix="stresstest-inputs-") as work:

@@ -18,6 +18,7 @@ from stresstest.tables.comparison import (
     MARGIN_COMPARISON_SUMMARY,
     RULED,
 )
+from stresstest.tables.funding import FUNDING, FUNDING_OWNERS, FUNDING_SUMMARY, FUNDING_TABLES
 from stresstest.tables.history import CONTEXT_TABLES, HISTORY_TABLES, KEPT_TABLES, RUN_KEY, RUNS, TREND, with_run_key
 from stresstest.tables.inputs import ACCOUNTS, ASSETS, COLLATERAL, HISTORY, INPUT_TABLES, INSTRUMENTS, ORDERS, OWNERS, POSITIONS
 from stresstest.tables.limits import LIMIT_HISTORY, LIMIT_STATUSES, LIMITS
@@ -79,6 +80,10 @@ __all__ = [
     "EXCLUDED",
     "EXPORT_TABLES",
     "FOLDER_TABLES",
+    "FUNDING",
+    "FUNDING_OWNERS",
+    "FUNDING_SUMMARY",
+    "FUNDING_TABLES",
     "HISTORY",
     "HISTORY_TABLES",
     "HOLDING_KINDS",

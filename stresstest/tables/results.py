@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stresstest.tables.funding import FUNDING_TABLES
 from stresstest.tables.limits import LIMITS
 from stresstest.tables.model import Column, Table
 from stresstest.tables.statistics import STATISTICS_TABLES
@@ -300,14 +301,24 @@ RUN_TABLES: tuple[Table, ...] = (
     OWNER_SUMMARY,
     ACCOUNT_HOLDINGS,
     ACCOUNT_STEPS,
+    *FUNDING_TABLES,
     LIMITS,
     *STATISTICS_TABLES,
 )
 """Tables of every run."""
 
-REPORT_TABLES: tuple[Table, ...] = (COLLATERAL_SUMMARY, SEGMENT_SUMMARY, OWNER_SUMMARY, ACCOUNT_HOLDINGS, ACCOUNT_STEPS, LIMITS, *STATISTICS_TABLES)
+REPORT_TABLES: tuple[Table, ...] = (
+    COLLATERAL_SUMMARY,
+    SEGMENT_SUMMARY,
+    OWNER_SUMMARY,
+    ACCOUNT_HOLDINGS,
+    ACCOUNT_STEPS,
+    *FUNDING_TABLES,
+    LIMITS,
+    *STATISTICS_TABLES,
+)
 """Result tables that follow from all the rest: a run of a large book has them only where a report is asked for, statistics also where the run file
-states them or has limits; `limits` every run has."""
+states them or has limits, those of funding as `funding` says; `limits` every run has."""
 
 SCENARIO_FACTORS = Table(
     "scenario_factors",
