@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 from oracle.breakdown import Held, collateral
 from oracle.comparing import agree
+from oracle.funding import called, compare_funding
 from oracle.reading import Question, Row
 from oracle.shocks import BASE
 from oracle.totals import BASES, MEASURES, STATUSES, OracleResult, is_breached
@@ -30,7 +31,9 @@ def compare_breakdown(result: Path, question: Question, worst: str | None, expec
     found = [] if worst is None else of_worst(worst, expected)
     found += of_segments(pl.read_parquet(result / "segment_summary.parquet"), segments, shown, expected)
     held_now = pl.read_parquet(result / "collateral_summary.parquet")
+    funding = {name: pl.read_parquet(result / f"{name}.parquet").to_dicts() for name in ("funding", "funding_summary", "funding_owners")}
     for scenario in shown:
+        found += compare_funding(funding, scenario, called(snapshot, margin, scenarios.get(scenario, BASE)), expected)
         held = collateral(snapshot, margin, scenarios.get(scenario, BASE), expected)
         found += of_collateral(held_now.filter(scenario_id=scenario), held, sum(expected.scale.values()))
     found += of_owners(pl.read_parquet(result / "owner_summary.parquet"), shown[-1], expected)
