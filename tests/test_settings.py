@@ -57,6 +57,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "resources.insurance_fund": (0.0, ("1", 1.0), ("2", 2.0), ("1_000_000", 1e6), ("4e6", 4e6)),
     "resources.skin_in_the_game": (0.0, ("1", 1.0), ("2", 2.0), ("3", 3.0), ("4", 4.0)),
     "resources.default_fund": (None, ("1", 1.0), ("2", 2.0), ("null", None), ("4", 4.0)),
+    "funding": (None, ("true", True), ("false", False), ("null", None), ("false", False)),
     "executor": ("threads", ("processes", "processes"), ("threads", "threads"), ("processes", "processes"), ("threads", "threads")),
     "threads": (None, ("1", 1), ("2", 2), ("null", None), ("4", 4)),
     "max_memory": (None, ("500MB", 500_000_000), ("2GB", 2_000_000_000), ("1GiB", 2**30), ("4000", 4000)),

@@ -49,6 +49,9 @@ def run(
     formats: Formats = None,
     on_missing: Annotated[str | None, typer.Option("--on-missing", help="Accounts with missing data: refuse or exclude.")] = None,
     max_price_age: Annotated[str | None, typer.Option("--max-price-age", help="Warn of older prices; for example 15m.")] = None,
+    funding: Annotated[
+        bool | None, typer.Option("--funding/--no-funding", help="Hold variation margin against liquid collateral; default: with a report's tables.")
+    ] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", envvar="STRESSTEST_FAIL_ON", help="Exit 5 (before 4) when the light is at least this.")
     ] = None,
@@ -84,6 +87,7 @@ def run(
         "output.formats": formats,
         "on_missing": on_missing,
         "max_price_age": max_price_age,
+        "funding": funding,
         "threads": threads,
         "max_memory": max_memory,
         "executor": executor,

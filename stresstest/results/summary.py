@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from stresstest.results.documents import Document
+from stresstest.results.funding import FundingFigures, funding_figures
 from stresstest.results.light import Status, status_of
 from stresstest.results.limit_counts import NO_LIMITS, LimitCounts, limit_counts
 from stresstest.stress.headline import BASES, Basis, cover_scenario, worst_headline
@@ -133,6 +134,8 @@ class Summary(Document):
     worst_accounts: tuple[AccountFigures, ...]
     checks: dict[Literal["pass", "warn", "fail"], int]
     limits: LimitCounts = NO_LIMITS
+    funding: FundingFigures | None = None
+    """None where the run made no tables of funding."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +162,12 @@ def summarise(
     quality: pl.DataFrame,
     owner_losses: pl.DataFrame,
     limits: pl.DataFrame | None = None,
+    funding: pl.DataFrame | None = None,
 ) -> Summary:
     """The summary of a run from its result tables (all of them as `store.conform` orders them).
 
-    `owner_losses` is owner_scenario with the owners' display names as `name`; without `limits` none was set.
+    `owner_losses` is owner_scenario with the owners' display names as `name`; without `limits` none was set; `funding` is funding_summary, if the
+    run has it.
     """
     headline = scenario_summary.filter("headline")
     worst = worst_headline(scenario_summary)
@@ -188,6 +193,7 @@ def summarise(
         worst_accounts=_accounts(account_summary),
         checks={result: int(results.get(result, 0)) for result in ("pass", "warn", "fail")},
         limits=judged,
+        funding=None if funding is None else funding_figures(funding),
     )
 
 

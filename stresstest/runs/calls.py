@@ -50,6 +50,7 @@ class Settings(TypedDict, total=False):
     margin_model: str
     compare: Values
     statistics: Values
+    funding: bool | None
     keep: Literal["all", "breaches", "worst"]
     headline: Sequence[str]
     on_missing: Literal["refuse", "exclude"]

@@ -14,7 +14,7 @@ from stresstest.results import quality as checks
 from stresstest.results.documents import write_document
 from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import write_run
-from stresstest.results.store import empty, read_table, write_table
+from stresstest.results.store import empty, files_of, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, closest_to_default, summarise
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
@@ -30,6 +30,7 @@ from stresstest.tables import (
     DATA_QUALITY,
     DETAIL,
     EXCLUDED,
+    FUNDING_SUMMARY,
     LIMITS,
     OWNER_SCENARIO,
     OWNER_SUMMARY,
@@ -144,6 +145,7 @@ def write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accoun
         read_table(result, DATA_QUALITY.name),
         read_table(result, OWNER_SCENARIO.name).join(dimensions.owners.select("owner_id", "name"), on="owner_id", how="left"),
         read_table(result, LIMITS.name),
+        read_table(result, FUNDING_SUMMARY.name) if files_of(result, FUNDING_SUMMARY.name) else None,
     )
     write_document(summary, result / "summary.json")
     return summary

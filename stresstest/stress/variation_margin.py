@@ -107,7 +107,7 @@ def claims_of(tables: Tables, holdings: Holdings) -> Claims:
 
 
 def variation_calls(tables: Tables, rows: Floats, claims: Claims) -> Calls:
-    """What every pool has to pay in every currency, and how it finds it (section 7 of the methodology).
+    """What every pool has to pay in every currency, and how it finds it (methodology, section 9).
 
     Args:
         tables: of a run.

@@ -23,6 +23,10 @@ from stresstest.tables import (
     COLLATERAL_SUMMARY,
     DATA_QUALITY,
     DETAIL,
+    FUNDING,
+    FUNDING_OWNERS,
+    FUNDING_SUMMARY,
+    FUNDING_TABLES,
     MEASURES,
     OWNER_SCENARIO,
     OWNER_SUMMARY,
@@ -199,6 +203,7 @@ def write_run(
             frames["scenario_summary"],
             frames["data_quality"],
             frames["owner_scenario"].with_columns(name=pl.lit(None, dtype=pl.String)),
+            funding=frames["funding_summary"],
         ),
         folder / "summary.json",
     )
@@ -210,7 +215,7 @@ def _page_tables(
 ) -> list[tuple[Any, list[dict[str, Any]]]]:
     """The tables of the report's pages; empty where no scenario counts."""
     if not headline:
-        return [(table, []) for table in (SEGMENT_SUMMARY, OWNER_SUMMARY, COLLATERAL_SUMMARY, ACCOUNT_STEPS, ACCOUNT_HOLDINGS)]
+        return [(table, []) for table in (SEGMENT_SUMMARY, OWNER_SUMMARY, COLLATERAL_SUMMARY, ACCOUNT_STEPS, ACCOUNT_HOLDINGS, *FUNDING_TABLES)]
     short = measures["margin_shortfall"]
     worst = min(headline, key=lambda column: (-short[:, column].sum(), measures["pnl"][:, column].sum()))
     steps, holdings = [], []
@@ -219,7 +224,9 @@ def _page_tables(
         key = (accounts[row]["owner_id"], accounts[row]["account_id"], ids[at])
         steps += page_tables.step_rows(*key, {name: (float(measures[name][row, 0]), float(measures[name][row, at])) for name in MEASURE_NAMES})
         holdings += page_tables.holding_rows(*key, 3 + row % 12, accounts[row]["name"] or "BTC-PERP")
+    called = page_tables.funding_rows(measures, accounts, ids, (0, *headline))
     return [
+        *zip((FUNDING, FUNDING_SUMMARY, FUNDING_OWNERS), called, strict=True),
         (SEGMENT_SUMMARY, page_tables.segment_rows(measures, accounts, ids, (0, worst))),
         (OWNER_SUMMARY, page_tables.owner_rows(measures, accounts, ids, headline)),
         (COLLATERAL_SUMMARY, page_tables.collateral_rows(float(measures["equity"][:, 0].clip(0).sum()), ids, (0, worst))),

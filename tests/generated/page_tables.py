@@ -111,3 +111,54 @@ def holding_rows(owner: str, account: str, scenario: str, lines: int, label: str
         margins = {name: None if deposit else amount for name, amount in margins.items()}
         found.append(key | what | named | prices | values | margins | {"value_after_haircut": value * 0.6 if deposit else None})
     return found
+
+
+FUNDING_SHARES = (("USDC", 0.7), ("BTC", 0.3))
+"""Currencies of settlement, and the share of every call that falls into each."""
+
+
+def _call(loss: float, able: float) -> dict[str, float]:
+    """Seven tenths of a loss are at hand; a tenth of the rest is gained elsewhere, and what else the owner is able to pay is sold for."""
+    cash = loss * 0.3
+    met = min(cash, able)
+    from_gains = min(met, cash * 0.1)
+    return {
+        "variation_call": loss, "from_balance": loss - cash, "cash_to_find": cash, "from_gains": from_gains, "to_sell": met - from_gains,
+        "unpaid": cash - met,
+    }  # fmt: skip
+
+
+def funding_rows(
+    measures: Mapping[str, np.ndarray], accounts: Sequence[Mapping[str, Any]], ids: Sequence[str], columns: Sequence[int]
+) -> tuple[Rows, Rows, Rows]:
+    """funding, funding_summary and funding_owners of the scenarios in `columns`; owners whose equity is gone cannot pay."""
+    owners = [account["owner_id"] for account in accounts]
+    by_currency, by_scenario, by_owner = [], [], []
+    for column in columns:
+        total: dict[str, dict[str, float]] = {currency: {} for currency, _ in FUNDING_SHARES}
+        counts = {"accounts_calling": 0, "accounts_selling": 0, "accounts_not_paying": 0, "owners_not_paying": 0}
+        for owner in sorted(set(owners)):
+            inside = np.array([each == owner for each in owners])
+            loss = float(np.maximum(-measures["position_pnl"][inside, column], 0.0).sum())
+            call = _call(loss, max(0.0, float(measures["equity"][inside, column].sum())))
+            failing = {"accounts_calling": int(call["cash_to_find"] > 0), "accounts_selling": int(call["to_sell"] > 0)}
+            failing["accounts_not_paying"] = int(call["unpaid"] > 0)
+            counts = {name: amount + failing.get(name, failing["accounts_not_paying"]) for name, amount in counts.items()}
+            for currency, share in FUNDING_SHARES:
+                part = {name: amount * share for name, amount in call.items()}
+                total[currency] = {name: total[currency].get(name, 0.0) + amount for name, amount in part.items()}
+                if call["cash_to_find"] > 0:
+                    key = {"scenario_id": ids[column], "owner_id": owner, "name": None, "currency": currency}
+                    by_owner.append(key | part | failing)
+        called = {name: sum(part[name] for part in total.values()) for name in next(iter(total.values()))}
+        sold = called["to_sell"] / 0.9
+        by_scenario.append({"scenario_id": ids[column], **called, "sold": sold, "initial_margin_call": 1e5 * column, **counts})
+        sides = {"variation_gain": 2e5, "balances": 5e6}
+        by_currency += [
+            {"scenario_id": ids[column], "currency": currency, **part, **sides, "sold": 0.0, "sold_for": 0.0, **counts}
+            for currency, part in total.items()
+        ]
+        nothing = dict.fromkeys(called, 0.0) | dict.fromkeys(counts, 0)
+        sale = {"variation_gain": 0.0, "balances": 2 * sold, "sold": sold, "sold_for": called["to_sell"]}
+        by_currency.append({"scenario_id": ids[column], "currency": "STETH", **nothing, **sale})
+    return by_currency, by_scenario, by_owner

@@ -1,4 +1,4 @@
-"""Variation margin by currency against what pools hold of it: naive loops over pools (methodology, section 7)."""
+"""Variation margin by currency against what pools hold of it: naive loops over pools (methodology, section 9)."""
 
 from __future__ import annotations
 
