@@ -32,4 +32,4 @@ def demo(
 
     with narration("demo", quiet, verbose, log_file) as narrator:
         run_file = sample_folder() / RUN_FILE
-        carry_out(load_run(run_file), out, None, narrator, dry_run=False, force=True, as_json=as_json, quiet=quiet)
+        carry_out(load_run(run_file, {"history": None}), out, None, narrator, dry_run=False, force=True, as_json=as_json, quiet=quiet)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, RootModel
 
 from stresstest.cli.explain_document import Explanation
+from stresstest.cli.history_documents import HistoryAddedDocument, HistoryDocument, HistoryQueryDocument
 from stresstest.cli.listing_documents import (
     JsonSchemaDocument,
     MarginRulesDocument,
@@ -281,6 +282,9 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-margin-rules": MarginRulesDocument,
     "output-lint": LintReport,
     "output-expansion": ExpansionDocument,
+    "output-history": HistoryDocument,
+    "output-history-query": HistoryQueryDocument,
+    "output-history-added": HistoryAddedDocument,
     "output-init": InitDocument,
     "output-doctor": DoctorDocument,
     "output-schemas": SchemasDocument,

@@ -26,9 +26,9 @@ from stresstest.results.history_rows import figures_of_run
 from stresstest.results.identity import Identity
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest, sealed_sha256
-from stresstest.results.store import files_of, polars_schema, read_table, write_table
+from stresstest.results.store import empty, files_of, polars_schema, read_table, write_table
 from stresstest.results.summary import Summary
-from stresstest.tables import KEPT_TABLES, RUNS, Table, with_run_key
+from stresstest.tables import KEPT_TABLES, RUN_KEY, RUNS, Table, with_run_key
 
 _AS_OF = "%Y-%m-%dT%H%M%SZ"
 _FINISHED = "%Y%m%dT%H%M%S%fZ"
@@ -51,7 +51,7 @@ class HistoryRun:
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs of a history, ordered by `as_of`, then `finished`: the table `runs`; `faults` are files that are left out because they are damaged."""
+    """What was read of a history: `runs` ordered by `as_of`, then `finished`, or another table of it; `faults` are files left out as damaged."""
 
     table: pl.DataFrame
     faults: tuple[Fault, ...]
@@ -116,13 +116,29 @@ def read_runs(history: Path, since: datetime | None = None, until: datetime | No
     """
     kept = files(history, RUNS.name, since, until)
     if not kept:
-        return Runs(pl.DataFrame(schema=polars_schema(RUNS)), ())
+        return Runs(empty(RUNS), ())
     with ThreadPoolExecutor() as pool:
         read = list(pool.map(_intact_row, kept))
     frames = [each for each in read if isinstance(each, pl.DataFrame)]
-    table = pl.concat([pl.DataFrame(schema=polars_schema(RUNS)), *frames]).sort("as_of", "finished", "result_id")
+    table = pl.concat([empty(RUNS), *frames]).sort("as_of", "finished", "result_id")
     within = [*([pl.col("as_of") >= since] if since else []), *([pl.col("as_of") <= until] if until else [])]
     return Runs(table.filter(within) if within else table, tuple(each for each in read if isinstance(each, Fault)))
+
+
+def read_kept(history: Path, table: Table, runs: pl.DataFrame) -> Runs:
+    """The copies of a result table that a history has of these runs, in order of run; what cannot be read is left out and named.
+
+    Args:
+        history: the folder.
+        table: one of `KEPT_TABLES`.
+        runs: rows of the table `runs`; what belongs to none of them does not count.
+    """
+    keyed = with_run_key(table)
+    wanted = [file_name(*row) for row in runs.select("as_of", "result_id", "finished").iter_rows()]
+    with ThreadPoolExecutor() as pool:
+        read = list(pool.map(lambda file: _intact(file, keyed), (file for name in wanted if (file := history / table.name / name).is_file())))
+    frames = [each for each in read if isinstance(each, pl.DataFrame)]
+    return Runs(pl.concat([empty(keyed), *frames]), tuple(each for each in read if isinstance(each, Fault)))
 
 
 def files(history: Path, table: str, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
@@ -138,35 +154,28 @@ def file_name(as_of: datetime, result_id: str, finished: datetime) -> str:
     return f"{as_of.strftime(_AS_OF)}_{result_id[:12]}_{finished.strftime(_FINISHED)}.parquet"
 
 
-def damage(file: Path) -> Fault | None:
-    """What is wrong with a file of a history: not named as one, or not readable with its checksums; None if nothing is."""
-    if not _NAME.fullmatch(file.stem):
-        return _fault(file, "is not named as files of a history are")
-    try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-            parquet.read()
-    except (OSError, pa.ArrowException) as error:
-        return _fault(file, f"cannot be read: {error}")
-    return None
-
-
 def _intact_row(file: Path) -> pl.DataFrame | Fault:
-    """The one row of a file of `runs` with the columns of this version, or what is wrong with the file."""
+    """The one row of a file of `runs`, or what is wrong with the file."""
+    row = _intact(file, RUNS)
+    return _fault(file, f"has {row.height} rows") if isinstance(row, pl.DataFrame) and row.height != 1 else row
+
+
+def _intact(file: Path, table: Table) -> pl.DataFrame | Fault:
+    """A file of a history with the columns of this version, its checksums verified, or what is wrong with it."""
     if not _NAME.fullmatch(file.stem):
         return _fault(file, "is not named as files of a history are")
-    schema = polars_schema(RUNS)
+    schema = polars_schema(table)
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
             frame = pl.from_arrow(parquet.read())
         assert isinstance(frame, pl.DataFrame)
         columns = [pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name) for name, kind in schema.items()]
-        row = frame.select(columns)
+        found = frame.select(columns)
     except (OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         return _fault(file, f"cannot be read: {error}")
-    unknown = [name for name in ("book", "as_of", "result_id", "finished", "specification", "folder") if row[name].null_count()]
-    if row.height != 1 or unknown:
-        return _fault(file, f"has {row.height} rows" if row.height != 1 else f"does not say {', '.join(unknown)}")
-    return row
+    needed = [*(column.name for column in RUN_KEY), *(["specification", "folder"] if table is RUNS else table.key)]
+    unsaid = [name for name in dict.fromkeys(needed) if found[name].null_count()]
+    return _fault(file, f"does not say {', '.join(unsaid)}") if unsaid else found
 
 
 def _fault(file: Path, what: str) -> Fault:

@@ -69,7 +69,7 @@ class Plan:
     @property
     def book(self) -> str:
         """What the series of runs is about that this one belongs to."""
-        return self.settings.book or self.settings.name or self.scenarios.name
+        return stated_book(self.settings) or self.scenarios.name
 
     @property
     def given_snapshot(self) -> Path | None:
@@ -178,6 +178,16 @@ def _known_models(settings: RunFile, rulebook: Rulebook) -> None:
             f"`{AS_BOOKED}` is what the book's own rules are called beside it", "Give the model another name.", file=file, path="compare.models"
         )
         raise StressTestError(Reason.CONFIGURATION, "a model that cannot be told from the book's own rules", [fault])
+
+
+def stated_book(settings: RunFile) -> str | None:
+    """What the run file calls the book; None where it leaves that to the name of the scenario set."""
+    return settings.book or settings.name
+
+
+def book_of(settings: RunFile) -> str:
+    """What the series of runs is about that a run of these settings belongs to."""
+    return stated_book(settings) or load_scenarios_of(settings).name
 
 
 def load_scenarios_of(settings: RunFile) -> ScenarioSet:

@@ -14,12 +14,13 @@ import pytest
 import stresstest.cli
 from stresstest.cli.documents import PRINTED
 from stresstest.cli.schema import PRINTED as DESCRIBED
+from stresstest.results.history import add
 
 Call = Callable[..., Any]
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
-# The words of the command, with `{run}` the run file, `{book}` its folder and `{out}` a finished run.
+# The words of the command, with `{run}` the run file, `{book}` its folder, `{out}` a finished run and `{history}` a history with it.
 OUTPUTS: dict[str, list[str]] = {
     "output-run": ["run {run} --out out --json", "run {run} --out out --json --fail-on red", "run {out}/inputs/run.json --out other --json"],
     "output-plan": ["run {run} --dry-run --json"],
@@ -33,6 +34,9 @@ OUTPUTS: dict[str, list[str]] = {
     "output-margin-rules": ["margins show tims --json", "margins show cboe --json", "margins show default {book}/margin.yaml --json"],
     "output-lint": ["scenarios lint {run} --json", "scenarios lint {book}/scenarios.yaml --json"],
     "output-expansion": ["scenarios expand {run} --out factors.csv --json"],
+    "output-history": ["history {history} --json", "history {history} --days 7 --json"],
+    "output-history-query": ["history {history} --json --sql FROM/**/runs", "history {history} --json --sql DESCRIBE/**/runs"],
+    "output-history-added": ["history add {out} --history history --json"],
     "output-init": ["init new --json", "init other --from-snapshot {book}/snapshot --json"],
     "output-doctor": ["doctor --json"],
     "output-schemas": ["schema --json"],
@@ -74,10 +78,13 @@ def schema_of(stresstest: Call, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [name for name, words in OUTPUTS.items() if words])
-def test_what_is_printed_is_what_its_schema_says(stresstest, run_file: Path, finished: Path, name: str):
+def test_what_is_printed_is_what_its_schema_says(stresstest, run_file: Path, finished: Path, tmp_path: Path, name: str):
     schema = schema_of(stresstest, name)
+    add(finished, tmp_path / "runs of a book")
     for words in OUTPUTS[name]:
-        done = stresstest(*words.format(run=run_file, book=run_file.parent, out=finished).split())
+        done = stresstest(
+            *(word.format(run=run_file, book=run_file.parent, out=finished, history=tmp_path / "runs of a book") for word in words.split())
+        )
         jsonschema.validate(json.loads(done.stdout), schema, jsonschema.Draft202012Validator)
 
 

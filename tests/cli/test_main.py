@@ -56,7 +56,7 @@ print(*[(command, found) for command in {COMMANDS!r} if (found := imported_by(co
     assert done.stderr == "\n\n"
 
 
-@pytest.mark.parametrize("group", [[], ["scenarios"], ["margins"]])
+@pytest.mark.parametrize("group", [[], ["scenarios"], ["margins"], ["history"]])
 def test_the_help_of_a_group_says_of_every_command_one_short_whole_sentence(stresstest, group: list[str]):
     listed = stresstest(*group, "--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     assert len(listed) == len({command.split()[len(group)] for command in COMMANDS if command.split()[: len(group)] == group})

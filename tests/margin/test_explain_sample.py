@@ -32,7 +32,7 @@ AT_ONCE = 4
 def test_explain_and_kernels_agree(name: str, tmp_path: Path) -> None:
     if not BOOKS[name].exists():
         pytest.skip("the recorded accounts are not part of the repository")
-    settings = load_run(BOOKS[name], {"keep": "all", "output.formats": ["json"]})
+    settings = load_run(BOOKS[name], {"keep": "all", "output.formats": ["json"], "history": None})
     planned = plan(settings, tmp_path / "planned")
     book = stage(settings, planned.rulebook, tmp_path)
     resolved, _ = resolve(planned.scenarios, book.dimensions, planned.rulebook.margin_names())

@@ -18,7 +18,7 @@ from stresstest.scenarios.shipped import file_of
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT / "../shared/data"
 LIBRARIES = ["library:crisis", "library:standard"]
-SETTINGS = {"scenarios": LIBRARIES, "output.formats": ["json"], "keep": "worst"}
+SETTINGS = {"scenarios": LIBRARIES, "output.formats": ["json"], "keep": "worst", "history": None}
 
 
 def ran(run_file: Path, out: Path) -> Path:

@@ -210,7 +210,7 @@ def test_the_venues_own_rules_are_those_of_the_margin_file(margin_rules: ModuleT
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    settings = load_run(SAMPLE / "run.yaml", {"keep": "breaches", "output.formats": ["json"]})
+    settings = load_run(SAMPLE / "run.yaml", {"keep": "breaches", "output.formats": ["json"], "history": None})
     folder = tmp_path_factory.mktemp("sample") / "result"
     execute(plan(settings, folder))
     return {name: pl.read_parquet(folder / f"{name}.parquet") for name in ("account_summary", "scenario_summary", "account_scenario", "data_quality")}
