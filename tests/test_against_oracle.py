@@ -19,6 +19,7 @@ from generated.portfolios import with_portfolio_models
 from generated.scalings import with_scalings
 from generated.strategies import with_strategies
 from oracle.comparing import COMPARED, compare, read_tables
+from oracle.comparing_attribution import compare_attribution
 from oracle.comparing_breakdown import compare_breakdown
 from oracle.reading import Row, read_question, snapshot_of
 from oracle.totals import OracleResult, run_question, run_snapshot
@@ -42,7 +43,11 @@ def differences(run_file: Path, out: Path, keep: str = "all") -> list[str]:
     question = read_question(run_file.parent)
     expected = run_question(question)
     worst = None if outcome.summary.worst is None else outcome.summary.worst.scenario_id
-    return [*compare(tables, expected, complete=keep == "all"), *compare_breakdown(outcome.folder, question, worst, expected)]
+    return [
+        *compare(tables, expected, complete=keep == "all"),
+        *compare_breakdown(outcome.folder, question, worst, expected),
+        *compare_attribution(outcome.folder, question, worst, expected),
+    ]
 
 
 @pytest.mark.parametrize(

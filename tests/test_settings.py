@@ -58,6 +58,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "resources.skin_in_the_game": (0.0, ("1", 1.0), ("2", 2.0), ("3", 3.0), ("4", 4.0)),
     "resources.default_fund": (None, ("1", 1.0), ("2", 2.0), ("null", None), ("4", 4.0)),
     "funding": (None, ("true", True), ("false", False), ("null", None), ("false", False)),
+    "attribution.accounts": (1_000, ("10", 10), ("0", 0), ("5_000", 5_000), ("1", 1)),
     "executor": ("threads", ("processes", "processes"), ("threads", "threads"), ("processes", "processes"), ("threads", "threads")),
     "threads": (None, ("1", 1), ("2", 2), ("null", None), ("4", 4)),
     "max_memory": (None, ("500MB", 500_000_000), ("2GB", 2_000_000_000), ("1GiB", 2**30), ("4000", 4000)),
@@ -65,7 +66,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "output.folder": ("F/runs", ("one", "F/one"), ("two", "/srv/here/two"), ("three", "/srv/here/three"), ("/four", "/four")),
     "output.formats": (("html", "pdf", "json"), ("[json]", ("json",)), ("html, json", ("html", "json")), ("[pdf]", ("pdf",)), ("html", ("html",))),
 }  # fmt: skip
-TO_COME = {"cascade", "waterfall", "attribution", "reverse", "report", "notify"}
+TO_COME = {"cascade", "waterfall", "reverse", "report", "notify"}
 
 
 def test_every_key_is_here():
@@ -115,7 +116,7 @@ def test_flag_then_set_then_environment_then_file_then_default(tmp_path: Path, k
 def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
     command: Any = typer.main.get_command(app)
     flags = {name for parameter in command.commands["run"].params for name in parameter.opts}
-    by_set = ("headline", "limits", "compare", "statistics")
+    by_set = ("headline", "limits", "compare", "statistics", "attribution")
     assert {"output": "--formats", **dict.fromkeys(by_set, "--set")}.get(key, f"--{key.replace('_', '-')}") in flags
 
 

@@ -133,6 +133,14 @@ class Statistics(Part):
     top: Count = 10
 
 
+class Attribution(Part):
+    """Why margin balance less maintenance margin of the worst accounts, and of the book, changed from base. `accounts`: how many of them, worst
+    first; 0 = nothing is attributed. Where the section is stated, the tables are made even where no report is.
+    """
+
+    accounts: Annotated[int, Field(strict=True, ge=0)] = 1_000
+
+
 class RunFile(Part):
     """A run file, with flags and environment applied and paths made absolute.
 
@@ -166,6 +174,7 @@ class RunFile(Part):
     compare: Compare = Compare()
     statistics: Statistics = Statistics()
     funding: Flag | None = None
+    attribution: Attribution = Attribution()
     executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
     threads: Count | None = None
     max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None
@@ -174,7 +183,6 @@ class RunFile(Part):
     history: Annotated[Name | None, AfterValidator(_local)] = None
     cascade: ToCome = None
     waterfall: ToCome = None
-    attribution: ToCome = None
     reverse: ToCome = None
     report: ToCome = None
     notify: ToCome = None

@@ -51,6 +51,7 @@ class Settings(TypedDict, total=False):
     compare: Values
     statistics: Values
     funding: bool | None
+    attribution: Values
     keep: Literal["all", "breaches", "worst"]
     headline: Sequence[str]
     on_missing: Literal["refuse", "exclude"]

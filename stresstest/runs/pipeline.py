@@ -21,6 +21,7 @@ from stresstest.results.inputs import FOLDER as INPUTS
 from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, document_hashes
 from stresstest.results.store import PartWriter, finish_parts, read_table
 from stresstest.results.summary import Summary
+from stresstest.runs.attributing import asks_for_attribution, write_attribution
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
 from stresstest.runs.earlier import join_history, run_before, write_context
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 SUMMARY_COLUMNS = (
     "account_id", "owner_id", "name", "status", "positions", "gross_notional", "equity", "initial_margin", "maintenance_margin",
+    "margin_balance",
     *(
         f"worst_headline_{name}"
         for name in (
@@ -133,6 +135,8 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
         accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
         if breakdown is not None:
             write_report_tables(plan, result, valued, breakdown, accounts)
+        if breakdown is not None or asks_for_attribution(plan.settings):
+            write_attribution(plan, result, valued, stressed, accounts)
         if breakdown is not None or asks_for_statistics(plan.settings):
             write_statistics(plan, result, valued)
         stated = write_results(plan, result, valued, stressed, accounts)

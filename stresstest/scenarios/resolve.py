@@ -14,7 +14,7 @@ from stresstest.scenarios.files import lines_of
 from stresstest.scenarios.names import MarginNames
 from stresstest.scenarios.notices import Notice, by_scenario
 from stresstest.scenarios.prices import in_reporting_currency
-from stresstest.scenarios.resolved import Resolved
+from stresstest.scenarios.resolved import PricesApart, Resolved
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.scenarios.selectors import Places, Selector, Universe
 from stresstest.scenarios.unmatched import unmatched
@@ -67,7 +67,7 @@ class _Resolution:
         assets, count = self.dimensions.assets, len(self.scenarios)
         base_rate = assets["rate"].to_numpy()
         rate = self._moved("rate", base_rate, bounded=False)
-        spot = self._spot(self._with_duration(rate - base_rate[:, None]))
+        spot, apart = self._spot(self._with_duration(rate - base_rate[:, None]))
         vol, haircut = self._moves("vol"), self._moves("haircut")
         basis = self._moves("basis")
         options = len(self.universe.option_codes)
@@ -87,6 +87,7 @@ class _Resolution:
             margin_rate=self._margin_rate(),
             depth=self._depth(),
             elapsed_years=self.elapsed,
+            apart=apart,
         )
 
     # ------------------------------------------------------------ moves of a factor type
@@ -153,7 +154,8 @@ class _Resolution:
         price[moving] *= 1.0 - duration[moving, None] * moves + convexity[moving, None] * moves * moves / 2.0
         return price
 
-    def _spot(self, price: Floats) -> Floats:
+    def _spot(self, price: Floats) -> tuple[Floats, PricesApart | None]:
+        """Prices with everything that moves them; what rates and spot shocks each make of them, where rates move any."""
         moves = self._moves("spot")
         spot = price if moves is None else moves.of_base(price)
         if moves is not None and moves.touched[self.universe.reporting]:
@@ -177,7 +179,13 @@ class _Resolution:
             what = f"the price of {names[int(codes[0])]} would be {spot[codes[0], scenario]:.6g}{more}"
             hint = "Only assets with `may_be_negative` can have a price of zero or below: set it, or make the shock smaller."
             self.faults.append((int(scenario), Fault(what, hint)))
-        return spot
+        if (price == self.base_price[:, None]).all():
+            return spot, None
+        unmoved = np.repeat(self.base_price[:, None], len(self.scenarios), axis=1)
+        alone = unmoved if moves is None else moves.of_base(unmoved)
+        alone[self.universe.reporting] = price[self.universe.reporting]
+        # An absolute shock may be more than the base price and less than the price that rates have raised.
+        return spot, PricesApart(of_rates=price, of_spots=np.where((alone <= 0.0) & positive[:, None], spot, alone))
 
     def _holding_rows(self) -> dict[tuple[int, int], Floats]:
         moves = self._moves("holding")

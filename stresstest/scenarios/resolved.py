@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+
+
+class PricesApart(NamedTuple):
+    """What rates and spot shocks each make of prices, f64[assets, S] in the asset's own price currency.
+
+    `of_rates`: rates moved, no spot shock; `of_spots`: spot shocks at base rates (where that gives no price, the price with both).
+    """
+
+    of_rates: Floats
+    of_spots: Floats
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,7 @@ class Resolved:
     `margin_rate` maps a margin schedule name or a model name to f64[S]; names not in it are 1 everywhere.
     `depth` maps asset code to f64[S] (NaN where the asset has none); assets not in it are unshocked.
     `elapsed_years` f64[S]: horizon of scenarios with decay, else 0.
+    `apart`: the two parts of prices that follow a rate; None where no price moves with one.
     """
 
     ids: tuple[str, ...]
@@ -43,6 +55,7 @@ class Resolved:
     margin_rate: dict[str, Floats]
     depth: dict[int, Floats]
     elapsed_years: Floats
+    apart: PricesApart | None = None
 
     @property
     def scenarios(self) -> int:
@@ -61,4 +74,5 @@ class Resolved:
             margin_rate={name: rates[chosen] for name, rates in self.margin_rate.items()},
             depth={asset: depths[chosen] for asset, depths in self.depth.items()},
             elapsed_years=self.elapsed_years[chosen],
+            apart=None if self.apart is None else PricesApart(*(prices[:, chosen] for prices in self.apart)),
         )

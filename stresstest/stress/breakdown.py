@@ -144,7 +144,7 @@ def _block(task: _Task, number: int) -> _Part:
             task.compiled.views.assets,
             task.book.dimensions.locations.height,
         ),
-        block_segments(task.segment[accounts.code], *shown),
+        block_segments(task.segment[accounts.code], *shown, tolerance),
         _shown(closed(owners.only(~ends)), task),
         owners.only(ends),
     )

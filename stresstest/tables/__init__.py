@@ -6,6 +6,7 @@ The single source of column names: the SQL checks of the snapshot, the result ta
 
 from __future__ import annotations
 
+from stresstest.tables.attribution import ATTRIBUTION, ATTRIBUTION_KINDS, ATTRIBUTION_POSITIONS, ATTRIBUTION_SUMMARY, ATTRIBUTION_TABLES
 from stresstest.tables.comparison import (
     AS_BOOKED,
     COMPARISON_TABLES,
@@ -65,6 +66,11 @@ __all__ = [
     "ACCOUNT_SUMMARY",
     "ASSETS",
     "AS_BOOKED",
+    "ATTRIBUTION",
+    "ATTRIBUTION_KINDS",
+    "ATTRIBUTION_POSITIONS",
+    "ATTRIBUTION_SUMMARY",
+    "ATTRIBUTION_TABLES",
     "COLLATERAL",
     "COLLATERAL_SUMMARY",
     "COMPARISON_TABLES",

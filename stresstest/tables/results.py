@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stresstest.tables.attribution import ATTRIBUTION_TABLES
 from stresstest.tables.funding import FUNDING_TABLES
 from stresstest.tables.limits import LIMITS
 from stresstest.tables.model import Column, Table
@@ -194,6 +195,8 @@ SEGMENT_SUMMARY = Table(
         *MEASURES,
         *(Column(f"accounts_{s}", "integer", f"accounts with status {s}", "accounts", nullable=False) for s in STATUSES),
         Column("accounts_newly_breached", "integer", "accounts in liquidation or default that are not at base", "accounts", nullable=False),
+        Column("gross_loss", "float", "what accounts lose on positions, and on collateral, each where there is a loss", _MONEY, nullable=False),
+        Column("wrong_way_loss", "float", "of it, losses on collateral in accounts whose positions lose too", _MONEY, nullable=False),
     ),
     key=("scenario_id", "segment"),
 )
@@ -304,6 +307,7 @@ RUN_TABLES: tuple[Table, ...] = (
     *FUNDING_TABLES,
     LIMITS,
     *STATISTICS_TABLES,
+    *ATTRIBUTION_TABLES,
 )
 """Tables of every run."""
 
@@ -316,9 +320,10 @@ REPORT_TABLES: tuple[Table, ...] = (
     *FUNDING_TABLES,
     LIMITS,
     *STATISTICS_TABLES,
+    *ATTRIBUTION_TABLES,
 )
-"""Result tables that follow from all the rest: a run of a large book has them only where a report is asked for, statistics also where the run file
-states them or has limits, those of funding as `funding` says; `limits` every run has."""
+"""Result tables that follow from all the rest: a run of a large book has them only where a report is asked for, statistics and attribution also where
+the run file states them, statistics where it has limits, those of funding as `funding` says; `limits` every run has."""
 
 SCENARIO_FACTORS = Table(
     "scenario_factors",

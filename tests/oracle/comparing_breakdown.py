@@ -12,7 +12,7 @@ from oracle.comparing import agree
 from oracle.funding import called, compare_funding
 from oracle.reading import Question, Row
 from oracle.shocks import BASE
-from oracle.totals import BASES, MEASURES, STATUSES, OracleResult, is_breached
+from oracle.totals import BASES, MEASURES, STATUSES, OracleResult, is_breached, tolerance
 
 
 def compare_breakdown(result: Path, question: Question, worst: str | None, expected: OracleResult) -> list[str]:
@@ -65,11 +65,23 @@ def of_segments(table: pl.DataFrame, segments: dict[str, str], scenarios: list[s
         found += [
             f"segment {segment} in {scenario}: {name} {row[name]}, not {sum_}" for name, sum_ in sums.items() if not agree(row[name], sum_, scale)
         ]
+        lost = [wrong_way(each, tolerance(expected.gross_notional[account])) for each, account in zip(figures, members[segment], strict=True)]
+        losses = {"gross_loss": sum(all_ for _, all_ in lost), "wrong_way_loss": sum(wrong for wrong, _ in lost)}
+        found += [
+            f"segment {segment} in {scenario}: {name} {row[name]}, not {sum_}" for name, sum_ in losses.items() if not agree(row[name], sum_, scale)
+        ]
         counts = {f"accounts_{status}": sum(each["status"] == status for each in figures) for status in STATUSES}
         counts["accounts"] = len(figures)
         counts["accounts_newly_breached"] = sum(is_breached(now) and not is_breached(then) for now, then in zip(figures, before, strict=True))
         found += [f"segment {segment} in {scenario}: {name} {row[name]}, not {count}" for name, count in counts.items() if row[name] != count]
     return found
+
+
+def wrong_way(figures: Mapping[str, float | str], forgiven: float) -> tuple[float, float]:
+    """What an account's collateral loses beside losing positions, and all that the account loses."""
+    position, collateral = (max(0.0, -float(figures[name])) for name in ("position_pnl", "collateral_pnl"))
+    position, collateral = (loss if loss > forgiven else 0.0 for loss in (position, collateral))
+    return collateral if position else 0.0, position + collateral
 
 
 def of_collateral(table: pl.DataFrame, expected: Mapping[tuple[str, str | None], Held], scale: float) -> list[str]:
