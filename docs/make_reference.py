@@ -23,8 +23,21 @@ from stresstest.runs.calls import Settings
 PAGE = Path(__file__).with_name("notebook.md")
 PART = re.compile(r"(<!-- generated: reference -->\n).*?(<!-- end of reference -->)", re.DOTALL)
 
-FUNCTIONS = ("plan", "run", "open_run", "compare", "verify", "validate", "read_snapshot", "read_document")
-CLASSES = ("FinishedRun", "Charts", "Explanation", "Plan", "Checked", "Verification", "Snapshot", "StressTestError", "Fault", "Reason", "Console")
+FUNCTIONS = ("plan", "run", "open_run", "compare", "diff", "verify", "validate", "read_snapshot", "read_document")
+CLASSES = (
+    "FinishedRun",
+    "Charts",
+    "Explanation",
+    "Plan",
+    "Checked",
+    "Difference",
+    "Verification",
+    "Snapshot",
+    "StressTestError",
+    "Fault",
+    "Reason",
+    "Console",
+)
 WIDTH = 110
 
 

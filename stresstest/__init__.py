@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stresstest.runs.calls import plan, read_document, run, validate
     from stresstest.runs.checking import Checked
     from stresstest.runs.console import Console
+    from stresstest.runs.diffing import Difference, diff
     from stresstest.runs.finished import FinishedRun, compare, open_run
     from stresstest.runs.planning import Plan
     from stresstest.runs.verification import Verification
@@ -33,6 +34,7 @@ __all__ = [
     "Charts",
     "Checked",
     "Console",
+    "Difference",
     "Explanation",
     "Fault",
     "FinishedRun",
@@ -43,6 +45,7 @@ __all__ = [
     "Verification",
     "__version__",
     "compare",
+    "diff",
     "open_run",
     "plan",
     "read_document",
@@ -59,6 +62,7 @@ _HOMES = {
     "runs.calls": ("plan", "read_document", "run", "validate"),
     "runs.checking": ("Checked",),
     "runs.console": ("Console",),
+    "runs.diffing": ("Difference", "diff"),
     "runs.finished": ("FinishedRun", "compare", "open_run"),
     "runs.planning": ("Plan",),
     "runs.verification": ("Verification",),

@@ -32,6 +32,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "name": (None, ("one", "one"), ("2", "2"), ('"3"', "3"), ("4", "4")),
     "book": (None, ("one", "one"), ("2", "2"), ('"3"', "3"), ("4", "4")),
     "history": (None, ("one", "F/one"), ("two", "/srv/here/two"), ("null", None), ("/four", "/four")),
+    "against": (None, ("one", "F/one"), ("previous", "previous"), ("null", None), ("/four", "/four")),
     "snapshot": ("F/data", ("one", "F/one"), ("two", "/srv/here/two"), ("s3://b/three", "s3://b/three"), ("/four", "/four")),
     "as_of": (None, *((MOMENT.format(n), day(n)) for n in (1, 2, 3, 4))),
     "reporting_currency": (None, ("USD", "USD"), ("EUR", "EUR"), ("1INCH", "1INCH"), ("10", "10")),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, RootModel
 
-from stresstest.cli.explain_document import Explanation
+from stresstest.cli.explain_document import Explanation, Status
 from stresstest.cli.history_documents import HistoryAddedDocument, HistoryDocument, HistoryQueryDocument
 from stresstest.cli.listing_documents import (
     JsonSchemaDocument,
@@ -21,6 +21,7 @@ from stresstest.cli.listing_documents import (
     TableDocument,
 )
 from stresstest.config.limits import Limit
+from stresstest.results.changes import Changes
 from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
 from stresstest.results.summary import Summary
@@ -138,6 +139,33 @@ class ReportDocument(Document):
     result_id: str
     reports: tuple[str, ...]
     exit_code: ExitCodeNumber
+
+
+class ChangedAccount(Document):
+    """A row of `changed_accounts`."""
+
+    owner_id: str
+    account_id: str
+    name: str | None
+    presence: Literal["both", "came", "gone", "excluded", "back"]
+    breach: Literal["new", "cured", "worse", "better", "unchanged", "not known", "none"]
+    scenario_id_before: str | None
+    scenario_id_after: str | None
+    status_before: Status | None
+    status_after: Status | None
+    margin_shortfall_before: float | None
+    margin_shortfall_after: float | None
+    margin_shortfall_change: float | None
+    uncollateralised_loss_before: float | None
+    uncollateralised_loss_after: float | None
+
+
+class DiffDocument(Changes):
+    """`diff`: what changed, with every account whose breach changed or that came or went. `html`: the page that was written."""
+
+    kind: Literal["diff"]
+    changed_accounts: tuple[ChangedAccount, ...]
+    html: str | None
 
 
 class VerificationDocument(Verification):
@@ -276,6 +304,7 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-verification": VerificationDocument,
     "output-validation": ValidationDocument,
     "output-comparison": ComparisonDocument,
+    "output-diff": DiffDocument,
     "output-explain": Explanation,
     "output-scenarios": ScenariosDocument,
     "output-margins": MarginsDocument,

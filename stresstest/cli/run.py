@@ -46,6 +46,9 @@ def run(
     history: Annotated[str | None, typer.Option("--history", help="Folder of earlier runs to add this one to; null: none.")] = None,
     reporting_currency: Annotated[str | None, typer.Option("--reporting-currency", help="Asset that figures are in, for example USD.")] = None,
     keep: Annotated[str | None, typer.Option("--keep", help="Account rows to store: all, breaches or worst.")] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Earlier run to compare with: previous (of the book, in the history) or a result folder.")
+    ] = None,
     formats: Formats = None,
     on_missing: Annotated[str | None, typer.Option("--on-missing", help="Accounts with missing data: refuse or exclude.")] = None,
     max_price_age: Annotated[str | None, typer.Option("--max-price-age", help="Warn of older prices; for example 15m.")] = None,
@@ -82,6 +85,7 @@ def run(
         "name": name,
         "book": book,
         "history": history,
+        "against": against,
         "reporting_currency": reporting_currency,
         "keep": keep,
         "output.formats": formats,

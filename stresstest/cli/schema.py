@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from stresstest.tables import Column, Table
 
 FILES = {"run": "run file (YAML)", "scenarios": "scenario file (YAML)", "margin": "margin file (YAML)"}
-DOCUMENTS = {"summary": "summary.json of a run", "result": "result.json of a run", "manifest": "manifest.json of a run"}
+DOCUMENTS = {
+    "summary": "summary.json of a run",
+    "result": "result.json of a run",
+    "manifest": "manifest.json of a run",
+    "changes": "changes.json of a run that was set against an earlier one",
+}
 PRINTED = {
     "output-run": "what run --json and demo --json print",
     "output-plan": "what run --dry-run --json prints",
@@ -22,6 +27,7 @@ PRINTED = {
     "output-verification": "what verify --json prints",
     "output-validation": "what validate --json prints",
     "output-comparison": "what compare-margins --json prints",
+    "output-diff": "what diff --json prints",
     "output-explain": "what explain --json prints",
     "output-scenarios": "what scenarios list --json and scenarios show --json print",
     "output-margins": "what margins list --json prints",
@@ -48,6 +54,7 @@ _MODELS = {
     "summary": "results.summary:Summary",
     "result": "results.identity:Identity",
     "manifest": "results.manifest:Manifest",
+    "changes": "results.changes:Changes",
 }
 
 

@@ -2,9 +2,9 @@
 
 from stresstest.config.loading import load_run, settings_with
 from stresstest.config.overrides import ENVIRONMENT_PREFIX, Override, keyword_overrides, overrides_from, scalar_keys
-from stresstest.config.run_file import MaxExcluded, Output, Resources, RunFile, Tolerance
+from stresstest.config.run_file import PREVIOUS, MaxExcluded, Output, Resources, RunFile, Tolerance
 
 __all__ = [
-    "ENVIRONMENT_PREFIX", "MaxExcluded", "Output", "Override", "Resources", "RunFile", "Tolerance", "keyword_overrides", "load_run",
+    "ENVIRONMENT_PREFIX", "PREVIOUS", "MaxExcluded", "Output", "Override", "Resources", "RunFile", "Tolerance", "keyword_overrides", "load_run",
     "overrides_from", "scalar_keys", "settings_with",
 ]  # fmt: skip

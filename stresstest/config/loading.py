@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stresstest.config.overrides import Override, absolute
+from stresstest.config.overrides import Override, absolute, absolute_run
 from stresstest.config.run_file import RunFile, tolerance
 from stresstest.documents import Document, Place, dotted, examine, expect, read_document, refusal
 from stresstest.errors import Fault, Reason
@@ -55,6 +55,7 @@ def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
             "scenarios": tuple(absolute(each, folder) for each in run.scenarios),
             "margin": absolute(run.margin, folder),
             "history": absolute(run.history, folder),
+            "against": absolute_run(run.against, folder),
             "output": run.output.model_copy(update={"folder": absolute(run.output.folder, folder)}),
         }
     )

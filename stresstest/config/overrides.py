@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stresstest.config.run_file import RunFile
+from stresstest.config.run_file import PREVIOUS, RunFile
 from stresstest.documents import document_of, scalar
 from stresstest.errors import Fault, Reason, StressTestError
 
@@ -18,7 +18,7 @@ ENVIRONMENT_PREFIX = "STRESSTEST_"
 
 _LISTS = ("scenarios", "headline", "compare.models", "output.formats")
 _PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history")
-_TEXTS = ("name", "book", "reporting_currency", "margin_model", "history")
+_TEXTS = ("name", "book", "reporting_currency", "margin_model", "history", "against")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def keyword_overrides(keywords: Mapping[str, Any]) -> dict[str, Override]:
         parts = {f"{keyword}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {keyword: value}
         for key, each in parts.items():
             if each is not None:
-                found[key] = Override(absolute(each, Path.cwd()) if key in _PATHS else each, "the call")
+                found[key] = Override(_located(key, each, Path.cwd()), "the call")
     return found
 
 
@@ -109,10 +109,17 @@ def absolute(path: Any, folder: Path) -> Any:
     return str((folder / Path(path).expanduser()).absolute())
 
 
+def absolute_run(path: Any, folder: Path) -> Any:
+    """The folder of an earlier run from `folder` on; the word for the last one of the book as it is."""
+    return path if path == PREVIOUS else absolute(path, folder)
+
+
 def _located(key: str, value: Any, folder: Path) -> Any:
     """The value of a key with its paths absolute, also those inside a section that is given whole."""
     if key in _PATHS:
         return absolute(value, folder)
+    if key == "against":
+        return absolute_run(value, folder)
     return {last: _located(f"{key}.{last}", each, folder) for last, each in value.items()} if isinstance(value, dict) else value
 
 

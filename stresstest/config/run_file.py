@@ -12,6 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from stresstest.config.limits import Limit, no_name_twice
 from stresstest.documents import Amount, Count, Flag, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
 
+PREVIOUS = "previous"
+"""What `against` says for the last run of the book before this one."""
+
 _AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MEMORY_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
@@ -148,7 +151,7 @@ class RunFile(Part):
     count for worst, Cover-N and limits, instead of what the scenario files say. `margin_model`: the model of every account, null = that
     which the snapshot names. `max_price_age` in seconds, null = not checked; `max_memory` in bytes, null = no limit of its own; `threads` null
     = all cores. `book`: what a series of runs is about, null = the name. `history`: the folder of earlier runs that this one looks back on and
-    joins, null = none.
+    joins, null = none. `against`: the earlier run that this one is compared with: `previous`, that of its book in the history, or a result folder.
     `funding`: whether calls for variation margin are held against what accounts can pay with, null = where a report's tables are made.
     """
 
@@ -181,6 +184,7 @@ class RunFile(Part):
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     output: Output = Output()
     history: Annotated[Name | None, AfterValidator(_local)] = None
+    against: Name | None = None
     cascade: ToCome = None
     waterfall: ToCome = None
     reverse: ToCome = None

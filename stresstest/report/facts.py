@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,9 +12,10 @@ from stresstest.report import answer, chart_data
 from stresstest.report.account_pages import CROSS, account_pages
 from stresstest.report.accounts import DEFINITIONS, account_table, worst_accounts
 from stresstest.report.audit import audit_view
+from stresstest.report.changes import changes_page, since
 from stresstest.report.collateral import collateral_page
 from stresstest.report.drivers import drivers
-from stresstest.report.formats import count, money, named, percent, plural_count, shortened, shown, significant
+from stresstest.report.formats import count, moment, money, named, percent, plural_count, shortened, shown, significant
 from stresstest.report.isolation import isolation_page, saving_most
 from stresstest.report.margin_rules import margin_rules_page
 from stresstest.report.owners import leading_owners, owners_page
@@ -23,7 +23,8 @@ from stresstest.report.quality import quality_page, unshocked_shares
 from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table, source_table
 from stresstest.report.segments import segments_page
 from stresstest.report.shocks import scenario_sources, shock_words
-from stresstest.report.view import Fact, IsolationPage, Light, MarginRulesPage, ReportFacts
+from stresstest.report.view import ChangesPage, Fact, IsolationPage, Light, MarginRulesPage, ReportFacts
+from stresstest.results.changes import read_changes
 from stresstest.results.comparison import comparison_of
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
@@ -91,6 +92,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         collateral=collateral_page(_optional(folder, "collateral_summary"), summary, names),
         segments=segments_page(segments, summary, names),
         **_comparison(folder, identity, names, summary),
+        **_changes(folder, names),
         account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), ranked, names, currency),
         absent=answer.absent(summary),
         quality=quality_page(checks, summary),
@@ -109,6 +111,19 @@ def _reasons(reasons: Sequence[str], scenarios: Sequence[Mapping[str, Any]]) -> 
                 text = text.removesuffix(row["name"]) + shortened(row["name"], REASON_NAME)
         found.append(shown(text))
     return tuple(found)
+
+
+class _Changed(TypedDict):
+    changes: ChangesPage | None
+    since: str
+
+
+def _changes(folder: Path, names: Mapping[str, str]) -> _Changed:
+    """The page of a run that was set against an earlier one, and its sentence for the first page."""
+    found = read_changes(folder)
+    if found is None:
+        return _Changed(changes=None, since="")
+    return _Changed(changes=changes_page(found, read_table(folder, "changed_accounts"), names), since=since(found))
 
 
 class _Compared(TypedDict):
@@ -160,16 +175,6 @@ def _shocks(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
 
 def _sources(folder: Path, scenario_ids: Sequence[str]) -> dict[str, str]:
     return scenario_sources(folder, scenario_ids) if (folder / "inputs" / "scenarios.parquet").is_file() else {}
-
-
-def moment(value: str) -> str:
-    """`2026-11-19 16:00 UTC` from ISO 8601; text that is no timestamp is shown as it is."""
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        return shown(value)
-    parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    return f"{parsed:%Y-%m-%d %H:%M} UTC"
 
 
 def _cover(summary: Summary, identity: Identity, headline: int, others: int) -> tuple[Fact, ...]:

@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 MISSING = "\N{EM DASH}"
@@ -104,6 +105,16 @@ def scaled(value: float | None, scale: Scale) -> str:
     if value is None or _absent(value) or math.isinf(value):
         return number(value)
     return number(float(Decimal(repr(float(value))) / scale.divisor))
+
+
+def moment(value: str) -> str:
+    """`2026-11-19 16:00 UTC` from ISO 8601; text that is no timestamp is shown as it is."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return shown(value)
+    parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    return f"{parsed:%Y-%m-%d %H:%M} UTC"
 
 
 def percent(value: float | None, decimals: int = 0) -> str:

@@ -26,12 +26,12 @@ from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, LOSS, svg
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.formats import HALF_A_CENT
 from stresstest.report.resources import font_faces, templates_folder
-from stresstest.report.view import Column, PairedBars, ReportFacts
+from stresstest.report.view import ChangesPage, Column, PairedBars, ReportFacts
 
 if TYPE_CHECKING:
     import altair as alt
 
-TEMPLATES = ("report.html.j2", "parts.html.j2", "methodology.html.j2", "report.css", "report.js")
+TEMPLATES = ("report.html.j2", "changes.html.j2", "parts.html.j2", "methodology.html.j2", "report.css", "report.js")
 """Files of the report that a user's folder can take the place of."""
 
 
@@ -72,6 +72,8 @@ CHARTS = (
     "model_shortfalls",
     "isolated_shortfalls",
     "isolated_losses",
+    "change_cover",
+    "change_shortfall",
 )
 """The charts that a report may have, beside those of the account pages."""
 BY_SCENARIO = ("requirement", "shortfall", "loss", "status")
@@ -82,6 +84,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
     """The sections that this report has, in order; `charts` are those that are drawn."""
     chosen = (
         ("summary", "Summary", "Summary", True),
+        ("changes", facts.changes.title if facts.changes else "", "Changes", facts.changes is not None),
         ("charts", "Requirement, balance and losses by scenario", "Charts", any(charts[name] for name in BY_SCENARIO)),
         ("scenarios", facts.scenarios.caption, "Scenarios", True),
         ("accounts", facts.accounts.caption, "Worst accounts", True),
@@ -176,8 +179,17 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         yield "status", stacked_bars(data.status), f"Accounts by status {by_scenario}"
     if data.heat_map is not None:
         yield "heat_map", heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"
+    if facts.changes is not None:
+        yield from changes_composed(facts.changes)
     for page in facts.account_pages:
         yield f"account-{page.rank}", waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step"
+
+
+def changes_composed(page: ChangesPage) -> Iterator[tuple[str, alt.LayerChart, str]]:
+    """The charts of the page of changes: of a loss, more is worse."""
+    for each in page.waterfalls:
+        if each.steps:
+            yield each.chart, waterfall_chart(each.steps, worse_when_rising=True), f"{each.caption}, change step by step; figures in the table"
 
 
 def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
@@ -190,6 +202,30 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
     Raises:
         StressTestError: environment, when the shipped templates are missing; configuration, when a user's template has a fault.
     """
+    environment = environment_of(templates)
+    # Charts are drawn in a thread while the next is composed and the template is filled in; they take their places at the end.
+    with ThreadPoolExecutor(1) as drawing, _faults_of_the_user(templates):
+        drawn = {name: drawing.submit(svg, chart, label) for name, chart, label in _composed(facts)}
+        charts = dict.fromkeys(CHARTS) | {name: Markup(f"<!--chart {name}-->") for name in drawn}  # noqa: S704  (our own names)
+        text = environment.get_template("report.html.j2").render(
+            facts=facts,
+            sections=sections(facts, charts),
+            charts=charts,
+            fonts=Markup(font_faces()),  # noqa: S704  (our own)
+            style=source(environment, "report.css"),
+            script=source(environment, "report.js"),
+            palette=PALETTE,
+        )
+        # Data is escaped, so it holds no such place; every name in a chart went through Vega as text, which it escapes too.
+        return _CHART.sub(lambda found: drawn[found[1]].result(), text)
+
+
+PALETTE = {"first": ACCENT, "second": ACCENT_LIGHT, "loss": LOSS, "steps": HEAT_STEPS, "stack": STACK_COLOURS}
+"""Colours that legends name."""
+
+
+def environment_of(templates: Path | None) -> Environment:
+    """What templates are filled in with; `templates`: a folder that takes the place of shipped files."""
     folders = [templates_folder()] if templates is None else [templates, templates_folder()]
     environment = Environment(
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
@@ -200,26 +236,13 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(heads=heads, share=_share, order=_order, gap=_gap, classes=_classes, breakable=_breakable, json_address=_json_address)
+    return environment
 
-    def source(name: str) -> Markup:
-        assert environment.loader is not None
-        return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  (style and script are ours or the user's own, never data)
 
-    # Charts are drawn in a thread while the next is composed and the template is filled in; they take their places at the end.
-    with ThreadPoolExecutor(1) as drawing, _faults_of_the_user(templates):
-        drawn = {name: drawing.submit(svg, chart, label) for name, chart, label in _composed(facts)}
-        charts = dict.fromkeys(CHARTS) | {name: Markup(f"<!--chart {name}-->") for name in drawn}  # noqa: S704  (our own names)
-        text = environment.get_template("report.html.j2").render(
-            facts=facts,
-            sections=sections(facts, charts),
-            charts=charts,
-            fonts=Markup(font_faces()),  # noqa: S704  (our own)
-            style=source("report.css"),
-            script=source("report.js"),
-            palette={"first": ACCENT, "second": ACCENT_LIGHT, "loss": LOSS, "steps": HEAT_STEPS, "stack": STACK_COLOURS},
-        )
-        # Data is escaped, so it holds no such place; every name in a chart went through Vega as text, which it escapes too.
-        return _CHART.sub(lambda found: drawn[found[1]].result(), text)
+def source(environment: Environment, name: str) -> Markup:
+    """A style sheet or script as it is."""
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704  (style and script are ours or the user's own, never data)
 
 
 @contextmanager

@@ -219,6 +219,30 @@ class MarginRulesPage:
 
 
 @dataclass(frozen=True)
+class ChangeWaterfall:
+    """How a figure changed, step by step from zero; without steps it did not change. `chart` names the drawing."""
+
+    chart: str
+    caption: str
+    scope: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class ChangesPage:
+    """What changed since an earlier run; without one, `empty` says why there is nothing to compare with."""
+
+    title: str
+    empty: str = ""
+    summary: str = ""
+    figures: tuple[Figure, ...] = ()
+    waterfalls: tuple[ChangeWaterfall, ...] = ()
+    tables: tuple[TableView, ...] = ()
+    notes: tuple[str, ...] = ()
+    accounts: tuple[TableView, ...] = ()
+
+
+@dataclass(frozen=True)
 class IsolationPage:
     """Cross pools against the same pools with every position on its own; charts by scenario."""
 
@@ -297,6 +321,9 @@ class ReportFacts:
     margin_rules: MarginRulesPage | None
     """None where the run was not asked to compare, as is `isolation`; nothing stands in place of the two."""
     isolation: IsolationPage | None
+    changes: ChangesPage | None
+    """None where the run was not set against an earlier one; `since` is its sentence for the first page."""
+    since: str
     account_pages: tuple[AccountPage, ...]
     absent: str
     """What stands in place of a page that is None."""

@@ -66,7 +66,7 @@ def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, unmatched
         unmatched.write_parquet(inputs / "unmatched_shocks.parquet")
     # A run of the copy is a second look at this one, and no further run of the book. Resources that nobody stated are not stated as zero.
     unstated = {"resources"} - settings.model_fields_set
-    content = settings.model_dump(mode="json", exclude_none=True, exclude={"history", *unstated})
+    content = settings.model_dump(mode="json", exclude_none=True, exclude={"history", "against", *unstated})
     snapshot = SNAPSHOT if (inputs / SNAPSHOT).is_dir() else without_secrets(settings.snapshot)
     content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": snapshot}
     content |= {

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.results.changes import NAME as CHANGES
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity, recomputed_id
 from stresstest.results.inputs import changed_documents
@@ -50,6 +51,9 @@ def _documents(folder: Path, manifest: Manifest, stated: Identity) -> list[Fault
         faults.append(Fault("is missing", _MEND, file=str(summary)))
     elif manifest.reports.get(SUMMARY) != sha256_of(summary):
         faults.append(Fault("was changed after the run: its SHA-256 is not that of the manifest", _MEND, file=str(summary)))
+    changes = folder / CHANGES
+    if manifest.reports.get(CHANGES) != (sha256_of(changes) if changes.is_file() else None):
+        faults.append(Fault("is not as the run left it: its SHA-256 is not that of the manifest", _MEND, file=str(changes)))
     return faults
 
 

@@ -24,7 +24,7 @@ from stresstest.tables import FOLDER_TABLES
 
 NAME = "manifest.json"
 PACKAGES = ("duckdb", "numba", "numpy", "polars", "pyarrow", "scipy", "weasyprint")
-REPORTS = ("report.html", "report.pdf", "summary.json")
+REPORTS = ("report.html", "report.pdf", "summary.json", "changes.json")
 
 
 class InputRecord(Document):

@@ -45,6 +45,7 @@ class Settings(TypedDict, total=False):
     name: str
     book: str
     history: str | Path
+    against: str | Path
     as_of: str | datetime
     reporting_currency: str
     margin_model: str

@@ -57,7 +57,7 @@ class FinishedRun:
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: light with its word, sentence, reasons, and what the figures are of."""
-        from stresstest.report.facts import moment
+        from stresstest.report.formats import moment
 
         summary = self.summary
         counts = summary.counts

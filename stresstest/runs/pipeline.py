@@ -21,6 +21,7 @@ from stresstest.results.inputs import FOLDER as INPUTS
 from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, document_hashes
 from stresstest.results.store import PartWriter, finish_parts, read_table
 from stresstest.results.summary import Summary
+from stresstest.runs.against import write_changes
 from stresstest.runs.attributing import asks_for_attribution, write_attribution
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
@@ -76,6 +77,15 @@ class _Clock:
 
     console: Console
     stages: list[records.Stage] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.console.note(text)
+
+    def announce(self, text: str) -> None:
+        self.console.announce(text)
+
+    def warn(self, text: str) -> None:
+        self.console.warn(text)
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Advance]:
@@ -142,6 +152,8 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
         stated = write_results(plan, result, valued, stressed, accounts)
         summary = write_summary(plan, result, valued.book, stated, accounts)
         write_context(plan, result, summary, stated, clock.console)
+    write_changes(plan, result, summary, stated, clock)
+    with clock.stage("manifest"):
         manifest = records.Manifest(
             result_id=stated.result_id,
             command=tuple(command),

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import stresstest
-from stresstest.config import RunFile
+from stresstest.config import PREVIOUS, RunFile
 from stresstest.documents import resembling
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.margin.rulebook import Rulebook, load_rulebook, presets
 from stresstest.results.documents import canonical
+from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import without_secrets
 from stresstest.runs.folders import work_path
 from stresstest.runs.given import Given
@@ -190,6 +191,24 @@ def book_of(settings: RunFile) -> str:
     return stated_book(settings) or load_scenarios_of(settings).name
 
 
+def check_against(settings: RunFile) -> None:
+    """Refuse a run that is to be set against nothing, before anything is computed.
+
+    Raises:
+        StressTestError: configuration, for `previous` without a history, or a folder that is no finished run.
+    """
+    against, file = settings.against, str(settings.file) if settings.file else None
+    if against == PREVIOUS and settings.history is None:
+        hint = "Name the folder of earlier runs with the key `history`, or give `against` the result folder of a run."
+        fault = Fault("which run was the previous one, only a history knows", hint, file=file, path="against")
+    elif against not in (None, PREVIOUS) and not Path(str(against), MANIFEST).is_file():
+        hint = "Give the result folder of a finished run (the one with manifest.json in it), or `previous`."
+        fault = Fault(f"is no finished run: {against}", hint, file=file, path="against")
+    else:
+        return
+    raise StressTestError(Reason.CONFIGURATION, "there is no run to set this one against", [fault])
+
+
 def load_scenarios_of(settings: RunFile) -> ScenarioSet:
     """The scenarios of a run, with the headline that the run file chooses."""
     loaded = load_scenarios(settings.scenarios)
@@ -214,6 +233,7 @@ def plan(settings: RunFile, out: Path | None = None, run_file: Path | None = Non
     """
     refusals: list[StressTestError] = []
     scenarios, rulebook = load_documents(settings, refusals)
+    attempt(lambda: check_against(settings), refusals)
     if scenarios is None or rulebook is None or refusals:
         raise merged(refusals)
     question = _question(settings, scenarios, rulebook)

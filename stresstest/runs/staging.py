@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from stresstest.config import RunFile
@@ -13,7 +14,7 @@ from stresstest.margin.scheduled import check_schedules
 from stresstest.results.store import sha256_of
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.request import StageRequest
-from stresstest.snapshot.sources import Source, input_hash, locate
+from stresstest.snapshot.sources import Source, locate, table_hash
 from stresstest.snapshot.stage import open_book, stage_snapshot
 
 
@@ -68,7 +69,7 @@ def inputs_now(snapshot: str, work: Path) -> dict[str, str] | None:
     if "://" in snapshot:
         return None
     sources, _, faults = locate(snapshot, work / "fetched")
-    return None if faults else {name: _sha256(source) for name, source in sources.items()}
+    return None if faults else _hashes(sources)
 
 
 def hashes_of(snapshot: str, work: Path) -> tuple[str, dict[str, str]]:
@@ -81,12 +82,11 @@ def hashes_of(snapshot: str, work: Path) -> tuple[str, dict[str, str]]:
     sources, _, faults = locate(snapshot, fetched)
     if not sources:
         raise StressTestError(Reason.INPUT_DATA, "the snapshot cannot be read", faults)
-    return str(fetched) if "://" in snapshot else snapshot, {name: _sha256(source) for name, source in sources.items()}
+    return str(fetched) if "://" in snapshot else snapshot, _hashes(sources)
 
 
-def _sha256(source: Source) -> str:
-    digests = [(name, file.stat().st_size, sha256_of(file)) for name, file in zip(source.relative, source.files, strict=True)]
-    return input_hash(digests) if source.partitioned else digests[0][2]
+def _hashes(sources: Mapping[str, Source]) -> dict[str, str]:
+    return {name: table_hash(source, [sha256_of(file) for file in source.files]) for name, source in sources.items()}
 
 
 def _request(settings: RunFile, rulebook: Rulebook, work: Path) -> StageRequest:

@@ -17,7 +17,7 @@ from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.snapshot.parquet_file import FileFacts, sha256_of
 from stresstest.snapshot.request import DEFAULTS_FILE
-from stresstest.snapshot.sources import Source, hash_faults, locate, refusal, walk
+from stresstest.snapshot.sources import Source, hash_faults, locate, refusal, table_hash, walk
 from stresstest.tables import INPUT_TABLES
 
 NAMES = tuple(table.name for table in INPUT_TABLES)
@@ -114,16 +114,28 @@ def read_snapshot(snapshot: str | Path) -> Snapshot:
     Raises:
         StressTestError: input data, with every table that is missing, unreadable or ambiguous.
     """
+    return read_with_hashes(snapshot)[0]
+
+
+def read_with_hashes(snapshot: str | Path) -> tuple[Snapshot, dict[str, str]]:
+    """The same, and the SHA-256 of every table as a run on these files would state it among its inputs.
+
+    Raises:
+        StressTestError: as `read_snapshot`.
+    """
     with tempfile.TemporaryDirectory(prefix="stresstest-fetched-") as fetched:
         sources, defaults, faults = locate(str(snapshot), Path(fetched))
         looked = [(source, walk(source, number)) for source in sources.values() for number in range(len(source.files))]
         faults += [found for _, found in looked if not isinstance(found, FileFacts)]
-        if defaults.sha256:
+        digests = {}
+        if defaults.sha256 or not faults:
             digests = {name: [sha256_of(file) for file in source.files] for name, source in sources.items()}
             faults += hash_faults(sources, digests, defaults.sha256)
         if faults:
             raise refusal(faults)
-        return Snapshot({name: _frame(source) for name, source in sources.items()}, defaults.as_of, defaults.reporting_currency)
+        frames = {name: _frame(source) for name, source in sources.items()}
+        hashes = {name: table_hash(source, digests[name]) for name, source in sources.items()}
+        return Snapshot(frames, defaults.as_of, defaults.reporting_currency), hashes
 
 
 def _frame(source: Source) -> pl.DataFrame:

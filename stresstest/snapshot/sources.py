@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,6 +163,13 @@ def input_hash(files: Iterable[tuple[str, int, str]]) -> str:
     """SHA-256 of a partitioned table: over its files' lines `relative path, size, SHA-256`, sorted by path."""
     lines = "".join(f"{name}\t{size}\t{digest}\n" for name, size, digest in sorted(files))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def table_hash(source: Source, digests: Sequence[str]) -> str:
+    """SHA-256 of a table as a run states it among its inputs; `digests`: of its files, in order."""
+    if not source.partitioned:
+        return digests[0]
+    return input_hash((name, file.stat().st_size, digest) for name, file, digest in zip(source.relative, source.files, digests, strict=True))
 
 
 def as_input(source: Source, facts: list[FileFacts], digests: list[str]) -> InputFile:

@@ -7,6 +7,7 @@ The single source of column names: the SQL checks of the snapshot, the result ta
 from __future__ import annotations
 
 from stresstest.tables.attribution import ATTRIBUTION, ATTRIBUTION_KINDS, ATTRIBUTION_POSITIONS, ATTRIBUTION_SUMMARY, ATTRIBUTION_TABLES
+from stresstest.tables.changes import BREACHES, CHANGE_STEPS, CHANGED_ACCOUNTS, CHANGES, HOW_KNOWN, PRESENCES
 from stresstest.tables.comparison import (
     AS_BOOKED,
     COMPARISON_TABLES,
@@ -71,6 +72,10 @@ __all__ = [
     "ATTRIBUTION_POSITIONS",
     "ATTRIBUTION_SUMMARY",
     "ATTRIBUTION_TABLES",
+    "BREACHES",
+    "CHANGED_ACCOUNTS",
+    "CHANGES",
+    "CHANGE_STEPS",
     "COLLATERAL",
     "COLLATERAL_SUMMARY",
     "COMPARISON_TABLES",
@@ -93,6 +98,7 @@ __all__ = [
     "HISTORY",
     "HISTORY_TABLES",
     "HOLDING_KINDS",
+    "HOW_KNOWN",
     "INPUT_TABLES",
     "INSTRUMENTS",
     "ISOLATION",
@@ -113,6 +119,7 @@ __all__ = [
     "OWNER_SUMMARY",
     "POOL_SCENARIO",
     "POSITIONS",
+    "PRESENCES",
     "REPORT_TABLES",
     "RESULT_TABLES",
     "RULED",

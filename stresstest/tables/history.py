@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stresstest.tables.changes import CHANGED_ACCOUNTS, CHANGES
 from stresstest.tables.limits import LIMIT_HISTORY, LIMIT_STATUSES, LIMITS
 from stresstest.tables.model import Column, Table
 from stresstest.tables.results import MEASURES, SCENARIO_SUMMARY, STATUSES
@@ -124,5 +125,5 @@ TREND = Table(
     key=("as_of",),
 )
 
-CONTEXT_TABLES: tuple[Table, ...] = (TREND, LIMIT_HISTORY)
+CONTEXT_TABLES: tuple[Table, ...] = (TREND, LIMIT_HISTORY, CHANGES, CHANGED_ACCOUNTS)
 """What a run learned from earlier runs. Never in `result.json` nor the result id; `manifest.json` states their hashes."""

@@ -28,6 +28,7 @@ OUTPUTS: dict[str, list[str]] = {
     "output-verification": ["verify {out} --json"],
     "output-validation": ["validate {run} --json", "validate {run} --set margin=nowhere.yaml --json", "validate {run} --snapshot nowhere --json"],
     "output-comparison": ["compare-margins {run} --out models --json", "compare-margins {run} --no-isolated --out other --json"],
+    "output-diff": ["diff {out} {out} --json", "diff {out} {out} --no-chain --html page.html --json"],
     "output-explain": ["explain {out} --account a000001 --json", "explain {out} --account a000003 --scenario base --json"],
     "output-scenarios": ["scenarios list {book}/scenarios.yaml --json", "scenarios show {book}/scenarios.yaml --id crash --id base --json"],
     "output-margins": ["margins list --json", "margins list {book}/margin.yaml --json"],

@@ -11,7 +11,8 @@ from generated.finished_runs import AUDIT, CHECKS, MEASURE_NAMES, generated_run,
 
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.report.chart_data import cell_ratio
-from stresstest.report.facts import facts, moment
+from stresstest.report.facts import facts
+from stresstest.report.formats import moment
 from stresstest.report.view import ReportFacts, TableView
 
 SCENARIOS = (

@@ -34,15 +34,19 @@ STEP_EMS = 17.0
 _LEFT, _COLUMN, _ROW, _WIDTH = 206, 62, 17, 250
 
 
-def waterfall_chart(steps: tuple[Step, ...], width: int = _WIDTH) -> alt.LayerChart:
-    """Totals from zero, changes from where the step before ended (reporting currency); the last total stands out when it is below zero."""
+def waterfall_chart(steps: tuple[Step, ...], width: int = _WIDTH, *, worse_when_rising: bool = False) -> alt.LayerChart:
+    """Totals from zero, changes from where the step before ended (reporting currency); the last total stands out when it is below zero.
+
+    With `worse_when_rising` the amounts are those of a loss: what rises has the colour of losses, no total stands out, and all carry a sign.
+    """
     import altair as alt
 
     rows: list[dict[str, Any]] = []
     level = 0.0
     for place, step in enumerate(steps):
         start, level = (0.0, step.amount) if step.total else (level, level + step.amount)
-        short = step.total and place == len(steps) - 1 and step.amount < 0
+        short = step.total and place == len(steps) - 1 and step.amount < 0 and not worse_when_rising
+        worse = step.amount > 0 if worse_when_rising else step.amount < 0
         rows.append(
             {
                 "name": step.label,
@@ -53,8 +57,8 @@ def waterfall_chart(steps: tuple[Step, ...], width: int = _WIDTH) -> alt.LayerCh
                 "next": (place + 1.5) * _ROW,
                 "from": start,
                 "to": level,
-                "text": money(step.amount) if step.total else signed_money(step.amount),
-                "colour": ALARM if short else ACCENT if step.total else LOSS if step.amount < 0 else ACCENT_LIGHT,
+                "text": money(step.amount) if step.total and not worse_when_rising else signed_money(step.amount),
+                "colour": ALARM if short else ACCENT if step.total else LOSS if worse else ACCENT_LIGHT,
                 "ink": ALARM if short else INK,
             }
         )
