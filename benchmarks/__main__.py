@@ -33,13 +33,14 @@ def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def kernels(folders: dict[str, Path]) -> list[Kernel]:
-    """The kernel alone on each book, each in a process of its own."""
+def kernels(folders: dict[str, Path], quick: bool) -> list[Kernel]:
+    """The kernel alone on each book, each in a process of its own; quick: all in one, whose start takes longer than they do."""
     found = []
-    for name, which, target in KERNELS:
-        say(f"kernel: {name}")
-        output = measure([sys.executable, "-m", "benchmarks.kernel", folders[which]], ROOT).output
-        found.append(Kernel(name, json.loads(output.splitlines()[-1]), target))
+    for group in [KERNELS] if quick else [(kernel,) for kernel in KERNELS]:
+        say(f"kernel: {'; '.join(name for name, _, _ in group)}")
+        output = measure([sys.executable, "-m", "benchmarks.kernel", *(folders[which] for _, which, _ in group)], ROOT).output
+        lines = output.splitlines()[-len(group) :]
+        found += [Kernel(name, json.loads(line), target) for (name, _, target), line in zip(group, lines, strict=True)]
     return found
 
 
@@ -63,7 +64,7 @@ def measured(folder: Path, quick: bool) -> Report:
     for name, size in sizes(quick).items():
         say(f"book: {name}, {size.positions:,} positions, {size.accounts:,} accounts, {size.scenarios:,} scenarios")
         folders[name] = book(folder, size)
-    found = kernels(folders)
+    found = kernels(folders, quick)
     runs = []
     for name, repeats, seconds, memory in (("book", 1 if quick else 3, 4.0, 1.5 * GB), ("tenfold", 1 if quick else 2, 15.0, 4.0 * GB)):
         size = sizes(quick)[name]

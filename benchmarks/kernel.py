@@ -73,10 +73,11 @@ def _steps(compiled: Compiled, blocks: list[BlockHoldings]) -> int:
 
 
 def main() -> None:
-    """Measure one book."""
+    """Measure books, a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("book", type=Path)
-    print(json.dumps(measured(parser.parse_args().book / "run.yaml")))
+    parser.add_argument("books", type=Path, nargs="+")
+    for book in parser.parse_args().books:
+        print(json.dumps(measured(book / "run.yaml")))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import pickle
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -13,6 +18,33 @@ def interruptible() -> None:
     """Processes that tests start can be interrupted: a script that starts the tests in its background has that ignored, and they inherit it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """Long YAML documents are parsed once by a process, and copies handed out: the shipped libraries and the sample are read by dozens of tests, and
+    parsing took a tenth of the suite's time. What comes out follows from the text alone."""
+    from stresstest.documents import reading
+
+    known: dict[str, bytes] = {}
+
+    class Once(reading._Builder):
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            self.text = text
+
+        def document(self) -> tuple[Any, reading._Mark]:
+            if self.text not in known:
+                parsed = super().document()
+                if len(self.text) < 1_000 or self.repeats:
+                    return parsed
+                known[self.text] = pickle.dumps(parsed)
+            found: tuple[Any, reading._Mark] = pickle.loads(known[self.text])
+            return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "_Builder", Once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +64,29 @@ def read_here() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("stresstest.runs.staging.stage_snapshot", here)
         yield
+
+
+@pytest.fixture
+def drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reports of a test are drawn and laid out in this process: for tests of what is around them.
+
+    Each would start a process that loads its libraries for longer than a small report takes. What runs in it is the same
+    (`tests/cli/test_report.py` compares the bytes), and tests/report has the processes.
+    """
+    from stresstest.report import html_child, pdf, render
+
+    @contextmanager
+    def here(module: str) -> Iterator[str]:
+        yield module
+
+    def ask(module: str, asked: Mapping[str, Any], timeout: float, document: str) -> str:
+        told = json.loads(json.dumps(asked))
+        gc.disable()  # as the processes do
+        try:
+            return html_child.answer(told) if module == html_child.__name__ else pdf.lay_out(lambda: told) or ""
+        finally:
+            gc.enable()
+
+    for room in (render, pdf):
+        monkeypatch.setattr(room, "child", here)
+        monkeypatch.setattr(room, "ask", ask)

@@ -329,6 +329,7 @@ def test_charts_say_unit_and_moment(before: stresstest.FinishedRun):
         charts.waterfall("nobody")
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_reports_are_made_when_they_are_asked_for(before: stresstest.FinishedRun, tmp_path: Path):
     made = before.report(["html"], out=tmp_path)
     assert made.reports == (tmp_path / "report.html",)

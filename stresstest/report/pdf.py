@@ -14,11 +14,14 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from stresstest.errors import StressTestError
 from stresstest.report.children import ask, child, not_written, refuse
 
 APT_LINE = "apt-get install -y libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz0b libharfbuzz-subset0 libfontconfig1"
@@ -90,20 +93,24 @@ def _as_image(found: re.Match[str]) -> str:
     return f'<img class="drawing" alt="{found.group(1)}" src="data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode("ascii")}">'
 
 
-def _child() -> None:
-    gc.disable()  # it lives for one document, and looking through a growing tree of boxes takes a sixth of the time
+def lay_out(asks: Callable[[], Mapping[str, Any]]) -> None:
+    """Write one document: its `html` to `target`, with the file `attached` (None: none). What it needs is loaded before it is asked for.
+
+    Raises:
+        StressTestError: (environment) when Pango is missing.
+    """
     try:
         import weasyprint
         from weasyprint.text.fonts import FontConfiguration
     except OSError as error:  # not ImportError: a library of the system is missing. The banner it prints goes to our own, unread, stdout.
         lacks = f"WeasyPrint cannot load its system libraries ({str(error).splitlines()[0]})"
-        refuse(not_written(_DOCUMENT, lacks, f"On Debian or Ubuntu: {APT_LINE}"))
+        raise not_written(_DOCUMENT, lacks, f"On Debian or Ubuntu: {APT_LINE}") from error
     from stresstest.report.resources import font_faces
 
     fonts = FontConfiguration()
     faces = weasyprint.CSS(string=font_faces(), font_config=fonts)
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("data",))
-    asked = json.loads(sys.stdin.buffer.read())
+    asked = asks()
     attachments = []
     if asked["attached"] is not None:
         name, text, moment = (asked["attached"][key] for key in ("name", "text", "moment"))
@@ -111,6 +118,14 @@ def _child() -> None:
         attachments.append(weasyprint.Attachment(string=text, name=name, created=dated, modified=dated, relationship="Data"))
     document = weasyprint.HTML(string=asked["html"], url_fetcher=fetcher, media_type="print")
     document.write_pdf(asked["target"], attachments=attachments, stylesheets=[faces], font_config=fonts)
+
+
+def _child() -> None:
+    gc.disable()  # it lives for one document, and looking through a growing tree of boxes takes a sixth of the time
+    try:
+        lay_out(lambda: json.loads(sys.stdin.buffer.read()))
+    except StressTestError as error:
+        refuse(error)
     os._exit(0)  # taking the tree of boxes apart takes time, and the end of the process does it
 
 

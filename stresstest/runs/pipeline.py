@@ -208,7 +208,11 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> Valued:
     # The snapshot is read by a process of its own: this one gets what computes ready meanwhile, which takes as long as a small book.
     with clock.stage("snapshot"), ThreadPoolExecutor(1) as meanwhile:
         meanwhile.submit(_ready_engine)
-        book = stage(plan.settings, plan.rulebook, work, ours=plan.given_snapshot is not None)
+        meanwhile.submit(_ready_root_finding)
+        try:
+            book = stage(plan.settings, plan.rulebook, work, ours=plan.given_snapshot is not None)
+        finally:
+            meanwhile.shutdown(wait=False, cancel_futures=True)
     from stresstest.stress.limits import check_limits
     from stresstest.valuation.value import value_instruments
 
@@ -218,6 +222,11 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> Valued:
         units = value_instruments(book.dimensions, resolved)
         check_limits(book, resolved, units, plan.rulebook)
     return Valued(book, resolved, notices, units)
+
+
+def _ready_root_finding() -> None:
+    """What options need, and most small books do not: there the snapshot is read before this begins, and it is left to whoever needs it."""
+    import scipy.optimize  # noqa: F401
 
 
 def _ready_engine() -> None:

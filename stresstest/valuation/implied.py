@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.optimize import elementwise
 
 from stresstest.valuation.black import time_value
 
@@ -67,6 +66,8 @@ def imply_vols(price: Floats, forward: Floats, strike: Floats, sign: Floats, yea
     vol = np.full(len(price), np.nan)
     rows = np.flatnonzero(outcome == FOUND)
     if len(rows):
+        from scipy.optimize import elementwise  # half of the time that the engine's imports take, and only options need it
+
         excess = partial(_excess, normal=normal)
         result = elementwise.find_root(excess, (lower[rows], upper[rows]), args=(forward[rows], strike[rows], wanted[rows]))
         vol[rows] = np.where(result.success, result.x / np.sqrt(years[rows]), np.nan)

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.optimize import elementwise
 
 from stresstest.valuation.implied import ABOVE_BOUND, BELOW_INTRINSIC, EXPIRED, FOUND, NO_TIME_VALUE, NOISE, NOT_POSITIVE, VOL_TOO_HIGH, ImpliedVols
 from stresstest.valuation.marks import american_model
@@ -52,6 +51,8 @@ def imply_american_vols(options: pl.DataFrame, *, normal: bool, max_vol: float) 
     vol = np.full(len(mark), np.nan)
     rows = np.flatnonzero(outcome == FOUND)
     if len(rows):
+        from scipy.optimize import elementwise  # half of the time that the engine's imports take, and only options need it
+
         excess = partial(_excess, inputs=inputs, mark=mark, normal=normal)
         result = elementwise.find_root(excess, (lower[rows], upper[rows]), args=(rows.astype(np.float64),))
         vol[rows] = np.where(result.success, result.x / root[rows], np.nan)

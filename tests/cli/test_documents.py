@@ -18,7 +18,7 @@ from stresstest.results.history import add
 
 Call = Callable[..., Any]
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("read_here", "drawn_here")
 
 # The words of the command, with `{run}` the run file, `{book}` its folder, `{out}` a finished run and `{history}` a history with it.
 OUTPUTS: dict[str, list[str]] = {

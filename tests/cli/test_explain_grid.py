@@ -7,12 +7,15 @@ from datetime import timedelta
 from io import StringIO
 
 import polars as pl
+import pytest
 from margin.explain_case import AS_OF, PERPETUAL, Case, Row
 from rich.console import Console
 
 from stresstest.cli.explain_document import Explanation as Printed
 from stresstest.cli.explain_view import explain_view
 from stresstest.margin.explain import Explanation, as_document
+
+pytestmark = pytest.mark.usefixtures("read_here")
 
 BTC: Row = {**PERPETUAL, "margin_schedule": None}
 OPTION: Row = {

@@ -7,6 +7,8 @@ import pytest
 
 from stresstest.errors import ExitCode
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 def test_what_init_writes_is_valid_and_runs_as_it_is(stresstest, tmp_path: Path):
     done = stresstest("init", "my-book")

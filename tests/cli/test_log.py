@@ -46,6 +46,7 @@ def test_a_run_logs_its_stages_and_how_it_ended(stresstest, run_file: Path, tmp_
     assert last["figures"] == {"exit_code": 0, "result_id": result_id, "folder": str(tmp_path / "out"), "light": "red", "repeated": False}
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_a_second_command_appends_and_the_variable_names_the_file_too(stresstest, run_file: Path, tmp_path: Path):
     assert stresstest("validate", run_file, STRESSTEST_LOG_FILE="log.jsonl").returncode == 0
     assert stresstest("run", run_file, "--out", "out", "--fail-on", "red", STRESSTEST_LOG_FILE="log.jsonl").returncode == ExitCode.LIMIT_BREACHED
@@ -143,6 +144,7 @@ def test_refused_logs_name_the_file(tmp_path: Path):
     assert caught.value.faults[0].file == str(tmp_path)
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_keys_in_the_words_do_not_reach_the_manifest(stresstest, run_file: Path, tmp_path: Path):
     shutil.copytree(run_file.parent, tmp_path / "book")
     words = ["run", "book/run.yaml", "--out", "out", "--set", "name=https://jo:pass@venue.example/x?sig=KEY", "--formats", "html"]

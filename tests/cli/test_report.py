@@ -13,10 +13,12 @@ from stresstest.report import render
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 
+pytestmark = pytest.mark.usefixtures("drawn_here")
+
 
 @pytest.fixture(scope="module")
 def reported(run_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the plain book, with both reports."""
+    """A finished run of the plain book, with both reports, which processes of their own have made."""
     settings = load_run(run_file, {"output.formats": ["html", "pdf"]})
     return execute(plan(settings, tmp_path_factory.mktemp("reported") / "out")).folder
 

@@ -49,8 +49,9 @@ def ended_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, signal.Signals, 
     ids=["int", "term", "hup"],
 )
 def test_a_run_ended_in_stage_after_stage_is_finished_by_the_last(
-    stresstest, finished: Path, run_file: Path, tmp_path: Path, monkeypatch, ended_in, number: signal.Signals, delay: float, stages: tuple[str, ...]
-):
+    stresstest, finished: Path, run_file: Path, tmp_path: Path, monkeypatch, ended_in, request: pytest.FixtureRequest,
+    number: signal.Signals, delay: float, stages: tuple[str, ...],
+):  # fmt: skip
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     words = ["run", run_file, "--out", "runs/out", "--formats", "html,pdf"]
@@ -65,6 +66,7 @@ def test_a_run_ended_in_stage_after_stage_is_finished_by_the_last(
         assert list((tmp_path / "temporary").iterdir()) == []
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
+    request.getfixturevalue("drawn_here")
     done = stresstest(*words, "-v")
     assert done.returncode == 0
     if "results" in stages:

@@ -62,6 +62,7 @@ def test_quiet_leaves_a_terminal_alone(run_file: Path, tmp_path: Path):
         "report {out} --out r --formats html",
     ],
 )
+@pytest.mark.usefixtures("drawn_here")
 def test_without_a_terminal_no_bar_is_drawn(stresstest, run_file: Path, finished: Path, command: str):
     done = stresstest(*command.format(run=run_file, out=finished).split())
     assert done.returncode == 0
@@ -73,6 +74,7 @@ def test_without_a_terminal_no_bar_is_drawn(stresstest, run_file: Path, finished
 @pytest.mark.parametrize(
     "command", ["run {run} --out out", "validate {run}", "explain {out} --account a000001", "report {out} --out r --formats html"]
 )
+@pytest.mark.usefixtures("drawn_here")
 def test_quiet_under_cron_says_nothing_beside_the_data(stresstest, run_file: Path, finished: Path, command: str):
     done = stresstest(*command.format(run=run_file, out=finished).split(), "-q")
     assert (done.returncode, done.stderr) == (0, "")

@@ -17,6 +17,8 @@ from stresstest.scenarios.resolve import resolve
 from stresstest.tables import MEASURES
 from stresstest.valuation.value import value_instruments
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 ROOT = Path(__file__).parents[2]
 BOOKS = {
     "sample": ROOT / "sample_data/run.yaml",

@@ -12,6 +12,8 @@ from stresstest.config import load_run
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.runs.checking import validate
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 def test_a_good_run_is_valid_and_its_rows_are_counted(book: BookSpec):
     checked = validate(load_run(book.run_file))

@@ -15,6 +15,8 @@ from stresstest.runs.planning import plan
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.shipped import file_of
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT / "../shared/data"
 LIBRARIES = ["library:crisis", "library:standard"]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pytest
 from generated.books import BookSpec
 from margin.explain_case import Case
 
@@ -17,6 +18,8 @@ from stresstest.runs.checking import validate
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
+
+pytestmark = pytest.mark.usefixtures("read_here")
 
 SCENARIOS = "version: 1\nscenarios: [{id: worthless, shocks: [{factor: 'haircut:*', absolute: 1.5}]}]\n"
 LATE = {"positive_pnl_weight": {"maintenance": 0.5, "initial": 1.0}}

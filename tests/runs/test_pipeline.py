@@ -29,6 +29,8 @@ from stresstest.runs.pipeline import Outcome, execute
 from stresstest.runs.planning import plan
 from stresstest.tables import RUN_TABLES
 
+pytestmark = pytest.mark.usefixtures("read_here", "drawn_here")
+
 
 def run(book: BookSpec, out: Path, *, force: bool = False, console: Silent | None = None, **overrides: Any) -> Outcome:
     return execute(plan(load_run(book.run_file, overrides), out), console, force=force, command=("stresstest", "run", "run.yaml"))

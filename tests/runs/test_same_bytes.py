@@ -29,6 +29,8 @@ from stresstest.snapshot.book import BLOCK_POOLS
 from stresstest.stress import blocks
 from stresstest.tables import RUN_TABLES
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 SEED, ACCOUNTS = 1, 3_500
 """With their isolated pools, two blocks; owners of hundreds of accounts reach over the border."""
 

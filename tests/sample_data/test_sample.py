@@ -20,6 +20,8 @@ from stresstest.config import load_run
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 DAYS = ("2026-11-12", "2026-11-13")
 TABLES = ("accounts", "owners", "positions", "collateral", "instruments", "assets")

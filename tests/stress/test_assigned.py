@@ -14,6 +14,8 @@ from stresstest.runs.checking import Checked, validate
 from stresstest.runs.console import Silent
 from stresstest.runs.explaining import explain_run
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 BARE: Row = {"margin_schedule": None, "collateral_schedule": None}
 HEAVY: Row = {"tiers": [{"from": 0, "maintenance_rate": 0.20, "initial_rate": 0.40}]}
 MARGIN: Row = {

@@ -11,6 +11,8 @@ from stresstest.config import load_run
 from stresstest.errors import Reason, StressTestError
 from stresstest.runs.planning import plan
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 NETTING: Row = {"kind": "tiered", "net_by": "underlying"}
 
 
