@@ -23,6 +23,7 @@ from stresstest.report.quality import quality_page, unshocked_shares
 from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table, source_table
 from stresstest.report.segments import segments_page
 from stresstest.report.shocks import scenario_sources, shock_words
+from stresstest.report.trend import trend_page
 from stresstest.report.view import ChangesPage, Fact, IsolationPage, Light, MarginRulesPage, ReportFacts
 from stresstest.results.changes import read_changes
 from stresstest.results.comparison import comparison_of
@@ -94,6 +95,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         **_comparison(folder, identity, names, summary),
         **_changes(folder, names),
         account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), ranked, names, currency),
+        trend=trend_page(_optional(folder, "trend"), names, currency),
         absent=answer.absent(summary),
         quality=quality_page(checks, summary),
         methods=_methods(identity.specification, currency),

@@ -22,16 +22,17 @@ from markupsafe import Markup, escape
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.report.charts.bars import STACK_COLOURS, paired_bars, stacked_bars
 from stresstest.report.charts.heat_map import HEAT_STEPS, heat_map_chart
+from stresstest.report.charts.lines import lines_chart
 from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, LOSS, svg
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.formats import HALF_A_CENT
 from stresstest.report.resources import font_faces, templates_folder
-from stresstest.report.view import ChangesPage, Column, PairedBars, ReportFacts
+from stresstest.report.view import ChangesPage, Column, PairedBars, ReportFacts, TrendPage
 
 if TYPE_CHECKING:
     import altair as alt
 
-TEMPLATES = ("report.html.j2", "changes.html.j2", "parts.html.j2", "methodology.html.j2", "report.css", "report.js")
+TEMPLATES = ("report.html.j2", "changes.html.j2", "parts.html.j2", "methodology.html.j2", "trend.html.j2", "report.css", "report.js")
 """Files of the report that a user's folder can take the place of."""
 
 
@@ -74,6 +75,10 @@ CHARTS = (
     "isolated_losses",
     "change_cover",
     "change_shortfall",
+    "trend_cover",
+    "trend_shortfall",
+    "trend_status",
+    "trend_checks",
 )
 """The charts that a report may have, beside those of the account pages."""
 BY_SCENARIO = ("requirement", "shortfall", "loss", "status")
@@ -95,6 +100,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("margin-rules", "Margin rules compared", "Margin rules", facts.margin_rules is not None),
         ("isolation", "Cross margin and isolated", "Cross and isolated", facts.isolation is not None),
         ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
+        ("trend", "Trend", "Trend", facts.trend is not None),
         ("quality", "Data quality and reconciliation", "Data quality", True),
         ("sources", facts.sources.caption, "Sources", bool(facts.sources.rows)),
         ("methodology", "Methodology", "Methodology", True),
@@ -181,6 +187,8 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         yield "heat_map", heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"
     if facts.changes is not None:
         yield from changes_composed(facts.changes)
+    if facts.trend is not None:
+        yield from _trend_composed(facts.trend)
     for page in facts.account_pages:
         yield f"account-{page.rank}", waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step"
 
@@ -190,6 +198,17 @@ def changes_composed(page: ChangesPage) -> Iterator[tuple[str, alt.LayerChart, s
     for each in page.waterfalls:
         if each.steps:
             yield each.chart, waterfall_chart(each.steps, worse_when_rising=True), f"{each.caption}, change step by step; figures in the table"
+
+
+def _trend_composed(page: TrendPage) -> Iterator[tuple[str, alt.LayerChart, str]]:
+    for name, lines, label in (
+        ("trend_cover", page.cover, "Cover-1, Cover-2 and resources over time"),
+        ("trend_shortfall", page.shortfall, "Margin shortfall in the worst scenario over time"),
+        ("trend_status", page.status, "Accounts in liquidation and default in the worst scenario over time"),
+        ("trend_checks", page.checks, "Data checks with a warning over time"),
+    ):
+        if lines is not None:
+            yield name, lines_chart(lines), f"{label}; figures in the table"
 
 
 def render_html(facts: ReportFacts, templates: Path | None = None) -> str:

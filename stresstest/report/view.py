@@ -160,6 +160,28 @@ class HeatMap:
 
 
 @dataclass(frozen=True)
+class TimeLine:
+    """A figure at every moment of a series, None where it is not known; a `limit` is what others are held against."""
+
+    name: str
+    values: tuple[float | None, ...]
+    limit: bool = False
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Lines over the same moments: `days` before the newest (0 = the newest, others below zero) with their `dates`; amounts in reporting currency,
+    or else counts. `peak`: the moment whose peak of the first line is marked; `windows`: days before the newest that are marked."""
+
+    days: tuple[float, ...]
+    dates: tuple[str, ...]
+    lines: tuple[TimeLine, ...]
+    amounts: bool
+    peak: int | None
+    windows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Charts:
     """The charts by scenario, without bars where no scenario counts, and the heat map; `scope` says which scenarios they show."""
 
@@ -255,6 +277,22 @@ class IsolationPage:
 
 
 @dataclass(frozen=True)
+class TrendPage:
+    """This run among those of twelve months; without an earlier one `summary` says so, and there is nothing else. A chart of zeros is None."""
+
+    summary: str
+    notes: tuple[str, ...]
+    figures: tuple[TableView, ...]
+    """Peaks and means of amounts, and of counts."""
+    disclosures: tuple[TableView, ...]
+    """Counters of public disclosures, and the series."""
+    cover: OverTime | None
+    shortfall: OverTime | None
+    status: OverTime | None
+    checks: OverTime | None
+
+
+@dataclass(frozen=True)
 class AccountPage:
     """One of the worst accounts in its own worst scenario: figures, waterfall, holdings."""
 
@@ -325,6 +363,8 @@ class ReportFacts:
     """None where the run was not set against an earlier one; `since` is its sentence for the first page."""
     since: str
     account_pages: tuple[AccountPage, ...]
+    trend: TrendPage | None
+    """None where the run has no history."""
     absent: str
     """What stands in place of a page that is None."""
     quality: QualityPage
