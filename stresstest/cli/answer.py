@@ -10,6 +10,7 @@ import polars as pl
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
 from stresstest.report.formats import HALF_A_CENT
+from stresstest.results.limit_counts import told
 from stresstest.results.store import read_table
 from stresstest.results.summary import Summary
 
@@ -17,6 +18,7 @@ WORDS = {"green": "GREEN", "amber": "AMBER", "red": "RED"}
 REPORTS = ("report.html", "report.pdf")
 SHOWN_ACCOUNTS = 5
 SHOWN_CHECKS = 5
+SHOWN_LIMITS = 5
 POOLS = "Surplus of one margin pool never covers the shortfall of another, so shortfall can exceed requirement less balance."
 
 
@@ -36,6 +38,8 @@ def answer_text(summary: Summary, folder: Path) -> str:
         lines += ["", *_worst_scenario(summary)]
     if summary.worst_accounts:
         lines += ["", *_worst_accounts(summary)]
+    if summary.limits.breached:
+        lines += ["", *_limits(summary)]
     warned = _warnings(read_table(folder, "data_quality"))
     if warned:
         lines += ["", *warned]
@@ -58,6 +62,18 @@ def _warnings(quality: pl.DataFrame) -> list[str]:
     lines = [f"  {row['result']}  {row['check']}, {row['subject']}: {row['message']}" for row in found.head(SHOWN_CHECKS).iter_rows(named=True)]
     more = found.height - len(lines)
     return ["Data checks", *lines, *([f"  and {more:,} more: see data quality in the report"] if more else [])] if lines else []
+
+
+def _limits(summary: Summary) -> list[str]:
+    """The limits that are not green, worst first, with how much of each is used."""
+    breached = summary.limits.breached
+    names = {each.scenario_id: each.name for each in (summary.base, summary.worst) if each is not None}
+    lines = []
+    for each in breached[:SHOWN_LIMITS]:
+        text = told(each, names).removeprefix("limit ")
+        lines.append(f"  {text}" + (f", {each.utilisation:.0%} of red" if each.utilisation is not None else ""))
+    more = len(breached) - len(lines)
+    return ["Limits", *lines, *([f"  and {more:,} more: see limits in the report"] if more else [])]
 
 
 def _moment(text: str) -> str:

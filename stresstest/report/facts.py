@@ -17,6 +17,7 @@ from stresstest.report.collateral import collateral_page
 from stresstest.report.drivers import drivers
 from stresstest.report.formats import count, moment, money, named, percent, plural_count, shortened, shown, significant
 from stresstest.report.isolation import isolation_page, saving_most
+from stresstest.report.limits import limits_page
 from stresstest.report.margin_rules import margin_rules_page
 from stresstest.report.owners import leading_owners, owners_page
 from stresstest.report.quality import quality_page, unshocked_shares
@@ -84,6 +85,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         ),
         figures=answer.figures(summary, base, headline, names),
         drivers=drivers(summary, shocks, detail, segments, leading_owners(losses, summary)),
+        limits=limits_page(_optional(folder, "limits"), _optional(folder, "limit_history"), summary.limits, currency, names),
         charts=chart_data.charts(base, headline, resources, chart_data.heat_map(detail, ranked, base, headline or others)),
         scenarios=scenario_table(base, headline, others, shocks, sources, unshocked_shares(checks), currency),
         sources=source_table(ordered, sources),

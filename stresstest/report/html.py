@@ -20,7 +20,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined,
 from markupsafe import Markup, escape
 
 from stresstest.errors import Fault, Reason, StressTestError
-from stresstest.report.charts.bars import STACK_COLOURS, paired_bars, stacked_bars
+from stresstest.report.charts.bars import STACK_COLOURS, paired_bars, stacked_bars, utilisation_bars
 from stresstest.report.charts.heat_map import HEAT_STEPS, heat_map_chart
 from stresstest.report.charts.lines import lines_chart
 from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, LOSS, svg
@@ -32,7 +32,7 @@ from stresstest.report.view import ChangesPage, Column, PairedBars, ReportFacts,
 if TYPE_CHECKING:
     import altair as alt
 
-TEMPLATES = ("report.html.j2", "changes.html.j2", "parts.html.j2", "methodology.html.j2", "trend.html.j2", "report.css", "report.js")
+TEMPLATES = ("report.html.j2", "limits.html.j2", "changes.html.j2", "parts.html.j2", "methodology.html.j2", "trend.html.j2", "report.css", "report.js")
 """Files of the report that a user's folder can take the place of."""
 
 
@@ -61,6 +61,7 @@ class Section:
 
 CHARTS = (
     "cover",
+    "utilisation",
     "requirement",
     "shortfall",
     "loss",
@@ -89,6 +90,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
     """The sections that this report has, in order; `charts` are those that are drawn."""
     chosen = (
         ("summary", "Summary", "Summary", True),
+        ("limits", "Limits", "Limits", facts.limits is not None),
         ("changes", facts.changes.title if facts.changes else "", "Changes", facts.changes is not None),
         ("charts", "Requirement, balance and losses by scenario", "Charts", any(charts[name] for name in BY_SCENARIO)),
         ("scenarios", facts.scenarios.caption, "Scenarios", True),
@@ -181,6 +183,8 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         alone = name in ("assets", "locations", "segments") and len(pairs.pairs) < 2  # one bar says less than its row in the table
         if not alone and any(abs(value) >= HALF_A_CENT for pair in pairs.pairs for value in (pair.narrow, pair.wide)):
             yield name, paired_bars(pairs), label
+    if facts.limits is not None and facts.limits.utilisation:
+        yield "utilisation", utilisation_bars(facts.limits.utilisation), "How much of each limit is used; figures in the table"
     if any(any(stack.counts) for stack in data.status.stacks):
         yield "status", stacked_bars(data.status), f"Accounts by status {by_scenario}"
     if data.heat_map is not None:

@@ -138,6 +138,17 @@ class StackedBars:
 
 
 @dataclass(frozen=True)
+class Utilisation:
+    """How much of a limit is used, 1 = at its red threshold; `amber` is where that threshold is on the same scale, `word` and `tone` its status."""
+
+    name: str
+    used: float
+    amber: float | None
+    word: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
 class Step:
     """A step of a waterfall: a change of that amount, or a `total` reached."""
 
@@ -197,6 +208,16 @@ class Charts:
 
 
 # ---------------------------------------------------------------- pages
+
+
+@dataclass(frozen=True)
+class LimitsPage:
+    """Limits by status, worst first; `measures` says what each measures, with its SQL."""
+
+    summary: str
+    utilisation: tuple[Utilisation, ...]
+    table: TableView
+    measures: TableView
 
 
 @dataclass(frozen=True)
@@ -347,6 +368,8 @@ class ReportFacts:
     light: Light
     figures: tuple[Figure, ...]
     drivers: tuple[Fact, ...]
+    limits: LimitsPage | None
+    """None where the run file sets none."""
     charts: Charts
     scenarios: TableView
     sources: TableView

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
 
 from stresstest.errors import counted
 from stresstest.results.documents import Document
-from stresstest.results.limit_counts import NO_LIMITS, LimitCounts, LimitStatus, told
+from stresstest.results.limit_counts import NO_LIMITS, LimitCounts, LimitFigures, told
 
 Light = Literal["green", "amber", "red"]
 LIGHTS: tuple[Light, ...] = ("green", "amber", "red")
@@ -33,12 +33,20 @@ class Status(Document):
     reasons: tuple[str, ...]
 
 
+_Told = dict[str, list[str]]
+
 TOLD_LIMITS = 3
-"""Limits of one colour that are reasons by name; more are counted, and the page of limits has them all."""
+"""Limits of one colour that are named among the reasons; more are counted, and the page of limits has them all."""
 
 
 def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts = NO_LIMITS) -> Status:
     """The light of a run by `RULE`, from its scenario summary, its data checks, the number of accounts left out, and its limits."""
+    reasons = _of_limits(limits, dict(scenario_summary.select("scenario_id", "name").iter_rows()))
+    status = _judged(scenario_summary, quality, excluded_accounts, reasons)
+    return status.model_copy(update={"sentence": f"{status.sentence} {_are(limits.red, 'limit').capitalize()} red."}) if limits.red else status
+
+
+def _judged(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_accounts: int, limits: _Told) -> Status:
     headline = scenario_summary.filter("headline")
     if not headline.height:
         return _status_at_base(scenario_summary.row(0, named=True), quality, excluded_accounts, limits)
@@ -58,7 +66,7 @@ def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_ac
     return _status(_sentence(headline.height, defaulting.height, breaching.height), red, amber, quality, excluded_accounts, limits)
 
 
-def _status_at_base(base: Mapping[str, Any], quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts) -> Status:
+def _status_at_base(base: Mapping[str, Any], quality: pl.DataFrame, excluded_accounts: int, limits: _Told) -> Status:
     """Where there is nothing but the base: the same rule for it, and never green, since nothing was stressed."""
     defaults, short = int(base["owners_in_default"]), int(base["accounts_liquidation"]) + int(base["accounts_default"])
     red = [f"{_are(defaults, 'owner')} in default at base"] if defaults else []
@@ -68,27 +76,34 @@ def _status_at_base(base: Mapping[str, Any], quality: pl.DataFrame, excluded_acc
     return _status(sentence, red, [*amber, "no headline scenario: nothing but the base was judged"], quality, excluded_accounts, limits)
 
 
-def _status(sentence: str, red: list[str], amber: list[str], quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts) -> Status:
+def _status(sentence: str, red: list[str], amber: list[str], quality: pl.DataFrame, excluded_accounts: int, limits: _Told) -> Status:
     """The light with what limits, data checks and exclusions add to the reasons of the scenarios."""
     failed, warned = (quality.filter(pl.col("result") == result).height for result in ("fail", "warn"))
-    red = [*red, *_of_limits(limits, "red"), *([f"{counted(failed, 'data check')} failed"] if failed else [])]
+    red = [*red, *limits["red"], *([f"{counted(failed, 'data check')} failed"] if failed else [])]
     amber = [
         *amber,
-        *_of_limits(limits, "unknown"),
-        *_of_limits(limits, "amber"),
+        *limits["unknown"],
+        *limits["amber"],
         *([f"{counted(excluded_accounts, 'account')} excluded, so totals are lower bounds"] if excluded_accounts else []),
         *([f"{counted(warned, 'data check')} with a warning"] if warned else []),
     ]
     light: Light = "red" if red else "amber" if amber else "green"
-    if limits.red:
-        sentence = f"{sentence} {_are(limits.red, 'limit').capitalize()} red."
     return Status(light=light, sentence=sentence, reasons=(*red, *amber))
 
 
-def _of_limits(limits: LimitCounts, status: LimitStatus) -> list[str]:
-    found = [each for each in limits.breached if each.status == status]
-    more = len(found) - TOLD_LIMITS
-    return [*map(told, found[:TOLD_LIMITS]), *([f"{more:,} more {'limit is' if more == 1 else 'limits are'} {status}"] if more > 0 else [])]
+def _of_limits(limits: LimitCounts, names: Mapping[str, str]) -> _Told:
+    """The reasons that limits are, a line for each status; `names` are those of scenarios, which values may be about."""
+    found: _Told = {}
+    for status in ("red", "unknown", "amber"):
+        of_it = [each for each in limits.breached if each.status == status]
+        line = told(of_it[0], names) if len(of_it) == 1 else f"{_are(len(of_it), 'limit')} {status}: {_named_limits(of_it)}"
+        found[status] = [line] if of_it else []
+    return found
+
+
+def _named_limits(limits: Sequence[LimitFigures]) -> str:
+    more = len(limits) - TOLD_LIMITS
+    return ", ".join(each.name for each in limits[:TOLD_LIMITS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _sentence(headline: int, defaulting: int, breaching: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import polars as pl
@@ -73,11 +75,11 @@ def worded(value: float, unit: str) -> str:
     return f"{text} days" if unit == "days" else text
 
 
-def told(limit: LimitFigures) -> str:
-    """A limit that is not green in a clause: what it is, beyond what, and about whom; or why nobody knows."""
+def told(limit: LimitFigures, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A limit that is not green in a clause: what it is, beyond what, and about whom; or why nobody knows. `names`: display names of subjects."""
     named = f"limit {limit.name} is {limit.status}"
     threshold = limit.red if limit.status == "red" else limit.amber
     if limit.status == "unknown" or limit.value is None or threshold is None:
         return f"{named}: {limit.reason}"
-    whose = f" ({limit.subject})" if limit.subject else ""
+    whose = f" ({names.get(limit.subject) or limit.subject})" if limit.subject else ""
     return f"{named}: {worded(limit.value, limit.unit)}{whose}, beyond {worded(threshold, limit.unit)}"

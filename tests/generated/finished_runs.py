@@ -11,8 +11,11 @@ import numpy as np
 import polars as pl
 from generated import page_tables
 
+from stresstest.config.limits import Limit
 from stresstest.results.documents import write_document
 from stresstest.results.identity import identity
+from stresstest.results.limit_sql import Measured
+from stresstest.results.limits import judged
 from stresstest.results.store import empty, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, summarise
 from stresstest.snapshot.book import InputFile
@@ -27,6 +30,7 @@ from stresstest.tables import (
     FUNDING_OWNERS,
     FUNDING_SUMMARY,
     FUNDING_TABLES,
+    LIMITS,
     MEASURES,
     OWNER_SCENARIO,
     OWNER_SUMMARY,
@@ -103,6 +107,7 @@ def write_run(
     resources: float | None = None,
     excluded: int = 0,
     name: str = "House set 2026-Q4",
+    limits: bool = False,
 ) -> Path:
     """A run folder from arrays of accounts by scenarios (base first); every derived table follows from them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,6 +176,7 @@ def write_run(
         (OWNER_SCENARIO, owner_rows),
         (DETAIL, detail_rows),
         (DATA_QUALITY, checks),
+        (LIMITS, _limits(accounts) if limits else []),
     ):
         frame = pl.DataFrame(rows, schema=empty(table).schema) if rows else empty(table)
         frames[table.name] = frame
@@ -203,11 +209,25 @@ def write_run(
             frames["scenario_summary"],
             frames["data_quality"],
             frames["owner_scenario"].with_columns(name=pl.lit(None, dtype=pl.String)),
+            frames["limits"],
             funding=frames["funding_summary"],
         ),
         folder / "summary.json",
     )
     return folder
+
+
+def _limits(accounts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A limit of every status; names as those of accounts."""
+    about, name = accounts[0]["account_id"], accounts[0]["name"] or "Fund"
+    given: list[tuple[dict[str, Any], Measured]] = [
+        ({"built_in": "cover_2_to_resources", "amber": 0.8, "red": 1.0, "owner": name, "scope": name}, Measured(1.24, about)),
+        ({"built_in": "account_shortfall", "amber": 1e6, "red": 2e6}, Measured(1.5e6, about)),
+        ({"sql": "SELECT 1 -- <script>", "amber": 1.5, "red": 1.1, "unit": "share"}, Measured(None, None, "it gave no row")),
+        ({"built_in": "failed_checks", "red": 0}, Measured(0.0)),
+    ]
+    limits = [Limit.model_validate({"name": f"{place} {name}", **limit}) for place, (limit, _) in enumerate(given, 1)]
+    return [judged(limit, found) | {"place": place} for place, (limit, (_, found)) in enumerate(zip(limits, given, strict=True), 1)]
 
 
 def _page_tables(
@@ -338,8 +358,9 @@ def generated_run(
     names: Callable[[int], str | None] | None = None,
     resources: float | None = 30e6,
     excluded: int = 0,
+    limits: bool = False,
 ) -> Path:
-    """A plausible venue: most accounts fine, scenarios ranking differently; `calm`: nobody falls short."""
+    """A plausible venue: most accounts fine, scenarios ranking differently; `calm`: nobody falls short; `limits`: one of every status."""
     random = np.random.default_rng(seed)
     label = names or (lambda _: None)
     scenarios = [("base", "Base", "base", False)]
@@ -388,7 +409,7 @@ def generated_run(
         for row in range(accounts)
     ]
     checks = [{**check, "message": label(place) or check["message"]} for place, check in enumerate(CHECKS)]
-    return write_run(folder, measures, scenarios, rows, checks, resources, excluded, name=label(0) or "House set 2026-Q4")
+    return write_run(folder, measures, scenarios, rows, checks, resources, excluded, name=label(0) or "House set 2026-Q4", limits=limits)
 
 
 HOSTILE = (

@@ -32,5 +32,7 @@ def venue_html(venue_facts: ReportFacts) -> str:
 @pytest.fixture(scope="session")
 def hostile_facts(tmp_path_factory: pytest.TempPathFactory) -> ReportFacts:
     """A run whose names attack the page."""
-    folder = generated_run(tmp_path_factory.mktemp("hostile") / "run", accounts=400, names=lambda row: HOSTILE[row % len(HOSTILE)], excluded=3)
+    folder = generated_run(
+        tmp_path_factory.mktemp("hostile") / "run", accounts=400, names=lambda row: HOSTILE[row % len(HOSTILE)], excluded=3, limits=True
+    )
     return facts(folder, finished_runs.AUDIT)

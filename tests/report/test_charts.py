@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from generated.finished_runs import HOSTILE
 
-from stresstest.report.charts.bars import paired_bars, stacked_bars
+from stresstest.report.charts.bars import paired_bars, stacked_bars, utilisation_bars
 from stresstest.report.charts.heat_map import heat_colours, heat_map_chart, heat_text
 from stresstest.report.charts.style import svg
 from stresstest.report.charts.waterfall import waterfall_chart
-from stresstest.report.view import HeatMap, Pair, PairedBars, Stack, StackedBars, Step
+from stresstest.report.view import HeatMap, Pair, PairedBars, Stack, StackedBars, Step, Utilisation
 
 BARS = PairedBars(tuple(Pair(f"{name[:30]} {place}", 1e6, 3e6 / (place + 1)) for place, name in enumerate(HOSTILE)), "Cover-1", "Cover-2")
 LIMITED = replace(BARS, limit=1.2e6, limit_name="resources")
@@ -99,3 +99,27 @@ def test_a_waterfall_goes_from_total_to_total_and_says_its_signs() -> None:
     # from -1.5m to 2m over 350 pixels, so 10,000 a pixel
     assert [(left, width) for _, left, width in rectangles(markup)] == [(150, 200), (0, 350), (0, 10), (10, 140)]
     assert all(f">{text}</text>" in markup for text in ("2.0m", "\N{MINUS SIGN}3.5m", "+100.0k", "\N{MINUS SIGN}1.4m"))
+
+
+USED = (
+    Utilisation("Fund", 1.24, 0.8, "Red", "fail"),
+    Utilisation("Far beyond", 146.0, None, "Red", "fail"),
+    Utilisation("<b>Calm", 0.0, 0.5, "Green", "pass"),
+)
+
+
+def test_utilisation_is_drawn_with_figure_and_word_and_cut_where_it_is_far_beyond() -> None:
+    drawn = svg(utilisation_bars(USED), "limits")
+    assert drawn == svg(utilisation_bars(USED), "limits")
+    texts = re.findall(r">([^<>]+)</text>", drawn)
+    assert {"124\xa0%", "14,600\xa0%", "0", "Red", "Green", "›"} <= set(texts) | {"0"}
+    assert "&lt;b&gt;Calm" in drawn
+    assert texts.count("›") == 1
+    widths = [float(width) for width in re.findall(r'd="M0,[\d.]+h([\d.]+)v', drawn)]
+    assert not widths or max(widths) <= 360
+
+
+def test_without_a_breach_the_red_line_is_the_end() -> None:
+    drawn = svg(utilisation_bars(USED[2:]), "limits")
+    assert ">red</text>" in drawn
+    assert "›" not in drawn

@@ -106,12 +106,21 @@ def test_the_summary_counts_and_names_the_worst_first():
         (["amber"], "amber", ["limit L1 is amber: 0.90 (x), beyond 0.80"]),
         (["green", "unknown"], "amber", ["limit L2 is unknown: it gave no row"]),
         (["amber", "red"], "red", ["limit L2 is red: 1.50 (x), beyond 1.00", "limit L1 is amber: 0.90 (x), beyond 0.80"]),
-        (["red"] * 5, "red", [*(f"limit L{n} is red: 1.50 (x), beyond 1.00" for n in (1, 2, 3)), "2 more limits are red"]),
+        (["red"] * 5, "red", ["5 limits are red: L1, L2, L3 and 2 more"]),
+        (["red"] * 3, "red", ["3 limits are red: L1, L2, L3"]),
+        (["unknown", "amber", "unknown", "amber"], "amber", ["2 limits are unknown: L1, L3", "2 limits are amber: L2, L4"]),
     ],
 )
 def test_the_light_follows_the_limits(statuses: list[str], light: str, reasons: list[str]):
     status = status_of(scenario_summary({"scenario_id": "dip"}), quality("pass"), 0, limit_counts(rows(*statuses)))
     assert (status.light, list(status.reasons)) == (light, reasons)
+
+
+def test_reasons_call_scenarios_by_name():
+    figures = LimitFigures(name="N", status="red", value=2.0, subject="dip", amber=None, red=1.0, worse="above", unit="ratio",
+                           utilisation=2.0, owner=None, reason=None)  # fmt: skip
+    status = status_of(scenario_summary({"scenario_id": "dip", "name": "The dip"}), quality(), 0, LimitCounts(red=1, breached=(figures,)))
+    assert status.reasons == ("limit N is red: 2.00 (The dip), beyond 1.00",)
 
 
 def test_the_sentence_says_that_a_limit_is_red():

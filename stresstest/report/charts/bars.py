@@ -12,6 +12,7 @@ from stresstest.report.charts.style import (
     INK,
     LOSS,
     MUTED,
+    PAPER,
     RULE,
     TEXT_SIZE,
     along,
@@ -24,8 +25,8 @@ from stresstest.report.charts.style import (
     y2_at,
     y_at,
 )
-from stresstest.report.formats import count, money
-from stresstest.report.view import PairedBars, StackedBars
+from stresstest.report.formats import count, money, percent
+from stresstest.report.view import PairedBars, StackedBars, Tone, Utilisation
 
 if TYPE_CHECKING:
     import altair as alt
@@ -136,3 +137,52 @@ def stacked_bars(data: StackedBars, width: int = _WIDTH - _COLUMN) -> alt.LayerC
     ]
     padding = {"left": _LEFT, "right": len(data.kinds) * _COLUMN + 4, "top": _TOP, "bottom": 2}
     return drawing({"rows": rows, "parts": parts, "once": [{}]}, layers, width, height, padding)
+
+
+MOST_USED = 2.0
+"""Utilisation at which a bar ends: what is far beyond would flatten all others, and its figure says how far."""
+
+_CUT = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+_STATUS_COLOURS: dict[Tone, str] = {"fail": ALARM, "warn": LOSS, "pass": ACCENT_LIGHT}
+
+
+def utilisation_bars(data: Sequence[Utilisation], width: int = 2 * _WIDTH) -> alt.LayerChart:
+    """A bar for every limit against its red threshold, a dashed line at 100 %; a short line where amber begins, an open end where a bar is cut."""
+    import altair as alt
+
+    most = min(MOST_USED, max(1.0, *(each.used for each in data)))
+    rows = [
+        {
+            "name": each.name,
+            **_place(place, 3.0),
+            "zero": 0.0,
+            "used": min(each.used, most),
+            "colour": _STATUS_COLOURS.get(each.tone, ACCENT_LIGHT),
+            "text_0": percent(each.used),
+            "text_1": each.word,
+        }
+        for place, each in enumerate(data)
+    ]
+    ticks = [{"amber": each.amber, **_place(place, 1.0)} for place, each in enumerate(data) if each.amber is not None and 0 < each.amber <= most]
+    cut = [{"end": most, **_place(place, 3.0), "sign": _CUT} for place, each in enumerate(data) if each.used > most]
+    scale, height = (0.0, most), _ROW * len(rows)
+    source, once = named_rows("rows"), named_rows("once")
+    layers: list[Any] = [
+        source.mark_rect().encode(
+            x=along("zero", scale), x2=alt.X2(field="used"), y=down("top", height), y2=alt.Y2(field="bottom"), color=coloured("colour")
+        ),
+        named_rows("ticks").mark_rule(color=INK, strokeWidth=1.2).encode(x=along("amber", scale), y=down("top", height), y2=alt.Y2(field="bottom")),
+        named_rows("cut")
+        .mark_text(align="right", baseline="middle", fontSize=TEXT_SIZE, color=PAPER, dx=-4)
+        .encode(x=along("end", scale), y=down("middle", height), text=words("sign")),
+        once.mark_rule(color=RULE).encode(x=along("zero", scale), y=y_at(0), y2=y2_at(height)),
+        once.mark_rule(color=ALARM, strokeWidth=1.5, strokeDash=[4, 3]).encode(x=along("one", scale), y=y_at(-3), y2=y2_at(height)),
+        once.mark_text(align="right" if most < 1.5 else "center", baseline="alphabetic", fontSize=10.5, fontWeight=600, color=ALARM).encode(
+            x=along("one", scale), y=y_at(-7), text=words("one_text")
+        ),
+        _names(source, down("middle", height)),
+        *_columns(source, ("used", "status"), down("middle", height), width),
+    ]
+    said = {"zero": 0.0, "one": 1.0, "one_text": "red"}
+    padding = {"left": _LEFT, "right": 2 * _COLUMN + 4, "top": _TOP, "bottom": 2}
+    return drawing({"rows": rows, "ticks": ticks, "cut": cut, "once": [said]}, layers, width, height, padding)
