@@ -65,7 +65,8 @@ def test_every_fault_is_told_at_once_with_its_line(tmp_path: Path):
         "{name: e, built_in: failed_checks, amber: 1, red: 1}",
         "{name: f, built_in: failed_checks, amber: 1, red: 2, worse: below}",
         "{name: g, built_in: failed_checks, red: .nan}",
-        "{name: h, built_in: failed_checks, top: 3, red: 1}",
+        "{name: h, built_in: failed_checks, top: 5, red: 1}",
+        "{name: t, built_in: open_interest_top_share, top: 3, red: 1}",
         '{name: i, sql: "SELECT 1", basis: uncollateralised_loss, red: 1}',
         "{name: j, built_in: failed_checks, unit: money, red: 1}",
         "{name: k, built_in: failed_checks, limit: 1, red: 1}",
@@ -80,10 +81,11 @@ def test_every_fault_is_told_at_once_with_its_line(tmp_path: Path):
         "11 limits[5].worse: contradicts the thresholds: red is above amber",
         "12 limits[6].red: must be a finite number, not nan",
         "13 limits[7].top: is no parameter of `failed_checks`",
-        "14 limits[8].basis: is no parameter of sql",
-        "15 limits[9].unit: is known of a built-in",
-        "16 limits[10].limit: unknown key `limit`",
-        "17 limits[11].name: `name` is missing",
+        "14 limits[8].top: must be 1, 5 or 10, not 3",
+        "15 limits[9].basis: is no parameter of sql",
+        "16 limits[10].unit: is known of a built-in",
+        "17 limits[11].limit: unknown key `limit`",
+        "18 limits[12].name: `name` is missing",
     ]
 
 

@@ -12,8 +12,10 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 Basis = Literal["stress_loss_over_margin", "uncollateralised_loss"]
 BASIS: Basis = "stress_loss_over_margin"
 """The basis of owner losses where a limit states none: the one that a default fund is sized by."""
-TOP = 5
-"""Of how many a share is taken where a limit does not say."""
+Top = Literal[1, 5, 10]
+TOPS: tuple[Top, ...] = get_args(Top)
+TOP: Top = 5
+"""Of how many owners a share is taken where a limit does not say."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,13 @@ class BuiltIn:
     no_value: str
     parameters: tuple[Literal["basis", "top"], ...] = ()
 
-    def query(self, basis: Basis | None = None, top: int | None = None) -> str:
-        """The SELECT with its parameters in place: one of two words, and a whole number."""
+    def query(self, basis: Basis | None = None, top: Top | None = None) -> str:
+        """The SELECT with its parameters in place: one of two words, and one of three numbers."""
         return self.sql.replace("{basis}", basis or BASIS).replace("{top}", str(top or TOP))
 
 
 _HEADLINE = "the run has no headline scenario"
+_LARGE = "of underlyings with at least 1 % of the book's gross notional"
 _RESOURCES = "the run states no resources, or none above zero"
 
 
@@ -142,6 +145,56 @@ _ALL = (
         "",
         "SELECT sum(gross_notional) / CASE WHEN sum(equity) > 0 THEN sum(equity) END FROM account_summary",
         "no equity above zero",
+    ),
+    BuiltIn(
+        "concentration_herfindahl",
+        f"largest Herfindahl index of owners' shares of the gross notional in one underlying, at base; {_LARGE}",
+        "number",
+        "underlying",
+        "SELECT underlying, herfindahl FROM concentration WHERE gross_share >= 0.01",
+        "no underlying is held",
+    ),
+    BuiltIn(
+        "open_interest_top_share",
+        f"largest share of the open interest in one underlying that its `top` largest owners on one side hold, at base; {_LARGE}",
+        "share",
+        "underlying",
+        "SELECT underlying, top_{top}_open_interest_share FROM concentration WHERE gross_share >= 0.01 AND open_interest > 0",
+        "no underlying has open interest",
+        ("top",),
+    ),
+    BuiltIn(
+        "days_to_liquidate",
+        "most days that one account takes to close its net notional in one underlying at base, at `statistics.volume_share` of its daily volume a "
+        "day; underlyings without a known volume are left out",
+        "days",
+        "account",
+        "SELECT account_id, days_to_liquidate FROM days_to_liquidate",
+        "no position is in an underlying with a known volume",
+    ),
+    BuiltIn(
+        "owner_days_to_liquidate",
+        "the same of the owner with the largest net notional in an underlying",
+        "days",
+        "underlying",
+        "SELECT underlying, days_to_liquidate_largest_owner FROM concentration WHERE days_to_liquidate_largest_owner IS NOT NULL",
+        "no position is in an underlying with a known volume",
+    ),
+    BuiltIn(
+        "unpaid_funding",
+        "variation margin of a headline scenario that accounts can pay neither from balances and gains nor by selling collateral",
+        "money",
+        "scenario",
+        "SELECT scenario_id, unpaid FROM funding_summary WHERE scenario_id <> 'base'",
+        _HEADLINE,
+    ),
+    BuiltIn(
+        "unpaid_funding_share",
+        "the same as a share of the cash to find beyond balances of the currency of settlement",
+        "share",
+        "scenario",
+        "SELECT scenario_id, CASE WHEN cash_to_find > 0 THEN unpaid / cash_to_find ELSE 0 END FROM funding_summary WHERE scenario_id <> 'base'",
+        _HEADLINE,
     ),
     BuiltIn(
         "unshocked_notional",

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ModelWrapValidatorHandler, model_validator
 
-from stresstest.config.built_in_limits import BUILT_INS, Basis, BuiltIn, Unit
-from stresstest.documents import Count, Found, Name, Number, Part, problem, raise_all, resembling, shown, with_rules
+from stresstest.config.built_in_limits import BUILT_INS, TOPS, Basis, BuiltIn, Top, Unit
+from stresstest.documents import Found, Name, Number, Part, problem, raise_all, resembling, shown, with_rules
 
 Worse = Literal["above", "below"]
 """The side of its thresholds on which a value is bad."""
@@ -20,6 +20,12 @@ def _built_in(value: object) -> object:
     if isinstance(value, str) and value not in BUILT_INS:
         names = list(BUILT_INS)
         raise problem(f"no built-in limit is called {shown(value)}", resembling(value, names) or f"Built-in: {', '.join(names)}.")
+    return value
+
+
+def _top(value: object) -> object:
+    if value is not None and (isinstance(value, bool) or value not in TOPS):
+        raise problem(f"must be {', '.join(map(str, TOPS[:-1]))} or {TOPS[-1]}, not {shown(value)}", "Shares of other numbers take `sql`.")
     return value
 
 
@@ -35,7 +41,7 @@ class Limit(Part):
     name: Name
     built_in: Annotated[Name | None, BeforeValidator(_built_in)] = None
     basis: Basis | None = None
-    top: Count | None = None
+    top: Annotated[Top | None, BeforeValidator(_top)] = None
     sql: Name | None = None
     unit: Unit | None = None
     amber: Number | None = None

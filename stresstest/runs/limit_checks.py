@@ -5,7 +5,7 @@ from __future__ import annotations
 from stresstest.config import RunFile
 from stresstest.documents import read_document
 from stresstest.errors import Fault, Reason, StressTestError, counted
-from stresstest.tables import COMPARISON_TABLES, ISOLATION_TABLES, LIMITS, REPORT_TABLES, RESULT_TABLES, Table
+from stresstest.tables import COMPARISON_TABLES, FUNDING_TABLES, ISOLATION_TABLES, LIMITS, REPORT_TABLES, RESULT_TABLES, STATISTICS_TABLES, Table
 
 
 def check_limits(settings: RunFile) -> None:
@@ -39,17 +39,24 @@ def check_limits(settings: RunFile) -> None:
 def tables_to_be(settings: RunFile) -> tuple[Table, ...]:
     """The tables over which limits of such a run may be written: those of every run, and those that the run file asks for."""
     asked = settings.compare
-    left_out = (LIMITS, *(() if asked.models else COMPARISON_TABLES), *(() if asked.isolated else ISOLATION_TABLES))
-    return tuple(table for table in RESULT_TABLES if table not in left_out)
+    absent = (
+        LIMITS,
+        *(() if asked.models else COMPARISON_TABLES),
+        *(() if asked.isolated else ISOLATION_TABLES),
+        *(FUNDING_TABLES if settings.funding is False else ()),
+    )
+    return tuple(table for table in RESULT_TABLES if table not in absent)
 
 
 def limits_need_report_tables(settings: RunFile) -> bool:
-    """Whether a limit is about a table that a run of a large book otherwise makes only for a report."""
+    """Whether a limit is about a table that a run of a large book otherwise makes only for a report; statistics are made with any limit."""
     if not settings.limits:
         return False
     from stresstest.results.limit_sql import tables_of
 
-    return not tables_of([limit.query for limit in settings.limits]).isdisjoint(table.name for table in REPORT_TABLES)
+    others = {table.name for table in (*STATISTICS_TABLES, *(FUNDING_TABLES if settings.funding else ()))}
+    needed = {table.name for table in REPORT_TABLES} - others
+    return not tables_of([limit.query for limit in settings.limits]).isdisjoint(needed)
 
 
 def _line(settings: RunFile, place: int) -> int | None:

@@ -41,6 +41,10 @@ BY_HAND: dict[str, tuple[float, str | None]] = {
     "owners_in_default": (3, "crash"),
     "account_leverage": (10, "a000001"),
     "book_leverage": (10, None),
+    "concentration_herfindahl": ((1 + 4 + 9) / 36, "BTC"),
+    "open_interest_top_share": (1, "BTC"),
+    "unpaid_funding": (6 * 40, "crash"),  # 50 a contract to pay, 10 in the account, nothing to sell
+    "unpaid_funding_share": (1, "crash"),
     "unshocked_notional": (0, "crash"),
     "failed_checks": (0, None),
     "warned_checks": (0, None),
@@ -54,6 +58,9 @@ def written(name: str, built_in: str | None = None, **given: Any) -> dict[str, A
 
 STANDING = [
     *(written(name, name) for name in BY_HAND),
+    written("days_to_liquidate", "days_to_liquidate"),
+    written("owner_days_to_liquidate", "owner_days_to_liquidate"),
+    written("largest", "open_interest_top_share", top=1),
     written("fund", "cover_2_to_resources", basis="uncollateralised_loss", amber=0.7, red=0.9),
     written("equity", sql="SELECT account_id, equity FROM account_summary", amber=15, red=5, unit="money"),
 ]
@@ -80,10 +87,11 @@ def two_days(read_here: None, run_file: Path, tmp_path_factory: pytest.TempPathF
 
 
 def test_every_built_in_is_what_one_finds_by_hand(two_days: Path):
-    assert BY_HAND.keys() <= BUILT_INS.keys()
+    assert {limit.get("built_in") for limit in STANDING} - {None} == BUILT_INS.keys()
     found = pl.read_parquet(two_days / "19" / "limits.parquet")
     rows = {name: (value, subject) for name, value, subject in found.select("name", "value", "subject").iter_rows()}
     assert {name: rows[name] for name in BY_HAND} == {name: (pytest.approx(value, abs=1e-9), subject) for name, (value, subject) in BY_HAND.items()}
+    assert rows["largest"] == (pytest.approx(3 / 6), "BTC")
     assert rows["fund"] == (pytest.approx(0.8), "crash")
     assert rows["equity"] == (pytest.approx(10.0), "a000001")
     assert found["place"].to_list() == list(range(1, len(STANDING) + 1))
@@ -91,10 +99,14 @@ def test_every_built_in_is_what_one_finds_by_hand(two_days: Path):
 
 def test_they_enter_light_summary_and_result(two_days: Path):
     summary = read_document(Summary, two_days / "19" / "summary.json")
-    assert (summary.limits.green, summary.limits.amber, summary.limits.red, summary.limits.unknown) == (5, 3, 11, 0)
+    assert (summary.limits.green, summary.limits.amber, summary.limits.red, summary.limits.unknown) == (7, 5, 12, 2)
     assert summary.limits.breached[0].name == "account_shortfall"
-    assert [each.name for each in summary.limits.breached if each.status == "amber"] == ["cover_2_to_resources", "fund", "equity"]
-    assert "11 limits are red: account_shortfall, account_loss, owner_shortfall and 8 more" in summary.status.reasons
+    assert [each.name for each in summary.limits.breached if each.status == "amber"] == [
+        "cover_2_to_resources", "open_interest_top_share", "unpaid_funding_share", "fund", "equity",
+    ]  # fmt: skip
+    unknown = {each.name: each.reason for each in summary.limits.breached if each.status == "unknown"}
+    assert unknown == dict.fromkeys(("days_to_liquidate", "owner_days_to_liquidate"), "no position is in an underlying with a known volume")
+    assert "12 limits are red: account_shortfall, account_loss, owner_shortfall and 9 more" in summary.status.reasons
     before, after = (read_document(Identity, two_days / day / "result.json") for day in ("18", "19"))
     assert len(before.specification["limits"]) == len(after.specification["limits"]) - 1
     assert after.tables["limits"] != before.tables["limits"]
@@ -173,7 +185,9 @@ def test_what_cannot_be_run_is_refused_before_anything_is_computed(run_file: Pat
         "limit 'a file' calls read_csv",
         "limit 'not asked for' reads isolation, which this run does not make",
     ]
-    assert str(plan(load_run(file, {"limits": STANDING}), tmp_path / "out")).count("limits      19, 1 of them by SQL of the run file") == 1
+    assert (
+        str(plan(load_run(file, {"limits": STANDING}), tmp_path / "out")).count(f"limits      {len(STANDING)}, 1 of them by SQL of the run file") == 1
+    )
 
 
 def test_tables_of_reports_are_made_for_limits_about_them(run_file: Path, tmp_path: Path):
@@ -182,3 +196,8 @@ def test_tables_of_reports_are_made_for_limits_about_them(run_file: Path, tmp_pa
     assert pipeline.wants_report_tables(plan(load_run(run_file, {"limits": [asked]}), tmp_path / "out"), 10**6)
     assert not pipeline.wants_report_tables(quiet, 10**6)
     assert pipeline.wants_report_tables(quiet, 10)
+    cash = [written("cash", "unpaid_funding")]
+    assert pipeline.wants_report_tables(plan(load_run(run_file, {"limits": cash}), tmp_path / "out"), 10**6)
+    assert not pipeline.wants_report_tables(plan(load_run(run_file, {"limits": cash, "funding": True}), tmp_path / "out"), 10**6)
+    with pytest.raises(StressTestError, match="limit 'cash' reads funding_summary, which this run does not make"):
+        plan(load_run(run_file, {"limits": cash, "funding": False}), tmp_path / "out")
