@@ -32,7 +32,16 @@ from stresstest.report.view import ChangesPage, Column, PairedBars, ReportFacts,
 if TYPE_CHECKING:
     import altair as alt
 
-TEMPLATES = ("report.html.j2", "limits.html.j2", "changes.html.j2", "parts.html.j2", "methodology.html.j2", "trend.html.j2", "report.css", "report.js")
+TEMPLATES = (
+    "report.html.j2",
+    "limits.html.j2",
+    "changes.html.j2",
+    "parts.html.j2",
+    "methodology.html.j2",
+    "trend.html.j2",
+    "report.css",
+    "report.js",
+)
 """Files of the report that a user's folder can take the place of."""
 
 
