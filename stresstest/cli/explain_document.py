@@ -183,6 +183,53 @@ class Pool(Document):
     add_ons: tuple[AddOn, ...]
 
 
+class AttributionLine(Document):
+    """A part of the change of margin balance less maintenance margin from base; negative: it took away. What `subject` is depends on the kind."""
+
+    kind: Literal[
+        "price",
+        "vol",
+        "rate",
+        "basis",
+        "time",
+        "fx",
+        "collateral_price",
+        "holding_loss",
+        "haircut",
+        "not_counted",
+        "requirement",
+        "margin_parameters",
+        "residual",
+    ]
+    subject: str | None
+    amount: float
+
+
+class AttributedPosition(Document):
+    """What each factor did to the value of a position; the six effects add up to `value_change`. `requirement_change`: null, none of its own."""
+
+    pool_id: str
+    instrument_id: str
+    underlying: str
+    price: float
+    vol: float
+    rate: float
+    basis: float
+    time: float
+    fx: float
+    value_change: float
+    requirement_change: float | None
+
+
+class Attribution(Document):
+    """Why the margin balance less maintenance margin of the account changed from base: `lines` add up to `change`."""
+
+    change: float
+    wrong_way_share: float
+    lines: tuple[AttributionLine, ...]
+    positions: tuple[AttributedPosition, ...]
+
+
 class Explanation(Document):
     """`explain`: one account in one scenario. `scenario_choice`: how the scenario was chosen."""
 
@@ -195,3 +242,4 @@ class Explanation(Document):
     reporting_currency: str
     account: AccountTotals
     pools: tuple[Pool, ...]
+    attribution: Attribution

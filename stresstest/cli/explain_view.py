@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stresstest.cli.explain_add_ons import add_ons_table
+from stresstest.cli.explain_attribution import attribution_table
 from stresstest.cli.explain_blocks import QUIET, STRONG, VERSIONS, Row, add_row, both, changed, figures_table, once, section, step, strong_name, total
 from stresstest.cli.explain_charges import charges_table
 from stresstest.cli.explain_grid import scan_sections
@@ -19,6 +20,7 @@ from stresstest.cli.explain_strategies import strategies_table
 from stresstest.cli.figures import interval, money, money_of, number, percent
 from stresstest.cli.output import printable
 from stresstest.cli.value_formula import formula, option_inputs
+from stresstest.scenarios.scenario_set import BASE
 
 STATUS_STYLES = {"ok": "bold green", "call": "bold yellow", "liquidation": "bold red", "default": "bold white on red"}
 
@@ -37,6 +39,10 @@ def explain_view(document: Row) -> RenderableType:
     if len(pools) > 1:
         parts += [Text(), Rule(Text("The account: the sum of its pools, its status the worst of theirs"), align="left", style=QUIET)]
         parts.append(_account(pools, document["account"]))
+    if "attribution" in document and document["scenario_id"] != BASE.id:
+        account = document["account"]
+        table = attribution_table(document["attribution"], account["margin_balance"] - account["maintenance_margin"])
+        parts += section("Why it changed from base", table, "margin balance less maintenance margin, the mean of two orders")
     return Group(*parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import polars as pl
 from stresstest.config import RunFile, keyword_overrides, load_run
 from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
-from stresstest.margin.explain import Explanation, as_document, explain, holdings_of
+from stresstest.margin.explain import Explanation, Holdings, as_document, explain, holdings_of
 from stresstest.results.documents import read_document
 from stresstest.results.inputs import FOLDER, RUN, changed_documents
 from stresstest.results.manifest import NAME as MANIFEST
@@ -24,7 +25,10 @@ from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import BASE, only
 from stresstest.snapshot.book import Book
-from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DETAIL, EXCLUDED, MEASURES
+from stresstest.stress.attribution import Attribution, Attributor
+from stresstest.stress.wrong_way import account_wrong_way_share
+from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, ATTRIBUTION_KINDS, DETAIL, EXCLUDED, MEASURES
+from stresstest.valuation.unit_values import UnitValues
 from stresstest.valuation.value import value_instruments
 
 CLOSE = 1e-9
@@ -34,11 +38,41 @@ CLOSE = 1e-9
 def explain_run(
     folder: Path, account: str, scenario: str | None = None, snapshot: str | Path | None = None, console: Console | None = None
 ) -> dict[str, Any]:
-    """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`, and `scenario_choice`, which is
-    `named`, `worst headline`, `worst` or `base`. See `derive_again` for the rest.
+    """The explanation of one account in one scenario, as plain values: see `margin.explain.as_document`; `scenario_choice`, which is `named`,
+    `worst headline`, `worst` or `base`; and `attribution`, why its margin balance less maintenance margin changed from base: see
+    `attribution_document`. See `derive_again` for the rest.
     """
-    explanation, choice = derive_again(folder, account, scenario, snapshot, console or Silent())
-    return as_document(explanation) | {"scenario_choice": choice}
+    found = _derive(folder, account, scenario, snapshot, console or Silent())
+    attributed = found.attributor.of_accounts(found.holdings, {found.code: found.units.mark.shape[1] - 1})
+    return as_document(found.explanation) | {"scenario_choice": found.choice, "attribution": attribution_document(found.explanation, attributed)}
+
+
+def attribution_document(explanation: Explanation, attributed: Attribution) -> dict[str, Any]:
+    """The attribution of an explained account as plain values: its `change`, `wrong_way_share`, `lines` (kind, subject, amount, with the residual; in
+    the order of the kinds, largest amounts first) and `positions` (what each factor did to them)."""
+    account = explanation.accounts.row(0, named=True)
+    change = attributed.changes[account["account_id"]]
+    lines = attributed.lines.select("kind", "subject", "amount").to_dicts()
+    lines.sort(key=lambda line: (ATTRIBUTION_KINDS.index(line["kind"]), -abs(line["amount"]), line["subject"] or ""))
+    residual = change - math.fsum(line["amount"] for line in lines)
+    return {
+        "change": change,
+        "wrong_way_share": account_wrong_way_share(account["position_pnl"], account["collateral_pnl"], account["gross_notional"]),
+        "lines": [*lines, {"kind": "residual", "subject": None, "amount": residual}],
+        "positions": attributed.positions.drop("account_id").to_dicts(),
+    }
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """An explanation, and what it was made from."""
+
+    explanation: Explanation
+    choice: str
+    holdings: Holdings
+    code: int
+    units: UnitValues
+    attributor: Attributor
 
 
 def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str | Path | None, console: Console) -> tuple[Explanation, str]:
@@ -59,6 +93,11 @@ def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str
         StressTestError: usage, for an unknown account or scenario; input data, when the folder is no finished run, when its copies in
             `inputs/` were changed, or when the snapshot is not the one of the run (the tables that changed are named).
     """
+    found = _derive(folder, account, scenario, snapshot, console)
+    return found.explanation, found.choice
+
+
+def _derive(folder: Path, account: str, scenario: str | None, snapshot: str | Path | None, console: Console) -> _Derived:
     manifest = read_document(Manifest, folder / MANIFEST)
     if faults := changed_documents(folder, manifest.documents):
         raise StressTestError(Reason.INPUT_DATA, "the result folder is not as its run left it", faults)
@@ -77,9 +116,11 @@ def derive_again(folder: Path, account: str, scenario: str | None, snapshot: str
         with console.stage("derivation"):
             resolved, _ = resolve(scenarios, book.dimensions, rulebook.margin_names())
             units = value_instruments(book.dimensions, resolved)
-            explanation = explain(book.dimensions, holdings_of(book, [code]), resolved, units.mark, rulebook, [len(resolved.ids) - 1], units)
+            holdings = holdings_of(book, [code])
+            explanation = explain(book.dimensions, holdings, resolved, units.mark, rulebook, [len(resolved.ids) - 1], units)
+            attributor = Attributor(book.dimensions, resolved, units, rulebook)
     _compare(folder, explanation, console)
-    return explanation, choice
+    return _Derived(explanation, choice, holdings, code, units, attributor)
 
 
 _CHOICES = {

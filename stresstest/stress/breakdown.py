@@ -25,11 +25,12 @@ from stresstest.snapshot.stage import load_block
 from stresstest.stress.collateral import CollateralSums, block_collateral, collateral_summary, kept_by_pool
 from stresstest.stress.evaluation import evaluate_block
 from stresstest.stress.headline import BASES, cover_scenario, worst_headline
-from stresstest.stress.holders import RELATIVE_TOLERANCE, TOLERANCE, BlockHoldings, Holders, block_holdings
+from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
 from stresstest.stress.owners import OwnerSums, block_owners, closed, joined, owner_summary
 from stresstest.stress.segments import SegmentSums, block_segments, segment_summary, segments_of
 from stresstest.stress.selected import row_values, selected
 from stresstest.stress.static import StressResult
+from stresstest.stress.tolerance import RELATIVE_TOLERANCE, TOLERANCE
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]

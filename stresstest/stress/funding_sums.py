@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from stresstest.stress.holders import RELATIVE_TOLERANCE, TOLERANCE, BlockHoldings
+from stresstest.stress.holders import BlockHoldings
+from stresstest.stress.tolerance import RELATIVE_TOLERANCE, TOLERANCE
 from stresstest.stress.variation_margin import Calls, Claims, summing
 
 Floats = npt.NDArray[np.float64]

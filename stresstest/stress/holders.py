@@ -13,11 +13,7 @@ from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.program import COLLATERAL_ROW, ORDER, POSITION, Holdings
 from stresstest.margin.kernels.totals import Accounts
 from stresstest.snapshot.book import Block, Dimensions
-
-TOLERANCE = 0.01
-"""Smallest tolerance of a status test, in reporting currency (SPEC 5)."""
-RELATIVE_TOLERANCE = 1e-9
-"""The same as a share of gross notional."""
+from stresstest.stress.tolerance import RELATIVE_TOLERANCE, TOLERANCE
 
 
 @dataclass(frozen=True)

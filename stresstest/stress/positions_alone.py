@@ -11,7 +11,8 @@ from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.figures import MAINTENANCE_MARGIN
 from stresstest.margin.kernels.totals import Accounts
 from stresstest.stress.evaluation import evaluate_block
-from stresstest.stress.holders import RELATIVE_TOLERANCE, TOLERANCE, BlockHoldings, Holders, offsets, ranges
+from stresstest.stress.holders import BlockHoldings, Holders, offsets, ranges
+from stresstest.stress.tolerance import RELATIVE_TOLERANCE, TOLERANCE
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]

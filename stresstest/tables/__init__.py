@@ -6,7 +6,14 @@ The single source of column names: the SQL checks of the snapshot, the result ta
 
 from __future__ import annotations
 
-from stresstest.tables.attribution import ATTRIBUTION, ATTRIBUTION_KINDS, ATTRIBUTION_POSITIONS, ATTRIBUTION_SUMMARY, ATTRIBUTION_TABLES
+from stresstest.tables.attribution import (
+    ATTRIBUTION,
+    ATTRIBUTION_KINDS,
+    ATTRIBUTION_POSITIONS,
+    ATTRIBUTION_SUMMARY,
+    ATTRIBUTION_TABLES,
+    ATTRIBUTION_WORDS,
+)
 from stresstest.tables.changes import BREACHES, CHANGE_STEPS, CHANGED_ACCOUNTS, CHANGES, HOW_KNOWN, PRESENCES
 from stresstest.tables.comparison import (
     AS_BOOKED,
@@ -72,6 +79,7 @@ __all__ = [
     "ATTRIBUTION_POSITIONS",
     "ATTRIBUTION_SUMMARY",
     "ATTRIBUTION_TABLES",
+    "ATTRIBUTION_WORDS",
     "BREACHES",
     "CHANGED_ACCOUNTS",
     "CHANGES",

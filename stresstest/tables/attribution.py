@@ -24,6 +24,24 @@ ATTRIBUTION_KINDS = (
 """What a change of margin balance less maintenance margin may come from, in the order in which it is told."""
 
 
+ATTRIBUTION_WORDS = {
+    "price": "price",
+    "vol": "volatility",
+    "rate": "rates",
+    "basis": "basis",
+    "time": "time",
+    "fx": "currencies",
+    "collateral_price": "collateral price",
+    "holding_loss": "collateral lost",
+    "haircut": "haircuts",
+    "not_counted": "profit not counted",
+    "requirement": "requirement",
+    "margin_parameters": "margin parameters",
+    "residual": "rounding",
+}
+"""The same for people."""
+
+
 def _id(name: str, doc: str) -> Column:
     return Column(name, "string", doc, nullable=False)
 
