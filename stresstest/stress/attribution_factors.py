@@ -276,7 +276,9 @@ def _effects(count: int, factors: Sequence[_Factor], value: Callable[[Codes, lis
     values = np.where((visited == full)[..., None], there, base)
     if len(case):
         values[~known] = value(case, [(mask >> number & 1).astype(np.bool_) for number in range(len(factors))])[inverse.ravel()]
-    ahead, behind = np.diff(values[0], axis=0), -np.diff(values[1], axis=0)
+    # A state without a value may be infinite: see below.
+    with np.errstate(invalid="ignore"):
+        ahead, behind = np.diff(values[0], axis=0), -np.diff(values[1], axis=0)
     moved = np.stack([factor.moved for factor in factors])
     _without_mixed(ahead, behind, moved, there - base)
     place, rows = np.nonzero(moved)
