@@ -54,7 +54,8 @@ def explained(model: Row, *held: tuple[str, float]) -> Explanation:
 
 
 def printed(explanation: Explanation) -> Printed:
-    return Printed.model_validate(json.loads(json.dumps(as_document(explanation) | {"scenario_choice": "named"})))
+    nothing = {"change": 0.0, "wrong_way_share": 0.0, "lines": [], "positions": []}
+    return Printed.model_validate(json.loads(json.dumps(as_document(explanation) | {"scenario_choice": "named", "attribution": nothing})))
 
 
 def shown(explanation: Explanation) -> list[list[str]]:

@@ -26,6 +26,8 @@ def segment_rows(measures: Mapping[str, np.ndarray], accounts: Sequence[Mapping[
             row = {"scenario_id": ids[column], "segment": segment, "accounts": int(inside.sum())}
             row |= {name: float(measures[name][inside, column].sum()) for name in MEASURE_NAMES}
             row |= {f"accounts_{word}": int((status == code).sum()) for code, word in enumerate(STATUSES)}
+            position, collateral = (np.maximum(-measures[name][inside, column], 0.0) for name in ("position_pnl", "collateral_pnl"))
+            row |= {"gross_loss": float((position + collateral).sum()), "wrong_way_loss": float(collateral[position > 0.0].sum())}
             found.append(row | {"accounts_newly_breached": int(((status >= 2) & (base < 2)).sum())})
     return found
 
