@@ -16,6 +16,7 @@ from stresstest.report.changes import changes_page, since
 from stresstest.report.collateral import collateral_page
 from stresstest.report.drivers import drivers
 from stresstest.report.formats import count, moment, money, named, percent, plural_count, shortened, shown, significant
+from stresstest.report.funding import funding_page
 from stresstest.report.isolation import isolation_page, saving_most
 from stresstest.report.limits import limits_page
 from stresstest.report.margin_rules import margin_rules_page
@@ -94,6 +95,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         owners=owners_page(losses, _optional(folder, "owner_summary"), summary, names),
         collateral=collateral_page(_optional(folder, "collateral_summary"), summary, names),
         segments=segments_page(segments, summary, names),
+        funding=funding_page(_optional(folder, "funding"), _optional(folder, "funding_summary"), _optional(folder, "funding_owners"), summary, names),
         **_comparison(folder, identity, names, summary),
         **_changes(folder, names),
         account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), ranked, names, currency),

@@ -36,6 +36,7 @@ TEMPLATES = (
     "report.html.j2",
     "limits.html.j2",
     "changes.html.j2",
+    "funding.html.j2",
     "parts.html.j2",
     "methodology.html.j2",
     "trend.html.j2",
@@ -79,6 +80,8 @@ CHARTS = (
     "assets",
     "locations",
     "segments",
+    "funding_scenarios",
+    "funding_currencies",
     "models",
     "model_shortfalls",
     "isolated_shortfalls",
@@ -108,6 +111,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("owners", "Cover-N and owners", "Owners", True),
         ("segments", "Segments", "Segments", True),
         ("collateral", "Collateral and wrong-way risk", "Collateral", True),
+        ("funding", "Liquidity", "Liquidity", facts.funding is not None),
         ("margin-rules", "Margin rules compared", "Margin rules", facts.margin_rules is not None),
         ("isolation", "Cross margin and isolated", "Cross and isolated", facts.isolation is not None),
         ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
@@ -182,6 +186,9 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         bars.append(("locations", collateral.by_location, "Deposits by location; figures in the table"))
     if segments is not None:
         bars.append(("segments", segments.chart, "Shortfall by segment; figures in the table"))
+    if facts.funding is not None:
+        bars.append(("funding_scenarios", facts.funding.by_scenario, f"Cash to find, and what of it cannot be paid, {by_scenario}"))
+        bars.append(("funding_currencies", facts.funding.by_currency, "Variation margin by currency of settlement; figures in the table"))
     if facts.margin_rules is not None:
         bars.append(("models", facts.margin_rules.requirement, "Requirement at base by margin model; figures in the table"))
         bars.append(("model_shortfalls", facts.margin_rules.shortfall, "Shortfall in its worst scenario by margin model; figures in the table"))

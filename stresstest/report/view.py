@@ -250,6 +250,21 @@ class SegmentsPage:
 
 
 @dataclass(frozen=True)
+class FundingPage:
+    """Variation margin, in the headline scenario that asks for most cash (`scenario`) and by scenario."""
+
+    scenario: str
+    summary: str
+    figures: tuple[Figure, ...]
+    by_currency: PairedBars
+    by_scenario: PairedBars
+    currencies: TableView
+    sales: TableView
+    owners: TableView
+    scenarios: TableView
+
+
+@dataclass(frozen=True)
 class MarginRulesPage:
     """The book under several margin models; the first of each is the book's own. Shortfalls are those of each model's worst scenario."""
 
@@ -379,6 +394,7 @@ class ReportFacts:
     owners: OwnersPage
     collateral: CollateralPage | None
     segments: SegmentsPage | None
+    funding: FundingPage | None
     margin_rules: MarginRulesPage | None
     """None where the run was not asked to compare, as is `isolation`; nothing stands in place of the two."""
     isolation: IsolationPage | None
