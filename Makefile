@@ -51,7 +51,7 @@ bench: setup  ## measure speed side by side with the alternatives (ARGS=--quick:
 
 lock:  ## renew requirements.lock (needs uv); UPGRADE=1 takes the newest versions
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --group dev --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --all-extras --group dev --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade,) --output-file requirements.lock pyproject.toml
 
 clean:  ## remove the environment and caches

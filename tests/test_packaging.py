@@ -14,8 +14,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from stresstest.runs.extras import EXTRAS as NEEDED
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+ASKED = [*PROJECT["project"]["dependencies"], *(each for extra in EXTRAS.values() for each in extra), *PROJECT["dependency-groups"]["dev"]]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 LOCKED = {canonicalize_name(name): Version(version) for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", LOCK, re.MULTILINE)}
 
@@ -59,7 +63,7 @@ def test_an_installed_package_finds_its_own_templates_and_sample(installed: Path
     assert done.stdout.splitlines() == [str(installed / "stresstest" / "_sample_data"), str(installed / "stresstest" / "_templates")], done.stderr
 
 
-@pytest.mark.parametrize("line", [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]])
+@pytest.mark.parametrize("line", ASKED)
 def test_the_lock_file_satisfies_every_dependency(line: str):
     requirement = Requirement(line)
     assert LOCKED[canonicalize_name(requirement.name)] in requirement.specifier
@@ -74,5 +78,9 @@ def test_the_lock_file_has_hashes_and_no_addresses():
 
 def test_every_dependency_is_justified():
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    names = [Requirement(line).name for line in (*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"])]
+    names = [Requirement(line).name for line in ASKED]
     assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)] == []
+
+
+def test_what_a_key_needs_is_what_its_extra_asks_for():
+    assert {extra: [asked] for extra, (_, asked) in NEEDED.items()} == EXTRAS

@@ -66,12 +66,14 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "seed": (0, ("1", 1), ("2", 2), ("3", 3), ("4", 4)),
     "output.folder": ("F/runs", ("one", "F/one"), ("two", "/srv/here/two"), ("three", "/srv/here/three"), ("/four", "/four")),
     "output.formats": (("html", "pdf", "json"), ("[json]", ("json",)), ("html, json", ("html", "json")), ("[pdf]", ("pdf",)), ("html", ("html",))),
+    "metrics": (None, ("one.prom", "F/one.prom"), ("two.prom", "/srv/here/two.prom"), ("null", None), ("/four.prom", "/four.prom")),
+    "notify.on": (("failure", "red"), ("[amber]", ("amber",)), ("red, amber", ("red", "amber")), ("[red]", ("red",)), ("failure", ("failure",))),
 }  # fmt: skip
-TO_COME = {"cascade", "waterfall", "reverse", "report", "notify"}
+TO_COME = {"cascade", "waterfall", "reverse", "report"}
 
 
 def test_every_key_is_here():
-    assert set(scalar_keys(RunFile)) == LEVELS.keys() | TO_COME | {"version"}
+    assert set(scalar_keys(RunFile)) == LEVELS.keys() | TO_COME | {"version", "notify.urls"}
 
 
 def value_of(run: RunFile, key: str) -> Any:
@@ -117,7 +119,7 @@ def test_flag_then_set_then_environment_then_file_then_default(tmp_path: Path, k
 def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
     command: Any = typer.main.get_command(app)
     flags = {name for parameter in command.commands["run"].params for name in parameter.opts}
-    by_set = ("headline", "limits", "compare", "statistics", "attribution")
+    by_set = ("headline", "limits", "compare", "statistics", "attribution", "notify")
     assert {"output": "--formats", **dict.fromkeys(by_set, "--set")}.get(key, f"--{key.replace('_', '-')}") in flags
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import typer
 from stresstest import __version__
 from stresstest.cli.faults import fault_document
 from stresstest.cli.log import LogFile
+from stresstest.cli.output import without_addresses
 from stresstest.cli.terminal import Terminal
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.runs.console import Advance
@@ -22,7 +23,8 @@ from stresstest.runs.console import Advance
 class Narrator:
     """A `Console` that tells the terminal and, where there is one, the log file.
 
-    `figures`: what the last line of the log says beside the exit code.
+    `figures`: what the last line of the log says beside the exit code. `at_end`: told the exit code, and what was refused if anything was,
+    before that line.
     """
 
     def __init__(self, terminal: Terminal, log: LogFile | None) -> None:
@@ -30,6 +32,7 @@ class Narrator:
         self._log = log
         self._stages: list[str] = []
         self.figures: dict[str, Any] = {}
+        self.at_end: Callable[[int, StressTestError | None], None] = lambda _code, _refused: None
 
     def note(self, text: str) -> None:
         """Something worth knowing that needs no action."""
@@ -44,6 +47,11 @@ class Narrator:
     def warn(self, text: str) -> None:
         """Something to look at; the run goes on."""
         self._terminal.warn(text)
+        self._write("warning", text)
+
+    def alarm(self, text: str) -> None:
+        """Something that nobody may miss, because it is what others rely on to be told; the run is what it is."""
+        self._terminal.warn(text, always=True)
         self._write("warning", text)
 
     @contextmanager
@@ -100,15 +108,16 @@ def narration(command: str, quiet: bool, verbose: bool, log_file: Path | None) -
     log = None if log_file is None else LogFile(log_file, command)
     narrator = Narrator(Terminal(quiet, verbose), log)
     if log is not None:
-        log.write("info", "begins", figures={"words": sys.argv[1:], "version": __version__})
+        log.write("info", "begins", figures={"words": [without_addresses(word) for word in sys.argv[1:]], "version": __version__})
     code: int = ExitCode.DONE
+    refused: StressTestError | None = None
     try:
         yield narrator
     except typer.Exit as ended:
         code = ended.exit_code
         raise
     except StressTestError as error:
-        code = error.exit_code
+        code, refused = error.exit_code, error
         narrator.refuse(error)
         raise
     except typer.TyperException as error:
@@ -125,6 +134,7 @@ def narration(command: str, quiet: bool, verbose: bool, log_file: Path | None) -
         narrator.fail(f"internal error: {type(error).__name__}: {error}")
         raise
     finally:
+        narrator.at_end(code, refused)
         narrator.end(code)
         if log is not None:
             log.close()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stresstest.cli.narration import Narrator
     from stresstest.config import RunFile
     from stresstest.runs.finished import FinishedRun
+    from stresstest.runs.operating import Watch
     from stresstest.runs.planning import Plan
 
 FailOn = Literal["amber", "red"]
@@ -43,6 +44,7 @@ def run(
     as_of: Annotated[str | None, typer.Option("--as-of", help="Moment of the snapshot, for example 2026-11-19T16:00:00Z.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Title of the report.")] = None,
     book: Annotated[str | None, typer.Option("--book", help="What the series of runs is about; default: the name.")] = None,
+    metrics: Annotated[str | None, typer.Option("--metrics", help="Text file (.prom) for the node exporter: how the run ended.")] = None,
     history: Annotated[str | None, typer.Option("--history", help="Folder of earlier runs to add this one to; null: none.")] = None,
     reporting_currency: Annotated[str | None, typer.Option("--reporting-currency", help="Asset that figures are in, for example USD.")] = None,
     keep: Annotated[str | None, typer.Option("--keep", help="Account rows to store: all, breaches or worst.")] = None,
@@ -74,7 +76,7 @@ def run(
     """Run a stress test and write its result folder."""
     del debug
     from stresstest.cli.narration import narration
-    from stresstest.cli.settings import load
+    from stresstest.cli.watching import watched
 
     flags: dict[str, Any] = {
         "snapshot": snapshot,
@@ -86,6 +88,7 @@ def run(
         "book": book,
         "history": history,
         "against": against,
+        "metrics": metrics,
         "reporting_currency": reporting_currency,
         "keep": keep,
         "output.formats": formats,
@@ -100,13 +103,23 @@ def run(
     flags = {key: [str(each) for each in value] if isinstance(value, list) else value for key, value in flags.items()}
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
     with narration("run", quiet, verbose, log_file) as narrator:
-        carry_out(load(run_file, flags, sets or []), out, fail_on, narrator, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet)
+        settings, watch = watched(run_file, flags, sets or [], narrator, tells=not dry_run)
+        carry_out(settings, out, fail_on, narrator, dry_run=dry_run, force=force, as_json=as_json, quiet=quiet, watch=watch)
 
 
 def carry_out(
-    settings: RunFile, out: Path | None, fail_on: FailOn | None, narrator: Narrator, *, dry_run: bool, force: bool, as_json: bool, quiet: bool
+    settings: RunFile,
+    out: Path | None,
+    fail_on: FailOn | None,
+    narrator: Narrator,
+    *,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    watch: Watch | None = None,
 ) -> None:
-    """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it."""
+    """Plan, run, print the answer, and leave with 5 where `fail_on` asks for it. `watch` learns of the result."""
     use_threads(settings.threads)
     from stresstest.cli.answer import answer_text, breach_text, report_files
     from stresstest.cli.faults import print_error
@@ -122,6 +135,8 @@ def carry_out(
             print("\n".join(map(printable, planned.lines())))
         return
     outcome = run_plan(planned, narrator, force=force)
+    if watch is not None:
+        watch.outcome = outcome
     summary, folder = outcome.summary, outcome.folder
     breached = fail_on is not None and LIGHTS.index(summary.status.light) >= LIGHTS.index(fail_on)
     # A breach is more urgent news than a PDF that could not be made.

@@ -29,9 +29,9 @@ class Terminal:
         if not self.quiet:
             print(printable(text), file=sys.stderr)
 
-    def warn(self, text: str) -> None:
-        """Something to look at; the run goes on."""
-        if not self.quiet:
+    def warn(self, text: str, *, always: bool = False) -> None:
+        """Something to look at; the run goes on. `always`: also where nothing but errors is wanted."""
+        if always or not self.quiet:
             print(f"warning: {printable(text)}", file=sys.stderr)
 
     @contextmanager

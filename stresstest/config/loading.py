@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from pydantic import BaseModel
 
+from stresstest.config.notify import as_section
 from stresstest.config.overrides import Override, absolute, absolute_run
 from stresstest.config.run_file import RunFile, tolerance
 from stresstest.documents import Document, Place, dotted, examine, expect, read_document, refusal
@@ -56,6 +57,7 @@ def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
             "margin": absolute(run.margin, folder),
             "history": absolute(run.history, folder),
             "against": absolute_run(run.against, folder),
+            "metrics": absolute(run.metrics, folder),
             "output": run.output.model_copy(update={"folder": absolute(run.output.folder, folder)}),
         }
     )
@@ -107,7 +109,7 @@ def _overridden(data: dict[str, Any], given: Mapping[str, Override]) -> tuple[di
         part = data
         for parent in parents:
             below = part.get(parent)
-            below = tolerance(below) if parent == "reconciliation_tolerance" else below  # the one section that may also be written as a number
+            below = _AS_SECTIONS[parent](below) if parent in _AS_SECTIONS else below
             if not isinstance(below, (dict, NoneType)):
                 break  # left as it is, and refused as it is
             # Copied, so that the document (which reports lines) keeps what the file says.
@@ -116,6 +118,10 @@ def _overridden(data: dict[str, Any], given: Mapping[str, Override]) -> tuple[di
         else:
             part[last] = given[key].value
     return data, faults
+
+
+_AS_SECTIONS: Mapping[str, Callable[[object], object]] = {"reconciliation_tolerance": tolerance, "notify": as_section}
+"""Sections that may also be written as one value."""
 
 
 def _is_whole(key: str) -> bool:

@@ -10,15 +10,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from stresstest.config.notify import NOTIFY_VARIABLE, split_addresses
 from stresstest.config.run_file import PREVIOUS, RunFile
 from stresstest.documents import document_of, scalar
 from stresstest.errors import Fault, Reason, StressTestError
 
 ENVIRONMENT_PREFIX = "STRESSTEST_"
 
-_LISTS = ("scenarios", "headline", "compare.models", "output.formats")
-_PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history")
-_TEXTS = ("name", "book", "reporting_currency", "margin_model", "history", "against")
+_LISTS = ("scenarios", "headline", "compare.models", "output.formats", "notify.on")
+_PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history", "metrics")
+_TEXTS = ("name", "book", "reporting_currency", "margin_model", "history", "against", "metrics")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def overrides_from(
     found: dict[str, Override] = {}
     faults: list[Fault] = []
     keys = {ENVIRONMENT_PREFIX + key.upper().replace(".", "_"): key for key in scalar_keys(RunFile)}
+    keys[NOTIFY_VARIABLE] = "notify.urls"
     for name in sorted(environment):
         if not name.startswith(ENVIRONMENT_PREFIX) or not environment[name].strip():
             continue
@@ -62,6 +64,9 @@ def overrides_from(
         if not separator or not all(key.split(".")):
             what = f"`--set {text}` has no value" if not separator else f"`--set {text}` names no key"
             faults.append(Fault(what, "Write --set key=value, for example --set output.folder=runs.", path=key or None))
+        elif key in ("notify", "notify.urls"):
+            hint = f"Set the variable {NOTIFY_VARIABLE}, or notify.urls in the run file."
+            faults.append(Fault("addresses are secrets, and a command line is seen by everybody on the machine", hint, path=key))
         else:
             found[key] = Override(_typed(key, value, f"--set {key}"), f"--set {key}")
     for key, value in flags.items():
@@ -127,6 +132,8 @@ def _typed(key: str, value: Any, origin: str) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
+    if key == "notify.urls":
+        return split_addresses(text)
     if text.startswith(("[", "{", '"', "'")):
         return document_of(text, origin).data
     if key in _TEXTS:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from stresstest.config.limits import Limit, no_name_twice
+from stresstest.config.notify import Notify, as_section
 from stresstest.documents import Amount, Count, Flag, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
 
 PREVIOUS = "previous"
@@ -69,6 +70,13 @@ def _executor(value: object) -> object:
 def _local(value: str | None) -> str | None:
     if value is not None and "://" in value:
         raise problem(f"must be a folder, not an address: {shown(value)}", "A history is written with renames, which only a file system has.")
+    return value
+
+
+def for_the_collector(value: str | None) -> str | None:
+    """The name of a file that the textfile collector reads; any other is refused."""
+    if value is not None and not value.endswith(".prom"):
+        raise problem(f"must be a file whose name ends in .prom, not {shown(value)}", "The textfile collector of the node exporter reads no other.")
     return value
 
 
@@ -152,6 +160,7 @@ class RunFile(Part):
     which the snapshot names. `max_price_age` in seconds, null = not checked; `max_memory` in bytes, null = no limit of its own; `threads` null
     = all cores. `book`: what a series of runs is about, null = the name. `history`: the folder of earlier runs that this one looks back on and
     joins, null = none. `against`: the earlier run that this one is compared with: `previous`, that of its book in the history, or a result folder.
+    `metrics`: the text file in which the command `run` tells a monitoring system how it ended, null = none; `notify`: whom it sends a message.
     `funding`: whether calls for variation margin are held against what accounts can pay with, null = where a report's tables are made.
     """
 
@@ -185,11 +194,13 @@ class RunFile(Part):
     output: Output = Output()
     history: Annotated[Name | None, AfterValidator(_local)] = None
     against: Name | None = None
+    # Not in any dump: where metrics go and who is told is no part of a result, and addresses are secrets.
+    metrics: Annotated[Name | None, AfterValidator(for_the_collector)] = Field(None, exclude=True)
+    notify: Annotated[Notify, BeforeValidator(as_section, json_schema_input_type=Notify | list[str] | str)] = Field(Notify(), exclude=True)
     cascade: ToCome = None
     waterfall: ToCome = None
     reverse: ToCome = None
     report: ToCome = None
-    notify: ToCome = None
     _file: Path | None = PrivateAttr(None)
 
     @property

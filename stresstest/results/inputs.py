@@ -38,12 +38,28 @@ def copy_documents(folder: Path, settings: RunFile, rulebook: Rulebook, run_file
     for original, copy in zip(settings.scenarios, _copies(settings.scenarios), strict=True):
         shutil.copyfile(file_of(original), inputs / copy)
     if run_file is not None and run_file.is_file():  # a pipe can be read once only
-        shutil.copyfile(run_file, inputs / RUN_AS_GIVEN)
+        _copy_run_file(run_file, inputs / RUN_AS_GIVEN, settings)
     from_preset = any(model.preset is not None for model in rulebook.models.values())
     shutil.copyfile(settings.margin, inputs / f"{'margin_as_given' if from_preset else 'margin'}{Path(settings.margin).suffix}")
     if from_preset:
         content = rulebook.model_dump(mode="json", by_alias=True)
         (inputs / MARGIN_WRITTEN_OUT).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+_NOTIFY_BLOCK = re.compile(r"""^(?P<quote>["']?)notify(?P=quote)[ \t]*:.*(?:\n(?:[ \t#-].*)?)*""", re.MULTILINE)
+"""The top-level key `notify` with everything below it: indented lines, entries of a list, comments, empty lines."""
+
+
+def _copy_run_file(run_file: Path, target: Path, settings: RunFile) -> None:
+    """Copy a run file without the addresses of `notify`, which are secrets; where they cannot be cut out, it is not copied: `run.json` says all."""
+    secrets = [each.get_secret_value() for each in settings.notify.urls]
+    text = run_file.read_bytes()
+    if b"notify" in text:
+        cut = _NOTIFY_BLOCK.sub("# notify: left out, addresses are secrets\n", text.decode("utf-8", "replace"))
+        text = cut.encode()
+    if any(secret.encode() in text for secret in secrets) or (b"notify" in text and text.lstrip().startswith(b"{")):
+        return
+    target.write_bytes(text)
 
 
 def copy_snapshot(folder: Path, snapshot: Path) -> None:

@@ -25,6 +25,7 @@ from packaging.requirements import Requirement
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.report.pdf import APT_LINE, render_pdf
 from stresstest.report.resources import FONT_FAMILIES, font_faces, templates_folder
+from stresstest.runs.extras import EXTRAS
 from stresstest.runs.sample import sample_folder
 
 LITTLE_MEMORY = 2 * 1024**3
@@ -59,7 +60,7 @@ class Finding:
 def examine() -> tuple[Finding, ...]:
     """Every check, in the order in which a reader would mend them."""
     return (
-        _python(), *_packages(), _imports(), _encoding(), *_pdf(), _shipped("templates", lambda: str(templates_folder()), True),
+        _python(), *_packages(), *_extras(), _imports(), _encoding(), *_pdf(), _shipped("templates", lambda: str(templates_folder()), True),
         _shipped("scenario libraries", _libraries, True), _shipped("sample data", lambda: str(sample_folder()), False),
         _memory(), _processors(), _space(), _kernel_cache(),
     )  # fmt: skip
@@ -93,6 +94,21 @@ def _packages() -> list[Finding]:
         else:
             wrong.append(Finding(f"package {requirement.name}", False, True, f"{have}; asked for is {requirement.specifier}", mend))
     return [Finding("packages", True, True, ", ".join(found)), *wrong]
+
+
+def _extras() -> list[Finding]:
+    """What keys of the run file need that nothing else does."""
+    found = []
+    for key, (_, asked) in EXTRAS.items():
+        requirement = Requirement(asked)
+        try:
+            have = version(requirement.name)
+        except PackageNotFoundError:
+            have = ""
+        good = requirement.specifier.contains(have, prereleases=True) if have else False
+        told = f"{requirement.name} {have}" if have else f"{requirement.name} is not installed: a run file with the key `{key}` is refused"
+        found.append(Finding(f"extra {key}", good, False, told, "" if good else f'For the key `{key}`: python -m pip install "{asked}"'))
+    return found
 
 
 def _imports() -> Finding:
