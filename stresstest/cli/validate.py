@@ -33,10 +33,13 @@ def validate(
     from stresstest.cli.output import print_document, printable
     from stresstest.cli.settings import load
     from stresstest.errors import StressTestError
+    from stresstest.runs.operating import check_operators
 
     with narration("validate", quiet, verbose, log_file) as narrator:
         try:
-            checked = stresstest.validate(load(run_file, {"snapshot": snapshot}, sets or []), console=narrator)
+            settings = load(run_file, {"snapshot": snapshot}, sets or [])
+            check_operators(settings)
+            checked = stresstest.validate(settings, console=narrator)
         except StressTestError as error:
             if not as_json:
                 raise
