@@ -11,7 +11,7 @@ import polars as pl
 
 from stresstest.report.answer import Names
 from stresstest.report.cells import amount_cell, count_cell, plain_cell, text_cell
-from stresstest.report.formats import MISSING, Scale, count, money, number, percent, plural_count, scale_for, shortened, shown
+from stresstest.report.formats import HALF_A_CENT, MISSING, Scale, count, money, number, percent, plural_count, scale_for, shortened, shown
 from stresstest.report.view import Cell, Column, OverTime, Row, TableView, TimeLine, TrendPage
 from stresstest.results.history_statistics import TRACKED, WINDOWS, Disclosure, Tracked, WindowStatistics, disclosures, window
 
@@ -74,7 +74,7 @@ def _over_time(rows: Sequence[Mapping[str, Any]], lines: Sequence[tuple[str, str
     """The data of a chart; None where there is nothing but zeros. The peak is that of the first line."""
     newest = rows[-1]["as_of"]
     values = [tuple(None if row[column] is None else float(row[column]) for row in rows) for _, column, _ in lines]
-    if not any(value for line in values for value in line):
+    if not any(value is not None and value >= HALF_A_CENT for line in values for value in line):
         return None
     first = [(value, -place) for place, value in enumerate(values[0]) if value]
     return OverTime(

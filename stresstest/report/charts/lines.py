@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from stresstest.report.charts.style import ACCENT, ALARM, INK, LOSS, MUTED, RULE, TEXT_SIZE, down, drawing, named_rows, words
-from stresstest.report.formats import count, money
+from stresstest.report.formats import HALF_A_CENT, count, money
 from stresstest.report.view import OverTime
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def axis_end(value: float, *, whole: bool) -> float:
     """
     if whole and value <= 10.0:
         return max(2.0, 2.0 * math.ceil(value / 2.0))
-    if value <= 0.0:
+    if value < HALF_A_CENT:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in _STEPS if step * power >= value), 10.0 * power)
