@@ -19,7 +19,7 @@ from stresstest.margin.views import views_of
 from stresstest.results.quality import Check, from_notices, quality_table
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.margin_checks import margin_checks
-from stresstest.runs.planning import attempt, load_documents, merged
+from stresstest.runs.planning import attempt, load_documents, merged, scenarios_on
 from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import ScenarioSet
@@ -77,6 +77,7 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
         if book is None or scenarios is None or rulebook is None or refusals:
             raise merged(refusals)
         with console.stage("scenarios on the book"):
+            scenarios = scenarios_on(book, settings, scenarios)
             found = _on_the_book(book, scenarios, rulebook, settings.compare.models)
         findings = quality_table(book, found)
     return Checked(

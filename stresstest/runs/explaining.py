@@ -20,7 +20,7 @@ from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest
 from stresstest.results.store import files_of, read_table
 from stresstest.runs.console import Console, Silent
-from stresstest.runs.planning import load_rulebook_of, load_scenarios_of
+from stresstest.runs.planning import load_rulebook_of, load_scenarios_of, scenarios_on
 from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import BASE, only
@@ -107,13 +107,17 @@ def _derive(folder: Path, account: str, scenario: str | None, snapshot: str | Pa
         scenario, choice = _worst_scenario(folder, account)
         console.announce(_CHOICES[choice].format(scenario=scenario))
     rulebook = load_rulebook_of(settings)
-    scenarios = only(load_scenarios_of(settings), [scenario])
+    scenarios = load_scenarios_of(settings)
+    if not scenarios.pending:
+        scenarios = only(scenarios, [scenario])
     with tempfile.TemporaryDirectory(prefix="stresstest-explain-") as work:
         with console.stage("snapshot"):
             book = stage(settings, rulebook, Path(work))
         _same_inputs(book, manifest, settings)
         code = _account_code(book, account)
         with console.stage("derivation"):
+            if scenarios.pending:
+                scenarios = only(scenarios_on(book, settings, scenarios), [scenario])
             resolved, _ = resolve(scenarios, book.dimensions, rulebook.margin_names())
             units = value_instruments(book.dimensions, resolved)
             holdings = holdings_of(book, [code])

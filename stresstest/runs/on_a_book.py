@@ -12,7 +12,7 @@ from stresstest.config import RunFile
 from stresstest.errors import StressTestError
 from stresstest.margin.rulebook import Rulebook
 from stresstest.runs.console import Console
-from stresstest.runs.planning import attempt, load_documents, merged
+from stresstest.runs.planning import attempt, load_documents, merged, scenarios_on
 from stresstest.runs.staging import stage
 from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
@@ -47,14 +47,17 @@ def on_a_book(settings: RunFile, console: Console, ids: Collection[str] = ()) ->
     refusals: list[StressTestError] = []
     with console.stage("documents"):
         scenarios, rulebook = load_documents(settings, refusals)
-        chosen = scenarios and attempt(lambda: only(scenarios, ids) if ids else scenarios, refusals)
+        if scenarios is not None and not scenarios.pending:
+            attempt(lambda: only(scenarios, ids), refusals)
     with tempfile.TemporaryDirectory(prefix="stresstest-scenarios-") as folder:
         book = None
         if rulebook is not None:
             with console.stage("snapshot"):
                 book = attempt(lambda: stage(settings, rulebook, Path(folder)), refusals)
-        if book is None or chosen is None or rulebook is None or refusals:
+        if book is None or scenarios is None or rulebook is None or refusals:
             raise merged(refusals)
         with console.stage("scenarios on the book"):
+            whole = scenarios_on(book, settings, scenarios)
+            chosen = only(whole, ids) if ids else whole
             resolved, notices = resolve(chosen, book.dimensions, rulebook.margin_names())
         yield OnABook(chosen, rulebook, book, resolved, notices)

@@ -30,7 +30,7 @@ from stresstest.runs.folders import cannot_write, check_target, locked_work_fold
 from stresstest.runs.funding import makes_funding, write_funding
 from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.limit_checks import limits_need_report_tables
-from stresstest.runs.planning import Plan, merged
+from stresstest.runs.planning import Plan, merged, scenarios_on
 from stresstest.runs.portfolio_statistics import asks_for_statistics, write_statistics
 from stresstest.runs.repeated import finished_already
 from stresstest.runs.reporting import REPORTS, report_again, write_reports
@@ -139,7 +139,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     copy_documents(result, plan.settings, plan.rulebook, plan.run_file)
     if plan.given_snapshot is not None:
         copy_snapshot(result, plan.given_snapshot)
-    valued = _value(plan, work, clock)
+    plan, valued = _value(plan, work, clock)
     reused, stressed, breakdown = _stress(plan, work, result, valued, clock)
     with clock.stage("results"):
         accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
@@ -204,7 +204,8 @@ def _inputs(plan: Plan, book: Book) -> tuple[InputFile, ...]:
     return tuple(replace(file, path=f"{INPUTS}/{SNAPSHOT}/{Path(file.path).name}") for file in book.inputs)
 
 
-def _value(plan: Plan, work: Path, clock: _Clock) -> Valued:
+def _value(plan: Plan, work: Path, clock: _Clock) -> tuple[Plan, Valued]:
+    """The plan with all scenarios, those too that generators make of the book's history; the book under them."""
     # The snapshot is read by a process of its own: this one gets what computes ready meanwhile, which takes as long as a small book.
     with clock.stage("snapshot"), ThreadPoolExecutor(1) as meanwhile:
         meanwhile.submit(_ready_engine)
@@ -217,11 +218,12 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> Valued:
     from stresstest.valuation.value import value_instruments
 
     with clock.stage("scenarios"):
+        plan = replace(plan, scenarios=scenarios_on(book, plan.settings, plan.scenarios))
         resolved, notices = resolve(plan.scenarios, book.dimensions, plan.rulebook.margin_names())
     with clock.stage("valuation"):
         units = value_instruments(book.dimensions, resolved)
         check_limits(book, resolved, units, plan.rulebook)
-    return Valued(book, resolved, notices, units)
+    return plan, Valued(book, resolved, notices, units)
 
 
 def _ready_root_finding() -> None:

@@ -27,7 +27,7 @@ from stresstest.runs.limit_checks import check_limits
 from stresstest.runs.specification import plan_sha256, specification
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.scenario_set import ScenarioSet, with_headlines
-from stresstest.snapshot.book import BLOCK_POOLS
+from stresstest.snapshot.book import BLOCK_POOLS, Book
 from stresstest.snapshot.request import SnapshotDefaults, read_snapshot_defaults
 from stresstest.tables import AS_BOOKED, INPUT_TABLES
 
@@ -84,6 +84,7 @@ class Plan:
             "snapshot": without_secrets(self.settings.snapshot) if self.given_snapshot is None else "frames given as values",
             "tables": [vars(each) for each in tables],
             "scenarios": len(self.scenarios),
+            "generators_from_history": len(self.scenarios.pending),
             "headline_scenarios": sum(each.headline for each in self.scenarios),
             "models": list(self.rulebook.models),
             "margin_model": self.settings.margin_model,
@@ -110,7 +111,8 @@ class Plan:
         blocks = "as many blocks as reading the snapshot will show" if number is None else f"about {counted(number, 'block')}"
         compares = [*content["compare"]["models"], *(["every position on its own"] if content["compare"]["isolated"] else [])]
         lines += [
-            f"scenarios   {content['scenarios'] - 1:,} and base, {content['headline_scenarios']:,} of them headline",
+            f"scenarios   {content['scenarios'] - 1:,} and base, {content['headline_scenarios']:,} of them headline"
+            + (f"; {counted(content['generators_from_history'], 'generator')} from history" if content["generators_from_history"] else ""),
             f"models      {', '.join(content['models'])}" + (f"; every account under {one}" if (one := content["margin_model"]) else ""),
             *([f"compares    {', '.join(compares)}"] if compares else []),
             *([f"limits      {_limits(self.settings)}"] if self.settings.limits else []),
@@ -210,9 +212,23 @@ def check_against(settings: RunFile) -> None:
 
 
 def load_scenarios_of(settings: RunFile) -> ScenarioSet:
-    """The scenarios of a run, with the headline that the run file chooses."""
+    """The scenarios of a run, with the headline that the run file chooses. Where generators wait for the history of a book, so does that choice."""
     loaded = load_scenarios(settings.scenarios)
-    return loaded if settings.headline is None else with_headlines(loaded, settings.headline)
+    return loaded if settings.headline is None or loaded.pending else with_headlines(loaded, settings.headline)
+
+
+def scenarios_on(book: Book, settings: RunFile, scenarios: ScenarioSet) -> ScenarioSet:
+    """The scenarios of a run on its book, with those that generators make of its history.
+
+    Raises:
+        StressTestError: input data, when the history cannot be used; configuration, with every fault of the generators and of the headline.
+    """
+    if not scenarios.pending:
+        return scenarios
+    from stresstest.scenarios.generators.with_history import on_the_history
+
+    whole = on_the_history(scenarios, book)
+    return whole if settings.headline is None else with_headlines(whole, settings.headline)
 
 
 def load_rulebook_of(settings: RunFile) -> Rulebook:

@@ -48,11 +48,14 @@ def specification(settings: RunFile, scenarios: ScenarioSet, rulebook: Rulebook,
 
 
 def _scenarios_sha256(scenarios: ScenarioSet) -> str:
+    scenarios = scenarios.stated or scenarios
     about = [[each.id, each.name, each.family, each.headline, each.horizon_days, each.decay, each.weight, each.any_book] for each in scenarios]
     digest = hashlib.sha256(canonical(about) + b"\n")
     for column in scenarios.shocks.drop(PROVENANCE).iter_columns():
         digest.update(canonical([column.name, len(column)]) + b"\n")
         digest.update(_column_bytes(column))
+    if scenarios.pending:
+        digest.update(canonical([each.generator.model_dump(mode="json") for each in scenarios.pending]))
     return digest.hexdigest()
 
 

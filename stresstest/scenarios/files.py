@@ -14,10 +14,11 @@ from stresstest.documents import Document, Problem, examine, expect, read_docume
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.scenarios.generators.expansion import generated
 from stresstest.scenarios.generators.model import Generator
+from stresstest.scenarios.generators.of_history import FromHistory
 from stresstest.scenarios.model import HEADLINE_FAMILIES
 from stresstest.scenarios.parquet_set import read_parquet_set
 from stresstest.scenarios.scenario_file import ScenarioFile
-from stresstest.scenarios.scenario_set import BASE, SHOCKS, Scenario, ScenarioSet
+from stresstest.scenarios.scenario_set import BASE, SHOCKS, Pending, Scenario, ScenarioSet
 from stresstest.scenarios.shipped import file_of
 
 
@@ -128,7 +129,14 @@ def _joined(parts: list[_Part]) -> ScenarioSet:
         frames.append(part.shocks.with_columns(pl.col("scenario") + len(scenarios)))
         scenarios += [dataclasses.replace(each, first=each.first + rows, last=each.last + rows) for each in part.scenarios]
         rows += part.shocks.height
-    return ScenarioSet(tuple(scenarios), pl.concat(frames), ", ".join(part.name for part in parts))
+    pending = [
+        Pending(generator, part.document.file, number, part.document.line(("generators", number)))
+        for part in parts
+        if part.document is not None
+        for number, generator in enumerate(part.generators)
+        if isinstance(generator, FromHistory)
+    ]
+    return ScenarioSet(tuple(scenarios), pl.concat(frames), ", ".join(part.name for part in parts), tuple(pending))
 
 
 def _read_parquet(path: Path) -> _Part:

@@ -12,6 +12,7 @@ import polars as pl
 from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.scenarios.factors import SHIFTS
+from stresstest.scenarios.generators.of_history import FromHistory
 from stresstest.scenarios.model import BASE_ID, Shock
 
 SHOCKS: dict[str, pl.DataType] = {
@@ -72,12 +73,27 @@ BASE = Scenario(BASE_ID, "Base", BASE_ID, headline=False, horizon_days=0.0)
 
 
 @dataclass(frozen=True)
+class Pending:
+    """A generator that needs a book's history: its file, its place and line there."""
+
+    generator: FromHistory
+    file: str
+    number: int
+    line: int | None
+
+
+@dataclass(frozen=True)
 class ScenarioSet:
-    """Scenarios in file order, base first, with one table of all their shocks (columns `SHOCKS`)."""
+    """Scenarios in file order, base first, with one table of all their shocks (columns `SHOCKS`).
+
+    `pending`: generators that make more of them on a book (`generators.with_history`); `stated`: of a set that was made so, the set before.
+    """
 
     scenarios: tuple[Scenario, ...]
     shocks: pl.DataFrame = field(compare=False, repr=False)
     name: str = ""
+    pending: tuple[Pending, ...] = ()
+    stated: ScenarioSet | None = None
 
     def __len__(self) -> int:
         return len(self.scenarios)

@@ -125,3 +125,12 @@ class Book:
     lots: int
     positions: int
     default_fund: float = 0.0
+
+    def history(self) -> pl.DataFrame:
+        """Daily values of factors (columns of `tables.HISTORY`) by factor and date; without rows where the snapshot has none."""
+        import polars as pl
+
+        file = self.folder / "history.arrow"
+        if file.is_file():
+            return pl.read_ipc(file)
+        return pl.DataFrame(schema={"date": pl.Date, "factor": pl.String, "value": pl.Float64})

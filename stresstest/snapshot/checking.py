@@ -18,7 +18,7 @@ from stresstest.snapshot.files import Files
 from stresstest.snapshot.held import held_findings
 from stresstest.snapshot.holdings import Stream, collateral_stream, collect, create_pools, orders_stream, positions_stream, stream_findings
 from stresstest.snapshot.quality import Note, cause_notes, exclusion_note
-from stresstest.snapshot.reference import check_unused, currency_findings, load_accounts, load_reference
+from stresstest.snapshot.reference import check_history, currency_findings, load_accounts, load_reference
 from stresstest.snapshot.session import LeftOut, Session, UnreadableTableError, register_views
 from stresstest.snapshot.sources import refusal
 from stresstest.snapshot.spool import Spool
@@ -83,7 +83,7 @@ def check(session: Session, files: Files, scratch: Path) -> Checked:
             # What holdings refer to is settled: go on to those who hold. (Else first drop what is bad, and look again.)
             findings += load_accounts(session)
             checked, more = _read_holdings(session, files, scratch / f"rows{attempt}", complete=not left_out.accounts)
-            findings += more + check_unused(session)
+            findings += more + check_history(session)
         faults += [each.fault for each in findings]
         if not findings:
             break

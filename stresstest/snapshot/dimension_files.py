@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from stresstest.snapshot.book import Codes
 from stresstest.snapshot.session import Session
-from stresstest.tables import ACCOUNTS, ASSETS, INSTRUMENTS, OWNERS, Table
+from stresstest.tables import ACCOUNTS, ASSETS, HISTORY, INSTRUMENTS, OWNERS, Table
 
 _ARROW = {
     "string": pa.string(), "float": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "timestamp": pa.timestamp("us", "UTC"),
@@ -77,6 +77,13 @@ def write_dimensions(session: Session, folder: Path, pool_account: Codes, incomp
     locations = session.connection.sql("SELECT location FROM locations ORDER BY code").to_arrow_table()
     write_arrow(folder / "locations.arrow", locations.cast(pa.schema([("location", pa.string())])))
     return accounts
+
+
+def write_history(session: Session, folder: Path) -> None:
+    """Write the daily values of factors into `folder`, by factor and date; nothing where the snapshot has none."""
+    if session.has(HISTORY.name):
+        rows = session.connection.sql("SELECT date, factor, value FROM raw_history ORDER BY factor, date").to_arrow_table()
+        write_arrow(folder / f"{HISTORY.name}.arrow", rows.cast(pa.schema([(column.name, _ARROW[column.type]) for column in HISTORY.columns])))
 
 
 def _owners(session: Session, owner_id: pa.Array, incomplete: frozenset[str]) -> pa.Table:

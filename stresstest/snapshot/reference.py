@@ -69,8 +69,8 @@ def load_accounts(session: Session) -> list[Finding]:
     return findings
 
 
-def check_unused(session: Session) -> list[Finding]:
-    """What is wrong with the rows of history, which this version reads only to check them."""
+def check_history(session: Session) -> list[Finding]:
+    """What is wrong with the rows of history."""
     findings: list[Finding] = []
     if session.has("history"):
         with session.reading("history"):

@@ -269,7 +269,6 @@ HISTORY = Table(
     ),
     key=("date", "factor"),
     optional=True,
-    not_used_yet=True,
 )
 
 INPUT_TABLES: tuple[Table, ...] = (ACCOUNTS, OWNERS, POSITIONS, COLLATERAL, INSTRUMENTS, ASSETS, ORDERS, HISTORY)

@@ -171,14 +171,6 @@ def test_an_id_twice_in_one_file(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["historical", "monte_carlo", "complete"])
-def test_generators_to_come_are_named(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(StressTestError) as caught:
-        _load(tmp_path, f"generators:\n  - {{kind: {kind}, id: market}}\n")
-    assert caught.value.reason is Reason.NOT_IN_THIS_VERSION
-    assert caught.value.faults[0].what == f"generators of kind `{kind}`: not in this version"
-
-
 def test_no_files_leave_the_base(tmp_path: Path) -> None:
     assert load_scenarios([]).ids == ("base",)
 

@@ -13,6 +13,7 @@ import polars as pl
 from stresstest.documents import Problem, suggest
 from stresstest.scenarios.generators.model import Axis, Generator, Grid, Ladder, Multiple
 from stresstest.scenarios.generators.multiples import multiple
+from stresstest.scenarios.generators.of_history import FromHistory
 from stresstest.scenarios.scenario_set import SHOCKS, Scenario, ScenarioSet
 
 Family = tuple[list[Scenario], pl.DataFrame]
@@ -20,7 +21,7 @@ Family = tuple[list[Scenario], pl.DataFrame]
 
 
 def generated(generators: Sequence[Generator], stated: ScenarioSet, file: str) -> tuple[Family, list[Problem]]:
-    """The scenarios of a file's generators in order, and what is wrong with them.
+    """The scenarios of a file's generators in order, and what is wrong with them; generators from history wait for a book.
 
     Args:
         generators: the generators of the file.
@@ -30,6 +31,8 @@ def generated(generators: Sequence[Generator], stated: ScenarioSet, file: str) -
     scenarios: list[Scenario] = []
     frames, problems, rows = [pl.DataFrame(schema=SHOCKS)], [], 0
     for number, generator in enumerate(generators):
+        if isinstance(generator, FromHistory):
+            continue
         if isinstance(generator, Multiple):
             made, found = _multiples(generator, stated)
             problems += [dataclasses.replace(each, place=("generators", number, *each.place)) for each in found]

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorHandler, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
-from stresstest.documents import Amount, Count, Flag, Found, Name, Number, Part, not_yet, problem, raise_all, resembling, with_rules
+from stresstest.documents import Amount, Count, Flag, Found, Name, Number, Part, problem, raise_all, resembling, with_rules
 from stresstest.scenarios.factors import SHIFTS, Shift
+from stresstest.scenarios.generators.of_history import Complete, Historical, MonteCarlo
 from stresstest.scenarios.model import Family, Shock, Term, Where, Words, check_factor, check_id, shock_rules
 
 MOST = 1_000_000
@@ -142,9 +143,10 @@ class Multiple(Generated):
     by: Sizes
 
 
-Generator = Grid | Ladder | Multiple
-KINDS: dict[str, type[Generator]] = {"grid": Grid, "ladder": Ladder, "multiple": Multiple}
-TO_COME = ("historical", "monte_carlo", "complete")
+Generator = Grid | Ladder | Multiple | Historical | MonteCarlo | Complete
+KINDS: dict[str, type[Generator]] = {
+    "grid": Grid, "ladder": Ladder, "multiple": Multiple, "historical": Historical, "monte_carlo": MonteCarlo, "complete": Complete,
+}  # fmt: skip
 
 
 def _of_its_kind(value: Any, _: ValidatorFunctionWrapHandler) -> Generator:
@@ -152,11 +154,8 @@ def _of_its_kind(value: Any, _: ValidatorFunctionWrapHandler) -> Generator:
     if isinstance(value, Generator):
         return value
     kind = value.get("kind") if isinstance(value, dict) else None
-    if kind in TO_COME:
-        raise not_yet(f"generators of kind `{kind}`", f"Kinds: {', '.join(KINDS)}.")
     if not isinstance(kind, str) or kind not in KINDS:
-        hint = resembling(str(kind), [*KINDS, *TO_COME])
-        found: Found = [(("kind",), problem(f"must be one of {', '.join([*KINDS, *TO_COME])}, not {kind!r}", hint))]
+        found: Found = [(("kind",), problem(f"must be one of {', '.join(KINDS)}, not {kind!r}", resembling(str(kind), list(KINDS))))]
         raise_all("generator", found)
     return KINDS[str(kind)].model_validate(value)
 
