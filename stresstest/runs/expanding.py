@@ -1,8 +1,9 @@
-"""`scenarios expand`: what every factor of a book is worth in every scenario, as one file."""
+"""`scenarios expand`: what every factor of a book is worth in every scenario, or the scenarios themselves, as one file."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from stresstest.runs.console import Console, Silent
 from stresstest.runs.folders import cannot_write
 from stresstest.runs.on_a_book import OnABook, on_a_book
 from stresstest.scenarios.expansion import Factors, Haircut, Vols, Which, expanded, factors
+from stresstest.scenarios.files import load_scenarios
+from stresstest.scenarios.scenario_set import ScenarioSet, only
+from stresstest.scenarios.text import scenario_file
 from stresstest.snapshot.book import Book, Dimensions
 from stresstest.snapshot.stage import load_block
 from stresstest.tables import SCENARIO_FACTORS
@@ -62,10 +66,59 @@ def expand(
     return Expanded(out, rows, len(names))
 
 
-def _check(out: Path, force: bool) -> None:
-    if out.suffix not in FORMATS:
+SCENARIO_FORMATS = (".yaml", ".parquet")
+
+
+def write_scenarios(
+    given: RunFile | Sequence[str], out: Path, *, ids: Collection[str] = (), force: bool = False, console: Console | None = None
+) -> Expanded:
+    """Write scenarios, with those that generators make, as an ordinary scenario file or Parquet set: to be signed off, and run again as they are.
+
+    Args:
+        given: a run file, whose book has the history that generators may need; or scenario files alone.
+        out: the file, `.yaml` or `.parquet`.
+        ids: scenarios wanted besides the base; none: all.
+        force: replace a file that is there.
+        console: told of the stages.
+
+    Raises:
+        StressTestError: as `expand`; configuration, when generators need a history and files alone are given.
+    """
+    _check(out, force, SCENARIO_FORMATS)
+    console = console or Silent()
+    if isinstance(given, RunFile):
+        with on_a_book(given, console, ids) as found:
+            return _write(found.scenarios, out)
+    scenarios = load_scenarios(given)
+    if scenarios.pending:
+        faults = [
+            Fault("needs the history of a snapshot", "Name a run file, or give --snapshot and --margin.", file=each.file, line=each.line)
+            for each in scenarios.pending
+        ]
+        raise StressTestError(Reason.USAGE, "generators from history make scenarios on a book only, and none was named", faults)
+    return _write(only(scenarios, ids) if ids else scenarios, out)
+
+
+def _write(scenarios: ScenarioSet, out: Path) -> Expanded:
+    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix == ".parquet":
+            scenarios.frame().write_parquet(partial)
+        else:
+            partial.write_text("".join(f"{line}\n" for line in scenario_file(scenarios)), encoding="utf-8")
+        partial.replace(out)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return Expanded(out, scenarios.shocks.height, len(scenarios))
+
+
+def _check(out: Path, force: bool, formats: Sequence[str] = FORMATS) -> None:
+    if out.suffix not in formats:
         raise StressTestError(
-            Reason.USAGE, f"the file cannot be written as `{out.suffix}`", hint=f"Give --out a name that ends in {' or '.join(FORMATS)}."
+            Reason.USAGE, f"the file cannot be written as `{out.suffix}`", hint=f"Give --out a name that ends in {' or '.join(formats)}."
         )
     if out.is_dir():
         raise StressTestError(Reason.USAGE, "the file cannot be written there", [Fault("is a folder", "Name a file.", file=str(out))])

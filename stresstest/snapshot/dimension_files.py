@@ -51,7 +51,7 @@ def dimension(session: Session, name: str, definition: Table, extra: str = "") -
 
 
 def write_dimensions(session: Session, folder: Path, pool_account: Codes, incomplete_owners: frozenset[str]) -> pa.Table:
-    """Write assets, instruments, owners, pools and locations into `folder`.
+    """Write assets, instruments, owners, pools, locations and history into `folder`.
 
     Returns:
         The accounts, with their owner's code and number of pools: how many positions they have is known when the blocks are netted.
@@ -76,10 +76,11 @@ def write_dimensions(session: Session, folder: Path, pool_account: Codes, incomp
     write_arrow(folder / "pools.arrow", pa.table(pool_table))
     locations = session.connection.sql("SELECT location FROM locations ORDER BY code").to_arrow_table()
     write_arrow(folder / "locations.arrow", locations.cast(pa.schema([("location", pa.string())])))
+    _write_history(session, folder)
     return accounts
 
 
-def write_history(session: Session, folder: Path) -> None:
+def _write_history(session: Session, folder: Path) -> None:
     """Write the daily values of factors into `folder`, by factor and date; nothing where the snapshot has none."""
     if session.has(HISTORY.name):
         rows = session.connection.sql("SELECT date, factor, value FROM raw_history ORDER BY factor, date").to_arrow_table()

@@ -18,7 +18,7 @@ import pyarrow as pa
 from stresstest.errors import Reason, StressTestError, counted
 from stresstest.snapshot.blocks import BOOK_FILE
 from stresstest.snapshot.checking import Checked, check, check_rows_alone
-from stresstest.snapshot.dimension_files import write_arrow, write_dimensions, write_history
+from stresstest.snapshot.dimension_files import write_arrow, write_dimensions
 from stresstest.snapshot.files import Files, agree, look
 from stresstest.snapshot.misnamed import absence_notes, collateral_note, column_notes, default_notes, table_notes, unknown_tables
 from stresstest.snapshot.notional import asset_values, unit_notionals
@@ -107,7 +107,6 @@ def _write(session: Session, files: Files, checked: Checked, unfinished: Path, f
             lambda done: session.tell("netting", f"{done:.3f}"),
         )
         session.tell("writing", "0")
-        write_history(session, unfinished)
         write_arrow(unfinished / "accounts.arrow", accounts.result().append_column("positions", pa.array(totals.positions_of_account)))
     names = ("account_id", "owner_id", "reason")
     excluded = {name: [getattr(each, name) for each in checked.excluded] for name in names}

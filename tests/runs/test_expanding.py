@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,8 @@ from generated.books import BookSpec
 
 from stresstest.config import load_run
 from stresstest.errors import Reason, StressTestError
-from stresstest.runs.expanding import expand
+from stresstest.runs.expanding import expand, write_scenarios
+from stresstest.scenarios.files import load_scenarios
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
@@ -64,3 +66,48 @@ def test_force_replaces_a_file_and_never_a_folder(run_file: Path, tmp_path: Path
     assert (tmp_path / "there.csv").read_text().startswith("scenario_id,")
     with pytest.raises(StressTestError):
         expand(load_run(run_file), tmp_path / "folder.csv", force=True)
+
+
+# ---------------------------------------------------------------- the scenarios themselves
+
+FAMILY = """
+version: 1
+name: "a: family"
+scenarios:
+  - id: crash
+    name: 'Oil "below" zero'
+    family: historical
+    decay: true
+    horizon_days: 2.5
+    grade: B
+    source: "notes: of a desk"
+    weight: 0.25
+    shocks:
+      - {factor: "spot:BTC", replace: -37.63, share: 0.1, source: "a close"}
+      - {factor: "vol:*", where: {asset_class: crypto, tenor_days: [null, 90]}, relative: 0.1, term: {reference_days: 30, power: 0.3}}
+      - {factor: "spot:*", relative: -0.3, mode: linear}
+generators:
+  - {kind: multiple, of: crash, by: [0.3333333333333333, 2]}
+  - {kind: ladder, id: down, factor: "spot:BTC", relative: [-0.1, 1.0e-7]}
+"""
+
+
+@pytest.mark.parametrize("name", ["written.yaml", "written.parquet"])
+def test_scenarios_written_out_read_back_as_they_are(tmp_path: Path, name: str) -> None:
+    (tmp_path / "family.yaml").write_text(FAMILY, encoding="utf-8")
+    done = write_scenarios([str(tmp_path / "family.yaml")], tmp_path / name)
+    before, after = load_scenarios([tmp_path / "family.yaml"]), load_scenarios([done.file])
+    assert done.scenarios == 6
+    assert [dataclasses.replace(each, file=None, number=None, generator=None) for each in after] == [
+        dataclasses.replace(each, file=None, number=None, generator=None) for each in before
+    ]
+    assert after.shocks.equals(before.shocks)
+    with pytest.raises(StressTestError, match="cannot be written there"):
+        write_scenarios([str(tmp_path / "family.yaml")], tmp_path / name)
+
+
+def test_generators_from_history_need_a_book_to_be_written_out(tmp_path: Path) -> None:
+    (tmp_path / "family.yaml").write_text("generators:\n  - {kind: historical, id: r}\n", encoding="utf-8")
+    with pytest.raises(StressTestError) as caught:
+        write_scenarios([str(tmp_path / "family.yaml")], tmp_path / "written.yaml")
+    assert [(fault.what, fault.line) for fault in caught.value.faults] == [("needs the history of a snapshot", 2)]

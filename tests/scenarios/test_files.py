@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stresstest.errors import ExitCode, Reason, StressTestError
+from stresstest.errors import ExitCode, StressTestError
 from stresstest.scenarios.files import lines_of, load_scenarios
 from stresstest.scenarios.scenario_file import ScenarioFile
 from stresstest.scenarios.scenario_set import Scenario, ScenarioSet, with_headlines

@@ -13,6 +13,8 @@ from stresstest.scenarios.generators.of_history import MonteCarlo
 from stresstest.scenarios.generators.windows import as_shocks
 from stresstest.scenarios.scenario_set import SHOCKS, Scenario
 
+_DRAWS = 128
+
 WARM_UP = 20
 """Moves that the volatility of filtered history starts from; they are not drawn."""
 
@@ -57,12 +59,18 @@ def _from_covariance(generator: MonteCarlo, estimated: Estimate) -> Floats:
     lower = cholesky(estimated.matrix)
     assert lower is not None  # an estimate is positive definite
     count = len(estimated.factors)
-    normal = ndtri(uniforms(generator.seed, 0, generator.draws, count)).T
-    found = np.zeros_like(normal)
-    for row in range(count):
-        for column in range(row + 1):
-            if lower[row, column] != 0.0:
-                found[row] += lower[row, column] * normal[column]
+    normal = np.ascontiguousarray(ndtri(uniforms(generator.seed, 0, generator.draws, count)).T)
+    found = np.empty_like(normal)
+    products = np.empty((count, _DRAWS))
+    # Column by column in one order, some draws at a time, so that what is added to stays in a core's cache.
+    for first in range(0, generator.draws, _DRAWS):
+        some = np.ascontiguousarray(normal[:, first : first + _DRAWS])
+        sums = np.zeros_like(some)
+        for column in range(count):
+            part = products[column:, : some.shape[1]]
+            np.multiply(lower[column:, column, None], some[column], out=part)
+            sums[column:] += part
+        found[:, first : first + _DRAWS] = sums
     found *= np.sqrt(float(generator.horizon_days))
     if generator.df is not None:
         mixing = chdtri(generator.df, uniforms(generator.seed, 1, generator.draws, 1)[:, 0])
