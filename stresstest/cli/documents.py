@@ -116,6 +116,7 @@ class PlanDocument(Document):
     tables: tuple[PlannedTableDocument, ...]
     scenarios: int
     headline_scenarios: int
+    generators_from_history: int
     models: tuple[str, ...]
     margin_model: str | None
     compare: PlannedComparison
