@@ -85,8 +85,15 @@ def run_draft(snapshot: str, stated: Frame, checked_prices: bool) -> Draft:
         ("  skin_in_the_game: 0", ""),
         ("  # default_fund: 0", "left out: the sum of owners.default_fund_contribution"),
     ]
+    limits = [
+        ("limits:   # amber or red beyond a threshold; docs/limits-guide.md has the others, and how to write your own", ""),
+        ("  - {name: Failed data checks, built_in: failed_checks, red: 0}", ""),
+        ("  # - {name: Unshocked notional, built_in: unshocked_notional, amber: 0.1, red: 0.25}", "share that no scenario moves"),
+        ("  # - {name: Fund covers two owners, built_in: cover_2_to_resources, amber: 0.8, red: 1.0}", "needs the resources above"),
+        ("  # - {name: Shortfall of one account, built_in: account_shortfall, amber: 1_000_000, red: 5_000_000}", "in the reporting currency"),
+    ]
     output = [("output: {folder: results, formats: [html, pdf, json]}", "each run makes a folder in here, unless --out names it")]
-    text = _HEAD + with_remarks(lines) + with_remarks(resources) + with_remarks(output)
+    text = _HEAD + with_remarks(lines) + with_remarks(resources) + with_remarks(limits) + with_remarks(output)
     return Draft(NAME, text, (*_to_set(stated), "resources: what stands behind the margins"))
 
 

@@ -42,6 +42,16 @@ def test_the_example_is_valid_and_nothing_about_it_is_doubtful(example: Started)
     assert [file.name for file in example.files] == ["run.yaml", "margin.yaml", "scenarios.yaml", "snapshot", "snapshot.sql"]
 
 
+def test_limits_that_are_commented_out_can_be_taken_in(example: Started, tmp_path: Path):
+    text = example.run_file.read_text()
+    taken_in = example.folder / "with_limits.yaml"
+    taken_in.write_text(re.sub(r"^  # - \{name", "  - {name", text, flags=re.MULTILINE))
+    names = [limit.built_in for limit in load_run(taken_in).limits]
+    taken_in.unlink()
+    assert names == ["failed_checks", "unshocked_notional", "cover_2_to_resources", "account_shortfall"]
+    assert [limit.built_in for limit in load_run(example.run_file).limits] == names[:1]
+
+
 def test_the_example_is_what_its_sql_writes(example: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import duckdb
 
