@@ -36,7 +36,8 @@ class BuiltIn:
 
 
 _HEADLINE = "the run has no headline scenario"
-_LARGE = "of underlyings with at least 1 % of the book's gross notional"
+_LARGE = "of underlyings with at least 1 % of the book's gross notional, or a tenth of that of the largest"
+_IS_LARGE = "gross_share >= least(0.01, 0.1 * (SELECT max(gross_share) FROM concentration))"
 _RESOURCES = "the run states no resources, or none above zero"
 
 
@@ -151,7 +152,7 @@ _ALL = (
         f"largest Herfindahl index of owners' shares of the gross notional in one underlying, at base; {_LARGE}",
         "number",
         "underlying",
-        "SELECT underlying, herfindahl FROM concentration WHERE gross_share >= 0.01",
+        f"SELECT underlying, herfindahl FROM concentration WHERE {_IS_LARGE}",
         "no underlying is held",
     ),
     BuiltIn(
@@ -159,7 +160,7 @@ _ALL = (
         f"largest share of the open interest in one underlying that its `top` largest owners on one side hold, at base; {_LARGE}",
         "share",
         "underlying",
-        "SELECT underlying, top_{top}_open_interest_share FROM concentration WHERE gross_share >= 0.01 AND open_interest > 0",
+        f"SELECT underlying, top_{{top}}_open_interest_share FROM concentration WHERE {_IS_LARGE} AND open_interest > 0",
         "no underlying has open interest",
         ("top",),
     ),
@@ -174,7 +175,8 @@ _ALL = (
     ),
     BuiltIn(
         "owner_days_to_liquidate",
-        "the same of the owner with the largest net notional in an underlying",
+        "most days that the owner with the largest net notional in an underlying takes to close it at base, at `statistics.volume_share` of its daily "
+        "volume a day; underlyings without a known volume are left out",
         "days",
         "underlying",
         "SELECT underlying, days_to_liquidate_largest_owner FROM concentration WHERE days_to_liquidate_largest_owner IS NOT NULL",
@@ -190,7 +192,7 @@ _ALL = (
     ),
     BuiltIn(
         "unpaid_funding_share",
-        "the same as a share of the cash to find beyond balances of the currency of settlement",
+        "share of the cash to find in a headline scenario, beyond balances of the currency of settlement, that accounts cannot pay",
         "share",
         "scenario",
         "SELECT scenario_id, CASE WHEN cash_to_find > 0 THEN unpaid / cash_to_find ELSE 0 END FROM funding_summary WHERE scenario_id <> 'base'",
