@@ -175,8 +175,8 @@ _ALL = (
     ),
     BuiltIn(
         "owner_days_to_liquidate",
-        "most days that the owner with the largest net notional in an underlying takes to close it at base, at `statistics.volume_share` of its daily "
-        "volume a day; underlyings without a known volume are left out",
+        "most days that the owner with the largest net notional in an underlying takes to close it at base, at `statistics.volume_share` of its "
+        "daily volume a day; underlyings without a known volume are left out",
         "days",
         "underlying",
         "SELECT underlying, days_to_liquidate_largest_owner FROM concentration WHERE days_to_liquidate_largest_owner IS NOT NULL",
