@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stresstest.report.formats import MISSING, count, shown
+from stresstest.report.formats import MISSING, count, moment, shown
 from stresstest.report.view import Audit, Cell, Column, Fact, Row, TableView
 from stresstest.results.identity import Identity
 
@@ -44,8 +44,8 @@ def printable_command(command: str | Sequence[str] | None) -> str:
 def audit_view(identity: Identity, document: str, audit: Mapping[str, Any]) -> Audit:
     """The audit page of a run.
 
-    `document` is the text of its `result.json`; `audit` holds `inputs` (table, rows, bytes, sha256), `versions`, `command` and `seed`, as the
-    manifest does.
+    `document` is the text of its `result.json`; `audit` holds `inputs` (table, rows, bytes, sha256), `versions`, `command`, `seed` and
+    `previous`, as the manifest does.
     """
     columns = (
         Column("#", "number", 3),
@@ -75,12 +75,21 @@ def audit_view(identity: Identity, document: str, audit: Mapping[str, Any]) -> A
             Fact("Code", f"{shown(identity.code_version)}, SHA-256 {shown(identity.code)}"),
             *(Fact(label, f"SHA-256 {shown(str(identity.specification[key]))}") for key, label in _HASHED if key in identity.specification),
             Fact("Seed", "none: nothing is drawn at random" if seed is None else shown(str(seed))),
+            *_previous(audit.get("previous")),
         ),
         inputs=TableView("inputs", "Inputs", columns, rows, "No input was recorded."),
         tables=_tables(identity),
         versions=versions,
         document=document,
     )
+
+
+def _previous(noted: Mapping[str, Any] | None) -> tuple[Fact, ...]:
+    """The run of the book before this one: who verifies the chain of manifests finds its hash on paper, too."""
+    if not noted:
+        return ()
+    vouched = f", its manifest SHA-256 {shown(str(noted['manifest_sha256']))}" if noted.get("manifest_sha256") else ""
+    return (Fact("Previous run", f"as of {moment(str(noted['as_of']))}, result {shown(str(noted['result_id']))}{vouched}"),)
 
 
 def _tables(identity: Identity) -> TableView:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from generated.finished_runs import AUDIT
 
-from stresstest.report.audit import printable_command, without_path
+from stresstest.report.audit import audit_view, printable_command, without_path
 from stresstest.report.view import ReportFacts
+from stresstest.results.identity import Identity
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,11 @@ def test_inputs_with_hashes_and_versions(venue_facts: ReportFacts) -> None:
 def test_no_path_and_no_user_anywhere(venue_html: str) -> None:
     assert "/home" not in venue_html
     assert "jo/" not in venue_html
+
+
+def test_the_run_before_is_noted_with_the_hash_of_its_manifest() -> None:
+    identity = Identity(result_id="a" * 64, specification={}, inputs={}, code_version="1", code="c", tables={})
+    noted = {"result_id": "b" * 64, "as_of": "2026-11-18T16:00:00+00:00", "folder": "../18", "manifest_sha256": "d" * 64}
+    facts = {fact.label: fact.text for fact in audit_view(identity, "", {"previous": noted}).details}
+    assert facts["Previous run"] == f"as of 2026-11-18 16:00 UTC, result {'b' * 64}, its manifest SHA-256 {'d' * 64}"
+    assert "Previous run" not in {fact.label for fact in audit_view(identity, "", {"previous": None}).details}
