@@ -25,14 +25,16 @@ from stresstest.report.quality import quality_page, unshocked_shares
 from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table, source_table
 from stresstest.report.segments import segments_page
 from stresstest.report.shocks import scenario_sources, shock_words
+from stresstest.report.statistics import statistics_page
 from stresstest.report.trend import trend_page
-from stresstest.report.view import ChangesPage, Fact, IsolationPage, Light, MarginRulesPage, ReportFacts
+from stresstest.report.view import ChangesPage, Fact, IsolationPage, Light, MarginRulesPage, ReportFacts, StatisticsPage
 from stresstest.results.changes import read_changes
 from stresstest.results.comparison import comparison_of
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import files_of, read_table
 from stresstest.results.summary import Summary
+from stresstest.tables import STATISTICS_TABLES
 
 TITLE = 80
 """Characters of the title that fit above the contents on the cover."""
@@ -95,6 +97,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         owners=owners_page(losses, _optional(folder, "owner_summary"), summary, names),
         collateral=collateral_page(_optional(folder, "collateral_summary"), summary, names),
         segments=segments_page(segments, summary, names),
+        statistics=_statistics(folder, identity, currency),
         funding=funding_page(_optional(folder, "funding"), _optional(folder, "funding_summary"), _optional(folder, "funding_owners"), summary, names),
         **_comparison(folder, identity, names, summary),
         **_changes(folder, names),
@@ -117,6 +120,11 @@ def _reasons(reasons: Sequence[str], scenarios: Sequence[Mapping[str, Any]]) -> 
                 text = text.removesuffix(row["name"]) + shortened(row["name"], REASON_NAME)
         found.append(shown(text))
     return tuple(found)
+
+
+def _statistics(folder: Path, identity: Identity, currency: str) -> StatisticsPage | None:
+    tables = {table.name: read_table(folder, table.name) for table in STATISTICS_TABLES if files_of(folder, table.name)}
+    return statistics_page(tables, identity.specification.get("statistics", {}), currency)
 
 
 class _Changed(TypedDict):

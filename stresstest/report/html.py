@@ -37,6 +37,7 @@ TEMPLATES = (
     "limits.html.j2",
     "changes.html.j2",
     "funding.html.j2",
+    "statistics.html.j2",
     "parts.html.j2",
     "methodology.html.j2",
     "trend.html.j2",
@@ -80,6 +81,8 @@ CHARTS = (
     "assets",
     "locations",
     "segments",
+    "leverage",
+    "margin_ratio",
     "funding_scenarios",
     "funding_currencies",
     "models",
@@ -111,6 +114,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("owners", "Cover-N and owners", "Owners", True),
         ("segments", "Segments", "Segments", True),
         ("collateral", "Collateral and wrong-way risk", "Collateral", True),
+        ("statistics", "Concentration and liquidity of positions", "Concentration", True),
         ("funding", "Liquidity", "Liquidity", facts.funding is not None),
         ("margin-rules", "Margin rules compared", "Margin rules", facts.margin_rules is not None),
         ("isolation", "Cross margin and isolated", "Cross and isolated", facts.isolation is not None),
@@ -186,6 +190,9 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         bars.append(("locations", collateral.by_location, "Deposits by location; figures in the table"))
     if segments is not None:
         bars.append(("segments", segments.chart, "Shortfall by segment; figures in the table"))
+    if facts.statistics is not None:
+        bars.append(("leverage", facts.statistics.leverage, "Accounts by leverage, at base and in their worst headline scenario"))
+        bars.append(("margin_ratio", facts.statistics.margin_ratio, "Accounts by margin ratio, at base and in their worst headline scenario"))
     if facts.funding is not None:
         bars.append(("funding_scenarios", facts.funding.by_scenario, f"Cash to find, and what of it cannot be paid, {by_scenario}"))
         bars.append(("funding_currencies", facts.funding.by_currency, "Variation margin by currency of settlement; figures in the table"))

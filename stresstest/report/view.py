@@ -112,13 +112,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairedBars:
-    """Pairs in order; `narrow` and `wide` head their columns of figures, `limit` is drawn as a line where there is one."""
+    """Pairs in order; `narrow` and `wide` head their columns of figures, `limit` is drawn as a line where there is one. `whole`: counts, no money."""
 
     pairs: tuple[Pair, ...]
     narrow: str
     wide: str
     limit: float | None = None
     limit_name: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,19 @@ class SegmentsPage:
     scenario: str
     chart: PairedBars
     table: TableView
+
+
+@dataclass(frozen=True)
+class StatisticsPage:
+    """How accounts are spread, how few owners hold what, and how long it takes to close it; charts count accounts."""
+
+    summary: str
+    leverage: PairedBars
+    margin_ratio: PairedBars
+    spread: TableView
+    underlyings: TableView
+    owners: TableView
+    accounts: TableView
 
 
 @dataclass(frozen=True)
@@ -394,6 +408,7 @@ class ReportFacts:
     owners: OwnersPage
     collateral: CollateralPage | None
     segments: SegmentsPage | None
+    statistics: StatisticsPage | None
     funding: FundingPage | None
     margin_rules: MarginRulesPage | None
     """None where the run was not asked to compare, as is `isolation`; nothing stands in place of the two."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from generated import page_tables
+from generated import page_tables, statistics_tables
 
 from stresstest.config.limits import Limit
 from stresstest.results.documents import write_document
@@ -24,8 +24,12 @@ from stresstest.tables import (
     ACCOUNT_STEPS,
     ACCOUNT_SUMMARY,
     COLLATERAL_SUMMARY,
+    CONCENTRATION,
+    CONCENTRATION_OWNERS,
     DATA_QUALITY,
+    DAYS_TO_LIQUIDATE,
     DETAIL,
+    DISTRIBUTION,
     FUNDING,
     FUNDING_OWNERS,
     FUNDING_SUMMARY,
@@ -233,9 +237,20 @@ def _limits(accounts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _page_tables(
     measures: Mapping[str, np.ndarray], accounts: Sequence[Mapping[str, Any]], ids: Sequence[str], headline: Sequence[int]
 ) -> list[tuple[Any, list[dict[str, Any]]]]:
-    """The tables of the report's pages; empty where no scenario counts."""
+    """The tables of the report's pages; those of the worst headline scenario empty where no scenario counts."""
+    owners = sorted({str(account["owner_id"]) for account in accounts})
+    concentration, largest = statistics_tables.concentration_rows(owners)
+    statistics = [
+        (CONCENTRATION, concentration),
+        (CONCENTRATION_OWNERS, largest),
+        (DISTRIBUTION, statistics_tables.distribution_rows(measures, bool(headline))),
+        (DAYS_TO_LIQUIDATE, statistics_tables.longest_rows(accounts)),
+    ]
     if not headline:
-        return [(table, []) for table in (SEGMENT_SUMMARY, OWNER_SUMMARY, COLLATERAL_SUMMARY, ACCOUNT_STEPS, ACCOUNT_HOLDINGS, *FUNDING_TABLES)]
+        return [
+            *statistics,
+            *((table, []) for table in (SEGMENT_SUMMARY, OWNER_SUMMARY, COLLATERAL_SUMMARY, ACCOUNT_STEPS, ACCOUNT_HOLDINGS, *FUNDING_TABLES)),
+        ]
     short = measures["margin_shortfall"]
     worst = min(headline, key=lambda column: (-short[:, column].sum(), measures["pnl"][:, column].sum()))
     steps, holdings = [], []
@@ -247,6 +262,7 @@ def _page_tables(
     called = page_tables.funding_rows(measures, accounts, ids, (0, *headline))
     return [
         *zip((FUNDING, FUNDING_SUMMARY, FUNDING_OWNERS), called, strict=True),
+        *statistics,
         (SEGMENT_SUMMARY, page_tables.segment_rows(measures, accounts, ids, (0, worst))),
         (OWNER_SUMMARY, page_tables.owner_rows(measures, accounts, ids, headline)),
         (COLLATERAL_SUMMARY, page_tables.collateral_rows(float(measures["equity"][:, 0].clip(0).sum()), ids, (0, worst))),

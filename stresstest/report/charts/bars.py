@@ -71,6 +71,7 @@ def paired_bars(data: PairedBars, width: int = _WIDTH) -> alt.LayerChart:
     """A narrow dark bar inside a wide light one for every name, in the order given (reporting currency); a dashed line where there is a limit."""
     import altair as alt
 
+    written = count if data.whole else money
     rows = [
         {
             "name": pair.name,
@@ -80,8 +81,8 @@ def paired_bars(data: PairedBars, width: int = _WIDTH) -> alt.LayerChart:
             "zero": 0.0,
             "narrow": pair.narrow,
             "wide": pair.wide,
-            "text_0": money(pair.narrow),
-            "text_1": money(pair.wide),
+            "text_0": written(pair.narrow),
+            "text_1": written(pair.wide),
         }
         for place, pair in enumerate(data.pairs)
     ]
