@@ -22,6 +22,7 @@ from oracle.comparing import COMPARED, compare, read_tables
 from oracle.comparing_attribution import compare_attribution
 from oracle.comparing_breakdown import compare_breakdown
 from oracle.reading import Row, read_question, snapshot_of
+from oracle.statistics import compare_statistics
 from oracle.totals import OracleResult, run_question, run_snapshot
 
 from stresstest.config import load_run
@@ -47,6 +48,7 @@ def differences(run_file: Path, out: Path, keep: str = "all") -> list[str]:
         *compare(tables, expected, complete=keep == "all"),
         *compare_breakdown(outcome.folder, question, worst, expected),
         *compare_attribution(outcome.folder, question, worst, expected),
+        *compare_statistics(outcome.folder, question, expected),
     ]
 
 

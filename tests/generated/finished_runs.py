@@ -185,7 +185,12 @@ def write_run(
         frame = pl.DataFrame(rows, schema=empty(table).schema) if rows else empty(table)
         frames[table.name] = frame
         write_table(frame, table, folder / f"{table.name}.parquet", ids)
-    stated = identity({"as_of": "2026-11-19T16:00:00Z"}, [InputFile("positions", "positions.parquet", 1, 1, "00")], "0.1.0", folder)
+    stated = identity(
+        {"as_of": "2026-11-19T16:00:00Z", "statistics": {"volume_share": 0.2, "top": 10}},
+        [InputFile("positions", "positions.parquet", 1, 1, "00")],
+        "0.1.0",
+        folder,
+    )
     write_document(stated, folder / "result.json")
     parts = (
         None

@@ -60,21 +60,21 @@ def test_pages_whose_tables_a_run_has_not_made_say_so(tmp_path: Path) -> None:
     for table in REPORT_TABLES:
         (folder / f"{table.name}.parquet").unlink(missing_ok=True)
     text = render_html(facts(folder, AUDIT))
-    assert text.count("Not computed: a run of a large book makes what stands here only where html or pdf is asked for.") == 4
+    assert text.count("Not computed: a run of a large book makes what stands here only where html or pdf is asked for.") == 5
     ids = [attributes["id"] for _, attributes in Page(text).tags if "id" in attributes]
-    assert {"owners", "segments", "collateral", "account-pages"} <= set(ids)
+    assert {"owners", "segments", "collateral", "statistics", "account-pages"} <= set(ids)
 
 
 def test_it_has_every_section_with_as_of_and_units(venue_html: str) -> None:
     page = Page(venue_html)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
-    wanted = ["summary", "charts", "scenarios", "accounts", "heat-map", "owners", "segments", "collateral", "funding"]
+    wanted = ["summary", "charts", "scenarios", "accounts", "heat-map", "owners", "segments", "collateral", "statistics", "funding"]
     wanted += ["account-pages", *(f"account-{rank}" for rank in range(1, 11)), "quality", "methodology", "audit"]
     assert ids == wanted
     anchors = {(attributes.get("href") or "")[1:] for tag, attributes in page.tags if tag == "a" and "download" not in attributes}
     assert anchors == {name for name in ids if not re.match(r"account-\d", name)}
     captions = re.findall(r"<figcaption>.*?</figcaption>", venue_html, re.DOTALL)
-    assert len(captions) == 21  # cover, four by scenario, heat map, two of collateral, two of liquidity, segments, ten waterfalls
+    assert len(captions) == 23  # cover, four by scenario, heat map, two each of collateral, statistics and liquidity, segments, ten waterfalls
     assert all("as of 2026-11-19 16:00 UTC" in caption for caption in captions)
     assert "USD k" in venue_html
 
