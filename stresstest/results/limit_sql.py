@@ -17,7 +17,7 @@ import json
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,7 @@ import duckdb
 import polars as pl
 import pyarrow.dataset as ds
 
+from stresstest.results.read_only_sql import locked_database
 from stresstest.results.store import arrow_schema, files_of
 from stresstest.tables import Column, Table
 
@@ -42,15 +43,6 @@ RESOURCES = Table(
     "What stands behind a default, in reporting currency: one row, null where the run states no resources.",
     tuple(Column(name, "float", "", "reporting currency") for name in ("insurance_fund", "skin_in_the_game", "default_fund", "total")),
 )
-
-_SETTINGS = (
-    "SET TimeZone = 'UTC'",
-    "SET temp_directory = ''",
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
-    "SET python_enable_replacements = false",  # a variable of this program is no table
-)
-_LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
 _QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE", "VALUES_NODE"})
@@ -165,17 +157,9 @@ def measure_all(
         return [_measured(connection, query, side == "above", frames.keys()) for query, side in zip(queries, worse, strict=True)]
 
 
-@contextmanager
-def _locked(frames: Mapping[str, Any], memory: int = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+def _locked(frames: Mapping[str, Any], memory: int = MEMORY) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
     """A database in memory with these tables, that can reach nothing else."""
-    with closing(duckdb.connect(":memory:", config={"threads": 1, "memory_limit": f"{max(64, memory >> 20)}MiB"})) as connection:
-        for setting in _SETTINGS:
-            connection.execute(setting)
-        for name, frame in frames.items():
-            connection.register(name, frame)
-        for setting in _LOCKS:
-            connection.execute(setting)
-        yield connection
+    return locked_database(frames, threads=1, memory_limit=f"{max(64, memory >> 20)}MiB")
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, query: str, largest: bool, tables: Any) -> Measured:

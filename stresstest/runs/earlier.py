@@ -30,7 +30,7 @@ def write_context(plan: Plan, result: Path, summary: Summary, stated: Identity, 
     if plan.settings.history is None:
         return
     own = figures_of_run(summary, stated)
-    earlier = read_runs(Path(plan.settings.history), year_before(own["as_of"]), own["as_of"])
+    earlier = read_runs(Path(plan.settings.history), year_before(own["as_of"]), own["as_of"], plan.book)
     for fault in earlier.faults:
         console.warn(f"a file of the history is left out: {fault.text()}")
     write_table(trend_table(earlier.table, own), TREND, result / f"{TREND.name}.parquet")

@@ -261,3 +261,29 @@ def test_files_are_chosen_by_moment_to_the_second(tmp_path: Path):
     assert chosen == [FRIDAY + DAY]
     elsewhere = datetime.fromisoformat("2026-11-14T22:00:00+01:00")  # the same moment
     assert read_runs(tmp_path / "history", since=elsewhere, until=elsewhere.astimezone(UTC)).table["as_of"].to_list() == [FRIDAY + DAY]
+
+
+def test_a_book_is_read_alone(tmp_path: Path):
+    history = tmp_path / "history"
+    for book in ("a", "b"):
+        for day in range(2):
+            add(written_run(tmp_path / f"{book}{day}", FRIDAY + day * DAY, book=book), history)
+    assert read_runs(history, book="b").table["book"].to_list() == ["b", "b"]
+    assert read_runs(history, book="c").table.is_empty()
+    found = previous(history, "a", FRIDAY + DAY)
+    assert found is not None
+    assert (found.book, found.as_of) == ("a", FRIDAY)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    history = tmp_path / "history"
+    add(written_run(tmp_path / "friday"), history)
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    found = read_runs(history)
+    assert found.table.is_empty()
+    assert [(fault.file, fault.what) for fault in found.faults] == [(str(history / "runs"), "cannot be read: Permission denied")]
+    assert previous(history, "Meridian Exchange", FRIDAY + DAY) is None
