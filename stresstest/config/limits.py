@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ModelWrapValidatorHandler, model_validator
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
 from stresstest.config.built_in_limits import BUILT_INS, TOPS, Basis, BuiltIn, Top, Unit
 from stresstest.documents import Found, Name, Number, Part, problem, raise_all, resembling, shown, with_rules
@@ -29,6 +29,9 @@ def _top(value: object) -> object:
     return value
 
 
+_BuiltInName = Annotated[Name, Field(json_schema_extra={"enum": list(BUILT_INS)})]
+
+
 class Limit(Part):
     """One limit: `built_in` with its parameters `basis` and `top`, or `sql`, a SELECT over the result tables that gives one number, or rows of
     subject and number.
@@ -39,7 +42,7 @@ class Limit(Part):
     """
 
     name: Name
-    built_in: Annotated[Name | None, BeforeValidator(_built_in)] = None
+    built_in: Annotated[_BuiltInName | None, BeforeValidator(_built_in)] = None
     basis: Basis | None = None
     top: Annotated[Top | None, BeforeValidator(_top)] = None
     sql: Name | None = None

@@ -87,14 +87,22 @@ class Measured:
     lacking: bool = False
 
 
+@dataclass(frozen=True)
+class _Names:
+    """Names in lower case after FROM: all that are `read`, and without those of common table expressions what must be there."""
+
+    read: frozenset[str]
+    needed: frozenset[str]
+
+
 def tables_of(queries: Sequence[str]) -> frozenset[str]:
-    """The tables that queries read (in lower case, as SQL takes them), common table expressions left out.
+    """What queries read, tables and common table expressions (which may have the name of a table), in lower case as SQL takes them.
 
     Raises:
         QueryRefusedError: one is no single SELECT, or reads anything but tables.
     """
     with _locked({}) as connection:
-        return frozenset().union(*(_parsed(connection, query) for query in queries))
+        return frozenset().union(*(_parsed(connection, query).read for query in queries))
 
 
 def check_queries(queries: Sequence[str], tables: Sequence[Table], others: Sequence[str] = ()) -> list[QueryRefusedError | None]:
@@ -122,7 +130,7 @@ def check_queries(queries: Sequence[str], tables: Sequence[Table], others: Seque
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, query: str, tables: Sequence[str], others: Sequence[str]) -> None:
-    unknown = sorted(_parsed(connection, query) - {name.lower() for name in tables})
+    unknown = sorted(_parsed(connection, query).needed - {name.lower() for name in tables})
     if unknown:
         what = f"reads {unknown[0]}, which {'this run does not make' if unknown[0] in others else 'is no result table'}"
         raise QueryRefusedError(what, f"Tables of this run: {', '.join(tables)}.")
@@ -163,7 +171,7 @@ def _locked(frames: Mapping[str, Any], memory: int = MEMORY) -> AbstractContextM
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, query: str, largest: bool, tables: Any) -> Measured:
-    absent = sorted(_parsed(connection, query) - set(tables))
+    absent = sorted(_parsed(connection, query).needed - set(tables))
     if absent:
         return Measured(None, reason=f"the run has no table {', '.join(absent)}")
     timer = threading.Timer(SECONDS, connection.interrupt)
@@ -224,8 +232,8 @@ def _check_columns(relation: Any) -> None:
         raise QueryRefusedError(f"gives a subject that is no text: {types[0]}", "Select text, for example account_id, before the number.")
 
 
-def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> frozenset[str]:
-    """The tables that the query reads, in lower case, once it is known to be one SELECT over tables that gives the same every time."""
+def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> _Names:
+    """The tables that the query reads, once it is known to be one SELECT over tables that gives the same every time."""
     mend = "Write one SELECT over the result tables."
     try:
         statements = connection.extract_statements(query)
@@ -258,7 +266,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(part)
 
 
-def _tables_read(nodes: Sequence[dict[str, Any]]) -> frozenset[str]:
+def _tables_read(nodes: Sequence[dict[str, Any]]) -> _Names:
     own = {str(entry["key"]).lower() for node in nodes if isinstance(cte := node.get("cte_map"), dict) for entry in cte.get("map", ())}
     own |= {str(node["cte_name"]).lower() for node in nodes if node.get("cte_name")}
     read = set()
@@ -281,7 +289,7 @@ def _tables_read(nodes: Sequence[dict[str, Any]]) -> frozenset[str]:
                 raise QueryRefusedError(f"names a table with its schema: {name}", "Name result tables alone, as `stresstest schema` does.")
             read.add(name.lower())
         _check_words(node)
-    return frozenset(read - own)
+    return _Names(frozenset(read), frozenset(read - own))
 
 
 def _check_table_function(node: Mapping[str, Any]) -> None:

@@ -82,6 +82,24 @@ def test_json_is_one_versioned_document(stresstest, run_file: Path, tmp_path: Pa
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("limit", "light", "codes"),
+    [("amber: 5, red: 8", "red", (5, 5)), ("amber: 5, red: 20", "amber", (0, 5)), ("amber: 15, red: 20", "green", (0, 0))],
+)
+def test_a_limit_fails_a_run_that_is_green_otherwise(stresstest, run_file: Path, limit: str, light: str, codes: tuple[int, int]):
+    """Everybody holds ten times the equity; `dip` alone brings a margin call and nothing worse."""
+    text = "limits=[{name: Gearing, built_in: account_leverage, " + limit + ", owner: Credit desk}]"
+    for fail_on, code in zip(("red", "amber"), codes, strict=True):
+        words = ("run", run_file, "--out", "out", "--set", "headline=[dip]", "--set", text, "--fail-on", fail_on)
+        done = stresstest(*words, "--json")
+        document = json.loads(done.stdout)
+        assert (done.returncode, document["summary"]["status"]["light"]) == (code, light)
+    shown = stresstest(*words, "--force").stderr
+    assert ("Gearing is " + light + ": 10.00 (a000001), beyond " in shown) == (light != "green")
+    planned = json.loads(stresstest(*words, "--force", "--dry-run", "--json").stdout)
+    assert [each["built_in"] for each in planned["limits"]] == ["account_leverage"]
+
+
 @pytest.mark.parametrize(("fail_on", "code"), [("red", ExitCode.LIMIT_BREACHED), ("amber", ExitCode.LIMIT_BREACHED), (None, ExitCode.DONE)])
 def test_a_red_light_fails_only_when_asked_to(stresstest, run_file: Path, tmp_path: Path, fail_on: str | None, code: ExitCode):
     flags = [] if fail_on is None else ["--fail-on", fail_on]

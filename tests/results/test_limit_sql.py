@@ -143,7 +143,18 @@ def test_the_database_itself_lets_nothing_out_even_without_the_parser(query: str
 
 
 def test_tables_that_a_query_reads():
-    assert tables_of(["WITH a AS (SELECT * FROM Detail) SELECT count(*) FROM a, resources", "SELECT 1"]) == {"detail", "resources"}
+    assert tables_of(["WITH a AS (SELECT * FROM Detail) SELECT count(*) FROM a, resources", "SELECT 1"]) == {"a", "detail", "resources"}
+
+
+def test_a_common_table_expression_hides_neither_a_table_nor_a_file(folder: Path, tmp_path: Path):
+    inside = "SELECT (WITH account_summary AS (SELECT 1 AS x) SELECT x FROM account_summary) + (SELECT count(*) FROM account_summary)"
+    assert refusal(inside) is None
+    assert measured(folder, inside) == Measured(4.0)  # 1 and the three accounts
+    file = tmp_path / "x.csv"
+    file.write_text("a\n1\n")
+    found = refusal(f'SELECT (WITH "{file}" AS (SELECT 1 AS x) SELECT x FROM "{file}") + (SELECT count(*) FROM "{file}")')
+    assert found is not None
+    assert found.startswith("cannot be prepared")
 
 
 @pytest.fixture
