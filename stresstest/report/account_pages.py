@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from stresstest.report.answer import Names, Record
+from stresstest.report.attribution import accounts_by_kind, why
 from stresstest.report.cells import amount_cell, plain_cell, price_cell, status_cell, text_cell
 from stresstest.report.charts.waterfall import STEP_EMS
 from stresstest.report.formats import HALF_A_CENT, chart_label, count, money, named, plural_count, scale_for, shortened, shown
@@ -42,12 +43,19 @@ _KIND_WORDS = {"position": "position", "deposit": "deposit", "borrow": "borrow",
 
 
 def account_pages(
-    steps: pl.DataFrame | None, holdings: pl.DataFrame | None, pools: pl.DataFrame | None, ranked: pl.DataFrame, names: Names, currency: str
+    steps: pl.DataFrame | None,
+    holdings: pl.DataFrame | None,
+    pools: pl.DataFrame | None,
+    attribution: pl.DataFrame | None,
+    ranked: pl.DataFrame,
+    names: Names,
+    currency: str,
 ) -> tuple[AccountPage, ...]:
     """A page for every account that the run explains, in the order of the table of worst accounts.
 
     `ranked` is what `worst_accounts` gave; `steps` and `holdings` are the tables account_steps and account_holdings, of runs that have them;
-    `pools` are rows of pool_scenario: `account_id, pool_id, scenario_id, margin_shortfall`, where accounts have isolated pools.
+    `pools` are rows of pool_scenario: `account_id, pool_id, scenario_id, margin_shortfall`, where accounts have isolated pools; `attribution` is
+    that table, of runs that have it.
     """
     if steps is None or holdings is None or steps.is_empty():
         return ()
@@ -55,11 +63,13 @@ def account_pages(
     found = ranked.filter(pl.col("account_id").is_in(list(steps_of))).to_dicts()
     short_of = {} if pools is None else _short_pools(pools, found)
     room = PRINTED_HOLDINGS if len(found) > 1 else PRINTED_ALONE
+    kinds_of = {} if attribution is None else accounts_by_kind(attribution.filter(pl.col("account_id").is_in(list(steps_of))))
     pages = []
     for place, account in enumerate(found, 1):
         key = account["account_id"]
         table = _holdings(place, lines_of.get(key, []), short_of.get(key, {}), room, currency)
-        pages.append(_page(place, account, steps_of[key], table, names, currency))
+        said = why(kinds_of[key], account) if key in kinds_of else ""
+        pages.append(_page(place, account, steps_of[key], table, said, names, currency))
     return tuple(pages)
 
 
@@ -80,7 +90,7 @@ def _by_account(frame: pl.DataFrame, order: str) -> dict[str, list[dict[str, Any
     return found
 
 
-def _page(place: int, account: Record, steps: Sequence[Record], holdings: TableView, names: Names, currency: str) -> AccountPage:
+def _page(place: int, account: Record, steps: Sequence[Record], holdings: TableView, said: str, names: Names, currency: str) -> AccountPage:
     title = shortened(named(account["name"], account["account_id"]), 70)
     about = [f"account {shortened(shown(account['account_id']), 40)}"] if title != shown(account["account_id"]) else []
     about += [f"owner {shortened(shown(account['owner_id']), 40)}"]
@@ -108,6 +118,7 @@ def _page(place: int, account: Record, steps: Sequence[Record], holdings: TableV
         ),
         tuple(waterfall_step(step, last=step is steps[-1]) for step in steps),
         holdings,
+        said,
     )
 
 

@@ -40,7 +40,7 @@ _MONEY = ("equity", "equity_after", "margin_balance", "maintenance_margin", "mar
 def worst_accounts(accounts: pl.DataFrame, headline: bool) -> pl.DataFrame:
     """Accounts with their figures in their own worst (headline) scenario, in the order of the run's summary."""
     prefix: Literal["worst", "worst_headline"] = "worst_headline" if headline else "worst"
-    figures = [pl.col(f"{prefix}_{name}").alias(name) for name in _MONEY[2:]]
+    figures = [pl.col(f"{prefix}_{name}").alias(name) for name in (*_MONEY[2:], "position_pnl", "collateral_pnl")]
     return worst_first(accounts, prefix).select(
         "owner_id",
         "account_id",

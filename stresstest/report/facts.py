@@ -11,6 +11,7 @@ import polars as pl
 from stresstest.report import answer, chart_data
 from stresstest.report.account_pages import CROSS, account_pages
 from stresstest.report.accounts import DEFINITIONS, account_table, worst_accounts
+from stresstest.report.attribution import attribution_page
 from stresstest.report.audit import audit_view
 from stresstest.report.changes import changes_page, since
 from stresstest.report.collateral import collateral_page
@@ -66,6 +67,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
     resources = summary.resources.total if summary.resources else None
     detail, losses, segments = (_optional(folder, name) for name in ("detail", "owner_scenario", "segment_summary"))
     checks, holdings = read_table(folder, "data_quality"), _optional(folder, "account_holdings")
+    attributed = _optional(folder, "attribution")
     ordered = [*headline, *others][:LISTED_SCENARIOS]
     listed = [row["scenario_id"] for row in ordered]
     shocks, sources = _shocks(folder, listed), _sources(folder, listed)
@@ -99,9 +101,12 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         segments=segments_page(segments, summary, names),
         statistics=_statistics(folder, identity, currency),
         funding=funding_page(_optional(folder, "funding"), _optional(folder, "funding_summary"), _optional(folder, "funding_owners"), summary, names),
+        attribution=attribution_page(
+            _optional(folder, "attribution_summary"), attributed, {row["scenario_id"]: row for row in scenarios}, segments, ranked, summary, names
+        ),
         **_comparison(folder, identity, names, summary),
         **_changes(folder, names),
-        account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), ranked, names, currency),
+        account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), attributed, ranked, names, currency),
         trend=trend_page(_optional(folder, "trend"), names, currency),
         absent=answer.absent(summary),
         quality=quality_page(checks, summary),

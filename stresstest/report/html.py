@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 TEMPLATES = (
     "report.html.j2",
     "limits.html.j2",
+    "attribution.html.j2",
     "changes.html.j2",
     "funding.html.j2",
     "statistics.html.j2",
@@ -85,6 +86,7 @@ CHARTS = (
     "margin_ratio",
     "funding_scenarios",
     "funding_currencies",
+    "attribution",
     "models",
     "model_shortfalls",
     "isolated_shortfalls",
@@ -113,6 +115,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("heat-map", "Worst accounts by scenario", "Heat map", charts["heat_map"] is not None),
         ("owners", "Cover-N and owners", "Owners", True),
         ("segments", "Segments", "Segments", True),
+        ("attribution", "Why it changed: attribution", "Attribution", facts.attribution is not None),
         ("collateral", "Collateral and wrong-way risk", "Collateral", True),
         ("statistics", "Concentration and liquidity of positions", "Concentration", True),
         ("funding", "Liquidity", "Liquidity", facts.funding is not None),
@@ -216,6 +219,8 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         yield from changes_composed(facts.changes)
     if facts.trend is not None:
         yield from _trend_composed(facts.trend)
+    if facts.attribution is not None:
+        yield ("attribution", waterfall_chart(facts.attribution.steps), "Balance less requirement from base to the scenario; figures in the table")
     for page in facts.account_pages:
         yield f"account-{page.rank}", waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step"
 

@@ -343,6 +343,17 @@ class TrendPage:
 
 
 @dataclass(frozen=True)
+class AttributionPage:
+    """Why balance less requirement changed: of the book in the worst headline scenario, and of the worst accounts in their own."""
+
+    scenario: str
+    summary: str
+    steps: tuple[Step, ...]
+    lines: TableView
+    accounts: TableView
+
+
+@dataclass(frozen=True)
 class AccountPage:
     """One of the worst accounts in its own worst scenario: figures, waterfall, holdings."""
 
@@ -354,6 +365,8 @@ class AccountPage:
     figures: tuple[Figure, ...]
     steps: tuple[Step, ...]
     holdings: TableView
+    why: str = ""
+    """What its balance less requirement changed by; empty where the run did not attribute it."""
 
 
 @dataclass(frozen=True)
@@ -408,6 +421,8 @@ class ReportFacts:
     owners: OwnersPage
     collateral: CollateralPage | None
     segments: SegmentsPage | None
+    attribution: AttributionPage | None
+    """None where the run did not attribute anything."""
     statistics: StatisticsPage | None
     funding: FundingPage | None
     margin_rules: MarginRulesPage | None
