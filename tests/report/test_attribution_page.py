@@ -78,7 +78,8 @@ def test_accounts_stand_with_their_kinds_side_by_side():
 def test_the_sentence_of_an_account():
     kinds = accounts_by_kind(attribution())["a"]
     assert why(kinds, RANKED[0]) == (
-        "Balance less requirement −12.3k: price −9.5k (BTC, ETH), collateral price −3.0k, requirement +200 and others. Wrong-way share 24\N{NO-BREAK SPACE}%."
+        "Balance less requirement −12.3k: price −9.5k (BTC, ETH), collateral price −3.0k, requirement +200 and others. "
+        "Wrong-way share 24\N{NO-BREAK SPACE}%."
     )
     assert why({}, RANKED[0]) == "Nothing changes its balance less requirement."
 

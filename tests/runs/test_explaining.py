@@ -45,6 +45,22 @@ def test_the_explanation_agrees_with_every_row_of_the_run(finished: Path):
             assert document["account"][measure.name] == pytest.approx(row[measure.name], rel=1e-9, abs=1e-9 * scale)
 
 
+def test_the_attribution_is_that_of_the_run(finished: Path):
+    table = read_table(finished, "attribution").filter(pl.col("kind") != "residual")
+    account = table["account_id"].mode().sort()[0]
+    document = explain_run(finished, account)
+    lines = {(line["kind"], line["subject"]): line["amount"] for line in document["attribution"]["lines"]}
+    expected = {(kind, subject): amount for kind, subject, amount in table.filter(account_id=account).select("kind", "subject", "amount").iter_rows()}
+    scale = 1e-9 * max(abs(amount) for amount in expected.values())
+    residual = lines.pop(("residual", None))
+    assert lines == {key: pytest.approx(amount, rel=1e-9, abs=scale) for key, amount in expected.items()}
+    excess = document["account"]["margin_balance"] - document["account"]["maintenance_margin"]
+    summary = read_table(finished, "account_summary").row(by_predicate=pl.col("account_id") == account, named=True)
+    assert document["attribution"]["change"] == pytest.approx(excess - summary["margin_balance"] + summary["maintenance_margin"])
+    assert sum(lines.values()) + residual == pytest.approx(document["attribution"]["change"])
+    assert len(document["attribution"]["positions"]) == sum(len(pool["positions"]) for pool in document["pools"])
+
+
 def test_a_figure_that_differs_is_warned_of(finished: Path, tmp_path: Path):
     shutil.copytree(finished, tmp_path / "run")
     for table in (DETAIL, ACCOUNT_SCENARIO):
