@@ -219,8 +219,13 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         yield from changes_composed(facts.changes)
     if facts.trend is not None:
         yield from _trend_composed(facts.trend)
+    yield from _waterfalls(facts)
+
+
+def _waterfalls(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
+    """The charts of the attribution and of the pages of accounts."""
     if facts.attribution is not None:
-        yield ("attribution", waterfall_chart(facts.attribution.steps), "Balance less requirement from base to the scenario; figures in the table")
+        yield "attribution", waterfall_chart(facts.attribution.steps), "Balance less requirement from base to the scenario; figures in the table"
     for page in facts.account_pages:
         yield f"account-{page.rank}", waterfall_chart(page.steps), "From equity at base to excess or shortfall, step by step"
 
