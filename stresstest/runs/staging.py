@@ -81,7 +81,8 @@ def hashes_of(snapshot: str, work: Path) -> tuple[str, dict[str, str]]:
     fetched = work / "fetched"
     sources, _, faults = locate(snapshot, fetched)
     if not sources:
-        raise StressTestError(Reason.INPUT_DATA, "the snapshot cannot be read", faults)
+        hint = "Where it is now is said with --snapshot (in a program: snapshot=)."
+        raise StressTestError(Reason.INPUT_DATA, "the snapshot cannot be read", faults, hint)
     return str(fetched) if "://" in snapshot else snapshot, _hashes(sources)
 
 

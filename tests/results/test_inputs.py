@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
-from stresstest.results.inputs import changed_documents, document_hashes
+import pytest
+
+from stresstest.config import Notify, RunFile
+from stresstest.margin.rulebook import Rulebook
+from stresstest.results.inputs import changed_documents, copy_documents, document_hashes
 
 
 def kept(folder: Path) -> Path:
@@ -41,3 +46,44 @@ def test_a_copy_that_changed_or_went_is_named(tmp_path: Path) -> None:
 def test_a_run_that_stated_no_hashes_is_taken_as_it_is(tmp_path: Path) -> None:
     kept(tmp_path)
     assert changed_documents(tmp_path, {}) == []
+
+
+AROUND = ("version: 1\nbook: plain\n", "output: {folder: runs}\n")
+ADDRESS = "slack://tokenA/tokenB"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        f"notify: {ADDRESS}\n",
+        f"notify: [{ADDRESS}]  # a remark\n",
+        f"notify:\n- {ADDRESS}\n- json://other\n",
+        f"notify:\n  # older: {ADDRESS}/old\n\n  urls:\n    - {ADDRESS}\n# and: {ADDRESS}/new\n  on: red\n",
+        f'"notify":\n  urls: "{ADDRESS}"\n',
+        f"notify: {{urls: [\n  {ADDRESS},\n  json://b], on: red}}\r\n",
+    ],
+)
+def test_the_copy_of_a_run_file_is_without_addresses_and_otherwise_the_same(tmp_path: Path, block: str) -> None:
+    for before, after in (AROUND, (AROUND[0], ""), ("", AROUND[1])):
+        (tmp_path / "run.yaml").write_bytes((before + block + after).encode())
+        copied = copy_of(tmp_path, ADDRESS)
+        assert copied == f"{before}# notify: left out, addresses are secrets\n{after}"
+
+
+def test_a_run_file_whose_addresses_cannot_be_cut_out_is_not_copied(tmp_path: Path) -> None:
+    for text in (f'{{"version": 1, "notify": "{ADDRESS}"}}', f"version: 1  # {ADDRESS}\n"):
+        (tmp_path / "run.yaml").write_text(text)
+        assert copy_of(tmp_path, ADDRESS) is None
+    (tmp_path / "run.yaml").write_text("version: 1\n")
+    assert copy_of(tmp_path, ADDRESS) == "version: 1\n"
+
+
+def copy_of(folder: Path, address: str) -> str | None:
+    settings = RunFile(snapshot="s", scenarios=(), margin=str(folder / "margin.yaml"), notify=Notify(urls=(address,)))
+    (folder / "margin.yaml").write_text("version: 1\n")
+    result = folder / "result"
+    shutil.rmtree(result, ignore_errors=True)
+    result.mkdir()
+    copy_documents(result, settings, Rulebook(version=1), folder / "run.yaml")
+    copied = result / "inputs" / "run.yaml"
+    return copied.read_bytes().decode() if copied.is_file() else None

@@ -49,6 +49,19 @@ def test_every_package_that_is_not_as_asked_for_is_named_with_its_mend(monkeypat
     assert "polars" not in told["packages"].found
 
 
+def test_what_one_key_needs_is_no_failure_and_has_its_mend(monkeypatch: pytest.MonkeyPatch):
+    def version(name: str) -> str:
+        if name == "apprise":
+            raise PackageNotFoundError(name)
+        return "0.1" if name == "prometheus-client" else installed(name)
+
+    monkeypatch.setattr(installation, "version", version)
+    notify, metrics = found("extra notify"), found("extra metrics")
+    assert (notify.status, notify.found) == ("warn", "apprise is not installed: a run file with the key `notify` is refused")
+    assert notify.mend == 'For the key `notify`: python -m pip install "apprise>=1.9"'
+    assert (metrics.status, metrics.found) == ("warn", "prometheus-client 0.1")
+
+
 def test_stresstest_itself_may_not_be_installed(monkeypatch: pytest.MonkeyPatch):
     def requires(name: str) -> list[str]:
         raise PackageNotFoundError(name)
