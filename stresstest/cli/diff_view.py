@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from stresstest.cli.figures import NOTHING
+from stresstest.cli.figures import NOTHING, Formatter, money, money_of
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
-from stresstest.results.changes import WORDS, Changes, FigureChange, StepChange
+from stresstest.results.changes import WORDS, Changes, FigureChange
 
 if TYPE_CHECKING:
     from stresstest.runs.diffing import Difference
@@ -40,28 +40,32 @@ def diff_text(found: Difference) -> str:
 def _figures(changes: Changes) -> list[str]:
     steps = [step.step for step in changes.steps if step.known != "unchanged"]
     header = ("Changed by", "before", *steps, "after", "change")
-    rows = [_row(figure, steps) for figure in changes.figures]
+    amounts = money_of(value for each in changes.figures if each.unit == "money" for value in (each.before, each.after))
+    rows = [_row(figure, steps, amounts if figure.unit == "money" else _whole) for figure in changes.figures]
     return text_table(header, rows, right=frozenset(range(1, len(header)))).splitlines()
 
 
-def _row(figure: FigureChange, steps: Sequence[str]) -> tuple[str, ...]:
+def _row(figure: FigureChange, steps: Sequence[str], written: Formatter) -> tuple[str, ...]:
     by_step = {step.step: step for step in figure.steps}
-    return (WORDS[figure.figure], _amount(figure.before), *(_change(by_step[step]) for step in steps), _amount(figure.after), _signed(figure.change))
+    return (
+        WORDS[figure.figure],
+        written(figure.before),
+        *("->" if by_step[step].known == "with the next" else _signed(by_step[step].change, written) for step in steps),
+        written(figure.after),
+        _signed(figure.change, written),
+    )
 
 
-def _change(step: StepChange) -> str:
-    return "->" if step.known == "with the next" else _signed(step.change)
+def _whole(value: float | None) -> str:
+    return money(value, 0)
 
 
-def _amount(value: float | None) -> str:
-    return NOTHING if value is None else f"{value + 0.0:,.0f}"
-
-
-def _signed(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    text = f"{value:+,.0f}"
-    return text if text.strip("+-0,") else "0"
+def _signed(value: float | None, written: Formatter) -> str:
+    """A change with its sign; a plain 0 where there is none to see."""
+    text = written(value)
+    if value is None or not text.strip("0."):
+        return "0" if value is not None else text
+    return f"+{text}" if value > 0 else text
 
 
 def _how(changes: Changes) -> str:
@@ -88,6 +92,7 @@ def _accounts(words: str, rows: pl.DataFrame) -> list[str]:
     size = (pl.col("margin_shortfall_after").fill_null(0.0) - pl.col("margin_shortfall_before").fill_null(0.0)).abs()
     chosen: list[dict[str, Any]] = rows.sort(-size, "account_id").head(SHOWN).to_dicts()
     header = (words, "status before", "after", "in scenario", "shortfall before", "after")
+    amount = money_of(row[f"margin_shortfall_{side}"] for row in chosen for side in ("before", "after"))
     lines = text_table(
         header,
         [
@@ -96,8 +101,8 @@ def _accounts(words: str, rows: pl.DataFrame) -> list[str]:
                 row["status_before"] or NOTHING,
                 row["status_after"] or NOTHING,
                 shortened(row["scenario_id_after"] or NOTHING),
-                _amount(row["margin_shortfall_before"]),
-                _amount(row["margin_shortfall_after"]),
+                amount(row["margin_shortfall_before"]),
+                amount(row["margin_shortfall_after"]),
             )
             for row in chosen
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,10 +23,14 @@ RESULT = "result.json"
 _MEND = "Take the folder from a backup, or run the stress test again."
 
 
-def intact(folder: Path) -> tuple[Manifest, Identity]:
+def intact(folder: Path, read: Collection[str] | None = None) -> tuple[Manifest, Identity]:
     """The manifest and identity of a finished run whose tables, summary and copies of inputs are byte for byte those that the run wrote.
 
     Reports are not looked at: they can be made again.
+
+    Args:
+        folder: the result folder.
+        read: tables that are to be read, whose columns must be those of this version; None: all.
 
     Raises:
         StressTestError: input data, when the folder is no finished run, or with a fault for every document and table that is missing,
@@ -33,7 +38,7 @@ def intact(folder: Path) -> tuple[Manifest, Identity]:
     """
     manifest = read_document(Manifest, folder / MANIFEST)
     stated = read_document(Identity, folder / RESULT)
-    faults = [*_documents(folder, manifest, stated), *changed_documents(folder, manifest.documents), *_tables(folder, manifest, stated)]
+    faults = [*_documents(folder, manifest, stated), *changed_documents(folder, manifest.documents), *_tables(folder, manifest, stated, read)]
     if faults:
         raise StressTestError(Reason.INPUT_DATA, "the result folder is not as its run left it", faults)
     return manifest, stated
@@ -57,7 +62,7 @@ def _documents(folder: Path, manifest: Manifest, stated: Identity) -> list[Fault
     return faults
 
 
-def _tables(folder: Path, manifest: Manifest, stated: Identity) -> list[Fault]:
+def _tables(folder: Path, manifest: Manifest, stated: Identity, read: Collection[str] | None) -> list[Fault]:
     """What a run learned from earlier runs has its hashes in the manifest alone: it is no part of the result."""
     learned = {table.name: manifest.tables[table.name].sha256 for table in CONTEXT_TABLES if table.name in manifest.tables}
     hashes = {**stated.tables, **learned}
@@ -71,7 +76,7 @@ def _tables(folder: Path, manifest: Manifest, stated: Identity) -> list[Fault]:
         elif table_sha256(folder, name) != hashes[name]:
             what = f"was changed after the run: its SHA-256 is not that of {MANIFEST if name in learned else RESULT}"
             faults.append(Fault(what, _MEND, file=str(folder), table=name))
-        else:
+        elif read is None or name in read:
             faults += _of_another_version(folder, name, files[0], stated.code_version)
     return faults
 

@@ -51,8 +51,10 @@ def _earlier(asked: RunFile, own: Comparable, summary: Summary) -> Comparable | 
     """The earlier run, or why there is none."""
     if asked.against != PREVIOUS:
         return finished(Path(str(asked.against)))
+    if asked.history is None:
+        return "No history is kept, and only a history knows which run was the previous one: there is nothing to compare this one with."
     figures = figures_of_run(summary, own.stated)
-    run = previous(Path(str(asked.history)), figures["book"], figures["as_of"])
+    run = previous(Path(asked.history), figures["book"], figures["as_of"])
     if run is None:
         return f"The history has no earlier run of the book {figures['book']}: there is nothing to compare this one with."
     found = finished(run.folder)

@@ -6,19 +6,21 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from stresstest.config import RunFile
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.executors import make_executor
+from stresstest.margin.rulebook import Rulebook
 from stresstest.results.changes import REST, STEPS, Figures, Outcome, headline_figures, summed
 from stresstest.results.store import PartWriter
-from stresstest.runs.comparable import Comparable, engine_now, question_of, without_extras
+from stresstest.runs.comparable import RULES, Comparable, engine_now, without_extras
 from stresstest.runs.console import Console
-from stresstest.runs.planning import load_rulebook_of, load_scenarios_of
 from stresstest.runs.staging import stage, workers
 from stresstest.scenarios.resolve import resolve
+from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.frames import Snapshot, read_with_hashes
 from stresstest.snapshot.mixing import PARTS, Mixed, mix, same
 from stresstest.tables import ACCOUNT_SUMMARY, INPUT_TABLES
@@ -29,10 +31,13 @@ _NAMED = 5
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Inputs on the way, `settings` naming scenarios, margin file and moment."""
+    """Inputs on the way; `settings` name the moment, and `question` is what of scenarios and rules figures depend on."""
 
     mixed: Mixed
     settings: RunFile
+    scenarios: ScenarioSet
+    rulebook: Rulebook
+    question: Mapping[str, Any]
 
     @property
     def snapshot(self) -> Snapshot:
@@ -75,8 +80,11 @@ def _changed(step: str, one: Comparable, two: Comparable) -> str:
     elif step == "reference data":
         found = [name for name in files if name in ("accounts", "owners", "instruments", "assets")]
     else:
-        asked = ("scenarios",) if step == "scenario set" else ("margin", "margin_model", "on_missing")
-        found = [name for name in asked if one.question[name] != two.question[name]]
+        asked = ("scenarios",) if step == "scenario set" else RULES
+        before, after = one.stated.specification, two.stated.specification
+        # What one version understood in the same way need not be read again, which takes longer than a small book.
+        read = one.stated.code != two.stated.code or any(before[name] != after[name] for name in asked)
+        found = [name for name in asked if one.question[name] != two.question[name]] if read else []
     return f"other {', '.join(found)}" if found else ""
 
 
@@ -163,19 +171,18 @@ def _computed(step: str, state: State, note: str, console: Console, threads: int
 
 
 def _state(one: Comparable, two: Comparable, before: Snapshot, after: Snapshot, moved: frozenset[str]) -> State:
-    scenarios = (two if "scenario set" in moved else one).settings
-    rules = (two if "margin parameters" in moved else one).settings
-    moment = (two if "market" in moved else one).settings.as_of
-    update = {"scenarios": scenarios.scenarios, "headline": scenarios.headline, "as_of": moment}
-    return State(mix(before, after, moved & set(PARTS)), without_extras(rules).model_copy(update=update))
+    scenarios, rules, moment = (two if step in moved else one for step in ("scenario set", "margin parameters", "market"))
+    return State(
+        mixed=mix(before, after, moved & set(PARTS)),
+        settings=without_extras(rules.settings).model_copy(update={"as_of": moment.settings.as_of}),
+        scenarios=scenarios.scenarios,
+        rulebook=rules.rulebook,
+        question={**rules.question, "scenarios": scenarios.question["scenarios"]},
+    )
 
 
 def _alike(one: State, other: State) -> bool:
-    return (
-        one.settings.as_of == other.settings.as_of
-        and question_of(one.settings) == question_of(other.settings)
-        and same(one.snapshot, other.snapshot)
-    )  # fmt: skip
+    return one.settings.as_of == other.settings.as_of and one.question == other.question and same(one.snapshot, other.snapshot)
 
 
 def _borrowed_words(mixed: Mixed) -> str:
@@ -227,7 +234,7 @@ def evaluate(state: State, name: str, console: Console, threads: int | None = No
         work = Path(folder)
         update = {"snapshot": str(state.snapshot.write(work / "snapshot")), "threads": threads, "executor": "threads"}
         settings = state.settings.model_copy(update=update)
-        scenarios, rulebook = load_scenarios_of(settings), load_rulebook_of(settings)
+        scenarios, rulebook = state.scenarios, state.rulebook
         book = stage(settings, rulebook, work, ours=True)
         resolved, _ = resolve(scenarios, book.dimensions, rulebook.margin_names())
         units = value_instruments(book.dimensions, resolved)

@@ -12,6 +12,7 @@ import polars as pl
 
 import stresstest
 from stresstest.config import RunFile, keyword_overrides, load_run
+from stresstest.margin.rulebook import Rulebook
 from stresstest.results import manifest as records
 from stresstest.results.changed_accounts import COLUMNS
 from stresstest.results.changes import ComparedRun, headline_figures, summed
@@ -21,8 +22,12 @@ from stresstest.results.integrity import intact
 from stresstest.results.store import read_table
 from stresstest.runs.planning import load_rulebook_of, load_scenarios_of
 from stresstest.runs.specification import specification
+from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.stress.headline import worst_headline
 from stresstest.tables import ACCOUNT_SUMMARY, EXCLUDED, SCENARIO_SUMMARY
+
+RULES = ("margin", "margin_model", "on_missing")
+"""What of a specification are margin parameters that can move a headline figure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +69,28 @@ class Comparable:
         return str(self.stated.specification["reporting_currency"])
 
     @cached_property
-    def question(self) -> dict[str, Any]:
-        """What of its documents figures depend on: the hashes of scenarios and margin file as understood now, and settings.
+    def scenarios(self) -> ScenarioSet:
+        """Its scenarios, as its folder keeps them.
 
         Raises:
-            StressTestError: a document that this version refuses.
+            StressTestError: a file that this version refuses.
         """
-        return question_of(self.settings)
+        return load_scenarios_of(self.settings)
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """Its margin file, as its folder keeps it; without models that are only compared with.
+
+        Raises:
+            StressTestError: a file that this version refuses.
+        """
+        return load_rulebook_of(without_extras(self.settings))
+
+    @cached_property
+    def question(self) -> dict[str, Any]:
+        """What of its documents figures depend on: the hashes of scenarios (headline flags too) and margin file as understood now, settings."""
+        asked = specification(without_extras(self.settings), self.scenarios, self.rulebook, None, None)
+        return {name: asked[name] for name in ("scenarios", *RULES)}
 
     def about(self) -> ComparedRun:
         """What is said of it beside its figures."""
@@ -84,16 +104,6 @@ class Comparable:
             accounts=self.accounts.height,
             excluded_accounts=self.excluded.height,
         )
-
-
-def question_of(settings: RunFile) -> dict[str, Any]:
-    """The part of a specification that headline figures depend on: `scenarios` (headline flags included), `margin`, settings.
-
-    Models that are only compared with are left out.
-    """
-    plain = without_extras(settings)
-    asked = specification(plain, load_scenarios_of(plain), load_rulebook_of(plain), None, None)
-    return {name: asked[name] for name in ("scenarios", "margin", "margin_model", "on_missing")}
 
 
 def without_extras(settings: RunFile) -> RunFile:
@@ -118,6 +128,7 @@ def finished(folder: Path, snapshot: str | Path | None = None) -> Comparable:
         StressTestError: input data, when the folder is no finished run or is not as its run left it; configuration, when this version refuses
             its run file.
     """
-    manifest, stated = intact(folder)
+    # Other tables may be those of another version: what changed between versions is one of the questions.
+    manifest, stated = intact(folder, (ACCOUNT_SUMMARY.name, SCENARIO_SUMMARY.name, EXCLUDED.name))
     settings = load_run(folder / FOLDER / RUN, keyword_overrides({"snapshot": snapshot}))
     return Comparable(folder, settings, stated, _engine(stated.code, manifest.versions, manifest.machine))

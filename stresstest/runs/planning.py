@@ -194,20 +194,16 @@ def book_of(settings: RunFile) -> str:
 
 
 def check_against(settings: RunFile) -> None:
-    """Refuse a run that is to be set against nothing, before anything is computed.
+    """Refuse a run that is to be set against a folder that holds none, before anything is computed.
 
     Raises:
-        StressTestError: configuration, for `previous` without a history, or a folder that is no finished run.
+        StressTestError: configuration, when the folder is no finished run.
     """
-    against, file = settings.against, str(settings.file) if settings.file else None
-    if against == PREVIOUS and settings.history is None:
-        hint = "Name the folder of earlier runs with the key `history`, or give `against` the result folder of a run."
-        fault = Fault("which run was the previous one, only a history knows", hint, file=file, path="against")
-    elif against not in (None, PREVIOUS) and not Path(str(against), MANIFEST).is_file():
-        hint = "Give the result folder of a finished run (the one with manifest.json in it), or `previous`."
-        fault = Fault(f"is no finished run: {against}", hint, file=file, path="against")
-    else:
+    against = settings.against
+    if against is None or against == PREVIOUS or Path(against, MANIFEST).is_file():
         return
+    hint = "Give the result folder of a finished run (the one with manifest.json in it), or `previous`."
+    fault = Fault(f"is no finished run: {against}", hint, file=str(settings.file) if settings.file else None, path="against")
     raise StressTestError(Reason.CONFIGURATION, "there is no run to set this one against", [fault])
 
 

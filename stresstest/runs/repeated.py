@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.results.changes import NAME as CHANGES
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity, code_sha256
 from stresstest.results.integrity import SUMMARY, intact
@@ -66,6 +67,8 @@ def _differences(plan: Plan, stated: Identity, summary: Summary) -> list[str]:
         found.append("without the statistics of the portfolio, which a run of a large book makes only when they or a report are asked for")
     if makes_funding(plan.settings, reports) and not {table.name for table in FUNDING_TABLES} <= stated.tables.keys():
         found.append("without the tables of `funding`")
+    if plan.settings.against is not None and not (plan.target / CHANGES).is_file():
+        found.append("not set against an earlier run")
     if stated.code != code_sha256():
         found.append(f"of other code (stresstest {stated.code_version})")
     with tempfile.TemporaryDirectory(prefix="stresstest-inputs-") as work:

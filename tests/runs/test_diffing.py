@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import pytest
 
 import stresstest
 from stresstest.errors import Reason, StressTestError
+from stresstest.results import integrity
 from stresstest.results.changes import STEPS, read_changes
 from stresstest.runs import chain
 from stresstest.runs.comparable import engine_now, finished
@@ -245,6 +247,21 @@ def test_runs_in_two_currencies_are_refused(make: Make):
     assert refused.value.reason is Reason.USAGE
 
 
+def test_a_run_of_another_version_is_compared_where_its_tables_can_be_read(make: Make, tmp_path: Path):
+    """A table that the comparison does not read may have other columns: what changed between versions is one of the questions."""
+    older = tmp_path / "older"
+    shutil.copytree(make().folder, older)
+    table = older / "segment_summary.parquet"
+    pl.read_parquet(table).drop("pnl").write_parquet(table)
+    stated, manifest = (json.loads((older / name).read_text()) for name in ("result.json", "manifest.json"))
+    stated["tables"]["segment_summary"] = hashlib.sha256(table.read_bytes()).hexdigest()
+    (older / "result.json").write_text(json.dumps(stated))
+    (older / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(StressTestError, match="not as its run left it"):
+        integrity.intact(older)
+    assert way(stresstest.diff(older, make(sizes=(1, 2, 4))))["positions"] == pytest.approx(52.5)
+
+
 def test_a_run_that_was_changed_is_refused(make: Make, tmp_path: Path):
     changed = tmp_path / "changed"
     shutil.copytree(make().folder, changed)
@@ -256,13 +273,21 @@ def test_a_run_that_was_changed_is_refused(make: Make, tmp_path: Path):
 # ---------------------------------------------------------------- the sample, and a run that is set against another
 
 
+def sample_day(day: str) -> stresstest.Snapshot:
+    """A day of the sample with every fifteenth account."""
+    whole = stresstest.read_snapshot(SAMPLE / day)
+    chosen = whole["accounts"].gather_every(15)["account_id"].to_list()
+    fewer = {name: whole[name].filter(pl.col("account_id").is_in(chosen)) for name in ("accounts", "positions", "collateral")}
+    return whole.replace(**fewer)
+
+
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> tuple[stresstest.FinishedRun, stresstest.FinishedRun]:
-    """The two days of the sample, the second set against the first by way of a history."""
+    """Two days of the sample, the second set against the first by way of a history."""
     folder = tmp_path_factory.mktemp("days")
     settings: dict[str, Any] = {"output": {"formats": ["json"]}, "history": folder / "history", "book": "sample"}
-    first = stresstest.run(SAMPLE / "run-2026-11-12.yaml", out=folder / "first", **settings)
-    second = stresstest.run(SAMPLE / "run.yaml", out=folder / "second", against="previous", **settings)
+    first = stresstest.run(SAMPLE / "run-2026-11-12.yaml", snapshot=sample_day("2026-11-12"), out=folder / "first", **settings)
+    second = stresstest.run(SAMPLE / "run.yaml", snapshot=sample_day("2026-11-13"), out=folder / "second", against="previous", **settings)
     return first, second
 
 
@@ -280,7 +305,7 @@ def test_the_steps_of_two_days_lead_from_the_one_to_the_other(days: tuple[stress
 
 def test_a_step_is_the_difference_of_two_runs(days: tuple[stresstest.FinishedRun, stresstest.FinishedRun]):
     """`positions` of the two days, from a run that the test puts together by itself: no account came or went, nothing new was listed."""
-    earlier, later = (stresstest.read_snapshot(SAMPLE / day) for day in ("2026-11-12", "2026-11-13"))
+    earlier, later = sample_day("2026-11-12"), sample_day("2026-11-13")
     assert "orders" not in later
     mixed = stresstest.run(days[0], snapshot=earlier.replace(positions=later["positions"])).summary
     stored = read_changes(days[1].folder)
@@ -301,7 +326,7 @@ def test_the_same_runs_have_the_same_differences_to_the_byte(days: tuple[stresst
 
 
 def test_what_a_run_learned_is_no_part_of_its_result_and_is_guarded(days: tuple[stresstest.FinishedRun, stresstest.FinishedRun], tmp_path: Path):
-    alone = stresstest.run(SAMPLE / "run.yaml", book="sample")
+    alone = stresstest.run(days[1], book="sample")
     assert alone.result_id == days[1].result_id
     assert "changes" not in alone.tables
     assert {"changes", "changed_accounts"} <= set(days[1].tables)
@@ -340,9 +365,25 @@ def test_a_run_set_against_a_folder(make: Make, tmp_path: Path):
     assert run.table("changes").filter(figure="worst_margin_shortfall", step="positions")["change"].to_list() == pytest.approx([52.5])
 
 
-@pytest.mark.parametrize(("against", "what"), [("previous", "only a history knows"), ("nowhere", "is no finished run")])
-def test_a_run_that_is_set_against_nothing_is_refused_before_it_begins(make: Make, against: str, what: str):
+def test_without_a_history_nobody_knows_the_previous_run(make: Make, tmp_path: Path):
+    run = stresstest.run(make(), out=tmp_path / "run", against="previous")
+    stored = read_changes(run.folder)
+    assert stored is not None
+    assert stored.notes[0].startswith("No history is kept")
+
+
+def test_a_run_that_is_set_against_nothing_is_refused_before_it_begins(make: Make):
     with pytest.raises(StressTestError, match="no run to set this one against") as refused:
-        stresstest.plan(make(), against=against)
+        stresstest.plan(make(), against="nowhere")
     assert refused.value.reason is Reason.CONFIGURATION
-    assert what in refused.value.faults[0].what
+    assert refused.value.faults[0].what.startswith("is no finished run: ")
+
+
+def test_a_finished_run_that_was_set_against_none_is_not_the_answer(make: Make, tmp_path: Path):
+    settings: dict[str, Any] = {"out": tmp_path / "run"}
+    stresstest.run(make(), **settings)
+    with pytest.raises(StressTestError) as refused:
+        stresstest.run(make(), against=make(price=90).folder, **settings)
+    assert "not set against an earlier run" in refused.value.faults[0].what
+    stresstest.run(make(), against=make(price=90).folder, force=True, **settings)
+    assert stresstest.run(make(), against=make(price=90).folder, **settings).repeated
