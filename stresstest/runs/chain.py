@@ -16,8 +16,9 @@ from stresstest.executors import make_executor
 from stresstest.margin.rulebook import Rulebook
 from stresstest.results.changes import REST, STEPS, Figures, Outcome, headline_figures, summed
 from stresstest.results.store import PartWriter
-from stresstest.runs.comparable import RULES, Comparable, engine_now, without_extras
+from stresstest.runs.comparable import RULES, SCENARIOS, Comparable, engine_now, without_extras
 from stresstest.runs.console import Console
+from stresstest.runs.planning import scenarios_on
 from stresstest.runs.staging import stage, workers
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import ScenarioSet
@@ -75,12 +76,12 @@ def _changed(step: str, one: Comparable, two: Comparable) -> str:
     elif step == "collateral":
         found = [name for name in files if name == "collateral"]
     elif step == "market":
-        found = [name for name in files if name in ("instruments", "assets")]
+        found = [name for name in files if name in ("instruments", "assets", "history")]
         found += ["as_of"] if one.stated.specification["as_of"] != two.stated.specification["as_of"] else []
     elif step == "reference data":
         found = [name for name in files if name in ("accounts", "owners", "instruments", "assets")]
     else:
-        asked = ("scenarios",) if step == "scenario set" else RULES
+        asked = SCENARIOS if step == "scenario set" else RULES
         before, after = one.stated.specification, two.stated.specification
         # What one version understood in the same way need not be read again, which takes longer than a small book.
         read = one.stated.code != two.stated.code or any(before[name] != after[name] for name in asked)
@@ -174,10 +175,10 @@ def _state(one: Comparable, two: Comparable, before: Snapshot, after: Snapshot, 
     scenarios, rules, moment = (two if step in moved else one for step in ("scenario set", "margin parameters", "market"))
     return State(
         mixed=mix(before, after, moved & set(PARTS)),
-        settings=without_extras(rules.settings).model_copy(update={"as_of": moment.settings.as_of}),
+        settings=without_extras(rules.settings).model_copy(update={"as_of": moment.settings.as_of, "headline": scenarios.settings.headline}),
         scenarios=scenarios.scenarios,
         rulebook=rules.rulebook,
-        question={**rules.question, "scenarios": scenarios.question["scenarios"]},
+        question={**rules.question, **{name: scenarios.question[name] for name in SCENARIOS}},
     )
 
 
@@ -234,8 +235,9 @@ def evaluate(state: State, name: str, console: Console, threads: int | None = No
         work = Path(folder)
         update = {"snapshot": str(state.snapshot.write(work / "snapshot")), "threads": threads, "executor": "threads"}
         settings = state.settings.model_copy(update=update)
-        scenarios, rulebook = state.scenarios, state.rulebook
+        rulebook = state.rulebook
         book = stage(settings, rulebook, work, ours=True)
+        scenarios = scenarios_on(book, settings, state.scenarios)
         resolved, _ = resolve(scenarios, book.dimensions, rulebook.margin_names())
         units = value_instruments(book.dimensions, resolved)
         check_limits(book, resolved, units, rulebook)

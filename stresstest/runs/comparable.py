@@ -26,8 +26,9 @@ from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.stress.headline import worst_headline
 from stresstest.tables import ACCOUNT_SUMMARY, EXCLUDED, SCENARIO_SUMMARY
 
+SCENARIOS = ("scenarios", "headline")
 RULES = ("margin", "margin_model", "on_missing")
-"""What of a specification are margin parameters that can move a headline figure."""
+"""What of a specification is the scenario set, and what are margin parameters that can move a headline figure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,8 @@ class Comparable:
     def question(self) -> dict[str, Any]:
         """What of its documents figures depend on: the hashes of scenarios (headline flags too) and margin file as understood now, settings."""
         asked = specification(without_extras(self.settings), self.scenarios, self.rulebook, None, None)
-        return {name: asked[name] for name in ("scenarios", *RULES)}
+        # Generators that wait for a book's history make scenarios, and only then can the headline be chosen.
+        return {**{name: asked[name] for name in ("scenarios", *RULES)}, "headline": asked["headline"] if self.scenarios.pending else None}
 
     def about(self) -> ComparedRun:
         """What is said of it beside its figures."""

@@ -63,11 +63,10 @@ def mix(before: Snapshot, after: Snapshot, moved: Collection[str]) -> Mixed:
     - positions: positions, open orders, and which accounts there are. An account that only one snapshot has comes or goes whole, with its
       collateral.
     - collateral: the collateral of accounts that both have.
-    - market: the columns `MARKET`, and which instruments and assets are quoted.
+    - market: the columns `MARKET`, which instruments and assets are quoted, and the history of factors.
     - reference data: every other column of instruments and assets; all that is said of accounts; owners.
 
-    Rows that something refers to and the chosen side lacks are taken from the other one. A mixture has no tables that no figure depends on, and
-    says nothing of moment and currency.
+    Rows that something refers to and the chosen side lacks are taken from the other one. A mixture says nothing of moment and currency.
     """
     if not moved or set(moved) >= set(PARTS):
         return Mixed(after if moved else before, (), 0)
@@ -101,6 +100,8 @@ def mix(before: Snapshot, after: Snapshot, moved: Collection[str]) -> Mixed:
     if everything:
         borrowed.append(Borrowed("assets", tuple(sorted(everything)), quotes is after))
     tables |= {"instruments": instruments, "assets": assets}
+    if "history" in market:
+        tables["history"] = market["history"]
     if "owners" in reference:
         tables["owners"] = _owners(held, reference, accounts)
     return Mixed(Snapshot(tables), tuple(borrowed), released)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 import pytest
 
@@ -103,6 +105,13 @@ def test_what_the_one_side_lacks_is_lent_by_the_other_with_all_that_it_refers_to
     assert dict(mixed.snapshot["instruments"].select("instrument_id", "mark_price").iter_rows()) == {"I": 1.0, "J": 7.0}
     unheld = mix(day(1), day(2, instruments=new, assets=assets), ["positions"])
     assert unheld.borrowed == ()
+
+
+def test_the_history_of_factors_is_that_of_the_market():
+    days = [day(number, history=pl.DataFrame({"date": [date(2026, 1, number)], "factor": ["spot:X"], "value": [float(number)]})) for number in (1, 2)]
+    assert mix(*days, ["positions"]).snapshot["history"] is days[0]["history"]
+    assert mix(*days, ["positions", "market"]).snapshot["history"] is days[1]["history"]
+    assert not same(days[0], days[0].replace(history=days[1]["history"]))
 
 
 def test_quotes_follow_the_market():
