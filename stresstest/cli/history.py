@@ -137,6 +137,9 @@ def _place(where: Path) -> tuple[Path, str | None]:
     if settings.history is None:
         fault = Fault("names no history", "Set `history: FOLDER` in it, or give the history folder itself.", file=str(where), path="history")
         raise StressTestError(Reason.USAGE, "there is no history", [fault])
+    if not (Path(settings.history) / RUNS.name).is_dir():
+        fault = Fault("holds no runs yet", "The first run of this run file makes it.", file=settings.history)
+        raise StressTestError(Reason.USAGE, "there is no history", [fault])
     return Path(settings.history), book_of(settings)
 
 

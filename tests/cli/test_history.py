@@ -99,6 +99,7 @@ def test_runs_of_before_are_added(stresstest, finished: Path, run_file: Path, tm
     assert told.stdout.startswith(f"added {finished}: two moves, 2026-11-19 16:00 UTC, result ")
     document = json.loads(stresstest("history", "add", finished, "--json", STRESSTEST_HISTORY=str(tmp_path / "history")).stdout)
     assert [each["book"] for each in document["runs"]] == ["two moves"]
+    assert "holds no runs yet" in stresstest("history", run_file, STRESSTEST_HISTORY=str(tmp_path / "other")).stderr
     shown = stresstest("history", run_file, STRESSTEST_HISTORY=str(tmp_path / "history"))
     assert shown.stdout.splitlines()[0] == f"{tmp_path / 'history'}: 1 run of 1 book"
 
@@ -110,3 +111,21 @@ def test_a_changed_run_is_not_added(stresstest, finished: Path, tmp_path: Path):
     assert told.returncode == 3
     assert "scenario_summary: was changed after the run" in told.stderr
     assert not Path("history").exists()
+
+
+def test_a_run_that_cannot_join_says_how_to_add_it_and_leaves_with_four(stresstest, run_file: Path, tmp_path: Path):
+    (tmp_path / "taken").write_text("a file")
+    done = stresstest("run", run_file, "--out", "out", "--history", "taken", "-q")
+    assert done.returncode == 4
+    assert done.stdout == f"{tmp_path / 'out'}\n"
+    told = " ".join(done.stderr.split())
+    assert f"stresstest history add {tmp_path / 'out'} --history {tmp_path / 'taken'}" in told
+    assert "the run cannot be added to the history" in told
+    (tmp_path / "taken").unlink()
+    assert stresstest("history", "add", "out", "--history", "taken").returncode == 0
+
+
+def test_a_plan_says_what_it_would_join(stresstest, run_file: Path, tmp_path: Path):
+    lines = stresstest("run", run_file, "--dry-run", "--history", "h", "--book", "B").stdout.splitlines()
+    assert lines[-1] == f"joins       the runs of B in {tmp_path / 'h'}"
+    assert not any(line.startswith("joins") for line in stresstest("run", run_file, "--dry-run", STRESSTEST_HISTORY="null").stdout.splitlines())

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import shutil
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,8 +11,7 @@ import pytest
 from results.history_case import FRIDAY, NIGHT, STANDING, written_run
 
 from stresstest.errors import Reason, StressTestError
-from stresstest.results import history as module
-from stresstest.results.history import add, file_name, previous, read_runs
+from stresstest.results.history import add, file_name, previous, read_kept, read_runs
 from stresstest.tables import RUNS, SCENARIO_SUMMARY
 
 DAY = timedelta(days=1)
@@ -165,29 +164,34 @@ def test_two_processes_at_once_and_a_reader_meanwhile(tmp_path: Path):
     assert not list(history.rglob("*.partial"))
 
 
-class Killed(BaseException):
-    """As if the process had been ended: nothing after it runs."""
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stresstest.results import history
+table, place, run = sys.argv[1:]
+synced = history._sync
+def killed(path):
+    synced(path)
+    if path.parent.name == table and path.suffix == ".partial":
+        os.kill(os.getpid(), signal.SIGKILL)
+history._sync = killed
+history.add(Path(run), Path(place))
+"""
 
 
 @pytest.mark.parametrize("table", ["scenario_summary", "runs"])
-def test_a_crash_between_writing_and_renaming_leaves_what_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str):
+def test_a_process_killed_between_writing_and_renaming_leaves_what_nobody_reads(tmp_path: Path, table: str):
     history = tmp_path / "history"
     add(written_run(tmp_path / "thursday", FRIDAY - DAY), history)
     before = read_runs(history).table
     friday = written_run(tmp_path / "friday")
-
-    def killed(path: Path) -> None:
-        if path.parent.name == table and path.suffix == ".partial":
-            shutil.copy(path, path.with_name(".left" + path.name))  # what is on disk when the process is gone
-            raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(module, "_sync", killed)
-        add(friday, history)
-    assert list((history / table).glob("*.partial"))
+    ended = subprocess.run([sys.executable, "-c", KILLED, table, str(history), str(friday)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list((history / table).glob(".*.partial"))) == 1
     after = read_runs(history)
     assert after.faults == ()
     assert after.table.equals(before)
+    assert read_kept(history, SCENARIO_SUMMARY, after.table).table["as_of"].unique().to_list() == [FRIDAY - DAY]
     add(friday, history)
     assert read_runs(history).table["as_of"].to_list() == [FRIDAY - DAY, FRIDAY]
 
