@@ -1,6 +1,6 @@
 """The kernel alone: fold the pools of a staged book and walk them over all scenarios, on all cores.
 
-    python -m benchmarks.kernel BOOK
+    python -m benchmarks.kernel BOOK...
 
 Prints one JSON object. Reading, resolving, revaluing and writing are not in it; folding, initial and maintenance margin, balances,
 statuses, owners, Cover-N and the worst scenario of every account are.

@@ -198,7 +198,7 @@ def collateral_schedule(market: Market, model: Row, asset: str) -> Row:
     hedge = is_unhaircut_hedge(model, asset)
     if name is None and asset != market.snapshot.reporting and not hedge:
         raise ValueError(f"asset {asset} is held and has no collateral schedule")
-    schedule = {} if name is None else dict(market.margin["collateral_schedules"][name])
+    schedule: Row = {} if name is None else market.margin["collateral_schedules"][name]
     if name is None or hedge:
         return {"bands": [{"from": 0.0, "haircut": 0.0}], "liability_weight": schedule.get("liability_weight")}
     return schedule
@@ -221,10 +221,12 @@ def after_haircut(market: Market, model: Row, asset: str, value: float, level: s
     bands = schedule["bands"]
     total = 0.0
     for number, band in enumerate(bands):
+        low = band["from"] * unit
+        if worth <= low:
+            break  # nothing is inside this band or those above it
         haircut = band["haircut"]
         if level == "initial" and band.get("initial_haircut") is not None:
             haircut = band["initial_haircut"]
-        low = band["from"] * unit
         cap = schedule.get("cap")
         last = float("inf") if cap is None else cap * unit
         high = bands[number + 1]["from"] * unit if number + 1 < len(bands) else last
@@ -293,7 +295,8 @@ def margin_schedule(market: Market, name: str | None, owner: str) -> Row:
     """The named margin schedule; `owner` is the instrument or asset that needs it."""
     if name is None:
         raise ValueError(f"{owner} has no margin schedule")
-    return dict(market.margin["margin_schedules"][name])
+    schedule: Row = market.margin["margin_schedules"][name]
+    return schedule
 
 
 def schedule_factor(market: Market, name: str | None) -> float:
@@ -333,6 +336,8 @@ def from_schedule(schedule: Row, notional: float, contracts: float, level: str) 
     if convention == "marginal":
         charged = 0.0
         for number, tier in enumerate(tiers):
+            if measure <= tier["from"]:
+                break  # nothing is inside this tier or those above it
             high = tiers[number + 1]["from"] if number + 1 < len(tiers) else float("inf")
             charged += tier[f"{level}_rate"] * max(0.0, min(measure, high) - tier["from"])
         if by_contracts:

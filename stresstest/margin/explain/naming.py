@@ -12,7 +12,7 @@ from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
 from stresstest.tables import MEASURES
 
-_KEY = ["account_id", "pool_id", "scenario_id"]
+KEY = ["account_id", "pool_id", "scenario_id"]
 
 
 def _both(*stems: str) -> list[str]:
@@ -335,4 +335,4 @@ class Names:
         chosen = rows.filter(pl.col("scenario").is_in(self.wanted)).drop(terms.columns[1:], strict=False)
         ids = pl.Series("scenario_id", self.resolved.ids, dtype=pl.String)
         named = chosen.with_columns(scenario_id=ids.gather(chosen["scenario"])).join(terms, on="pool", how="left", maintain_order="left")
-        return named.sort("pool", "scenario", *order).select(*_KEY, *columns)
+        return named.sort("pool", "scenario", *order).select(*KEY, *columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from stresstest.margin.explain.collateral import VERSIONS
-from stresstest.margin.explain.naming import Names
+from stresstest.margin.explain.naming import KEY, Names
 from stresstest.margin.explain.portfolio import PortfolioParts
 
 TIMESTAMP = pl.Datetime("us", "UTC")
@@ -90,6 +90,8 @@ def portfolio_frames(names: Names, parts: PortfolioParts) -> dict[str, pl.DataFr
 
 def _frame(names: Names, rows: pl.DataFrame, name: str) -> pl.DataFrame:
     wanted = COLUMNS[name]
+    if rows.is_empty():
+        return pl.DataFrame(schema={**_text(*KEY), **wanted})
     keys = {**dict.fromkeys(("pool", "scenario", *ORDER[name]), pl.Int32()), "expiry": TIMESTAMP, **_text("risk_group", "subject", "instrument_id")}
     rows = rows.with_columns(pl.lit(None, dtype).alias(column) for column, dtype in {**keys, **wanted}.items() if column not in rows.columns)
     for column, table in (("currency", "assets"), ("asset", "assets"), ("underlying", "assets"), ("instrument", "instruments")):
