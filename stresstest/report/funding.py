@@ -16,7 +16,7 @@ from stresstest.results.funding import LargestCall, funding_figures
 from stresstest.results.summary import Summary
 
 CHARTED = 10
-PRINTED_CURRENCIES, LISTED_CURRENCIES = 8, 100
+PRINTED_CURRENCIES, PRINTED_SALES, LISTED_ASSETS = 6, 8, 100
 PRINTED_SCENARIOS, LISTED_SCENARIOS = 12, 200
 PRINTED_OWNERS, LISTED_OWNERS = 10, 100
 
@@ -136,7 +136,7 @@ def _scenario_chart(rows: Sequence[Record], names: Names) -> PairedBars:
 
 def _currencies(assets: Sequence[Record], currency: str) -> TableView:
     found = sorted((row for row in assets if _cash(row["variation_call"])), key=lambda row: (-row["cash_to_find"], -row["variation_call"]))
-    listed = found[:LISTED_CURRENCIES]
+    listed = found[:LISTED_ASSETS]
     scale = scale_for([row[name] for row in listed for name in ("variation_call", "balances", "variation_gain")])
     unit = scale.unit(currency)
     how, accounts = "How it is found", "Accounts"
@@ -176,7 +176,7 @@ def _currencies(assets: Sequence[Record], currency: str) -> TableView:
 
 def _sales(assets: Sequence[Record], worst: Record, currency: str) -> TableView:
     found = sorted((row for row in assets if _cash(row["sold"])), key=lambda row: -row["sold"])
-    listed = found[:LISTED_CURRENCIES]
+    listed = found[:LISTED_ASSETS]
     scale = scale_for([row[name] for row in listed for name in ("balances", "sold")])
     unit = scale.unit(currency)
     columns = (
@@ -197,13 +197,13 @@ def _sales(assets: Sequence[Record], worst: Record, currency: str) -> TableView:
                 amount_cell(row["sold_for"], scale),
                 percent_cell(1.0 - row["sold_for"] / row["sold"], 1),
             ),
-            printed=place < PRINTED_CURRENCIES,
+            printed=place < PRINTED_SALES,
         )
         for place, row in enumerate(listed)
     )
     notes = (
         "Sold for calls in other currencies, what keeps most of its value after haircut first; each sale is taken to bring what the asset counts.",
-        *left_out(len(found), len(listed), PRINTED_CURRENCIES, "asset", "funding", "largest"),
+        *left_out(len(found), len(listed), PRINTED_SALES, "asset", "funding", "largest"),
     )
     empty = f"Nothing to report: nothing has to be sold; {plural_count(worst['accounts_calling'], 'account')} with cash to find."
     return TableView("funding-sales", "Collateral to sell", columns, rows, empty, notes)
