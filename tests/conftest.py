@@ -66,9 +66,8 @@ def read_here() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reports of a test are drawn and laid out in this process: for tests of what is around them.
+def _draw_here(patched: pytest.MonkeyPatch) -> None:
+    """Reports are drawn and laid out in this process: for tests of what is around them.
 
     Each would start a process that loads its libraries for longer than a small report takes. What runs in it is the same
     (`tests/cli/test_report.py` compares the bytes), and tests/report has the processes.
@@ -88,5 +87,19 @@ def drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
             gc.enable()
 
     for room in (render, pdf):
-        monkeypatch.setattr(room, "child", here)
-        monkeypatch.setattr(room, "ask", ask)
+        patched.setattr(room, "child", here)
+        patched.setattr(room, "ask", ask)
+
+
+@pytest.fixture
+def drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reports of a test, but not those of its fixtures."""
+    _draw_here(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def all_drawn_here() -> Iterator[None]:
+    """The reports of a module with its fixtures."""
+    with pytest.MonkeyPatch.context() as patched:
+        _draw_here(patched)
+        yield
