@@ -136,19 +136,17 @@ def _summed(holder: Longs, underlying: npt.NDArray[np.integer[Any]], sides: Floa
     key = holder * assets + underlying
     if bool((key[1:] > key[:-1]).all()):  # each row is an entry already
         return Holdings(holder.astype(np.int32), underlying.astype(np.int32), sides, np.ones(len(key), dtype=np.int64))
-    ordered = key
     if bool((key[1:] < key[:-1]).any()):
         order = np.argsort(key, kind="stable")
-        ordered, sides = key[order], sides[:, order]
+        key, holder, underlying, sides = key[order], holder[order], underlying[order], sides[:, order]
     first = np.ones(len(key), dtype=np.bool_)
-    first[1:] = ordered[1:] != ordered[:-1]
+    first[1:] = key[1:] != key[:-1]
     place = np.cumsum(first) - 1
     count = int(first.sum())
     sums = np.empty((SIDES, count))
     for side in range(SIDES):
         sums[side] = np.bincount(place, weights=sides[side], minlength=count)
-    found, of = np.divmod(ordered[first], assets)
-    return Holdings(found.astype(np.int32), of.astype(np.int32), sums, np.bincount(place, minlength=count))
+    return Holdings(holder[first].astype(np.int32), underlying[first].astype(np.int32), sums, np.bincount(place, minlength=count))
 
 
 def _note_longest(longest: Longest, held: Holdings, capacity: Floats) -> None:
