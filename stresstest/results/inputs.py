@@ -80,8 +80,9 @@ def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, unmatched
     scenarios.frame().write_parquet(inputs / "scenarios.parquet")
     if not unmatched.is_empty():
         unmatched.write_parquet(inputs / "unmatched_shocks.parquet")
-    # A run of the copy is a second look at this one, and no further run of the book. Resources that nobody stated are not stated as zero.
-    unstated = {"resources"} - settings.model_fields_set
+    # A run of the copy is a second look at this one, and no further run of the book. Sections that mean something by being stated (resources of
+    # zero, tables that are asked for) are not, where nobody stated them.
+    unstated = {"resources", "statistics", "attribution"} - settings.model_fields_set
     content = settings.model_dump(mode="json", exclude_none=True, exclude={"history", "against", *unstated})
     snapshot = SNAPSHOT if (inputs / SNAPSHOT).is_dir() else without_secrets(settings.snapshot)
     content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": snapshot}

@@ -190,6 +190,9 @@ def test_a_large_book_has_them_where_the_run_file_asks(tmp_path: Path, monkeypat
     run_file = write_run(tmp_path, SPREAD, HALF)
     bare = run(run_file, tmp_path / "bare").folder
     assert not any((bare / f"{table.name}.parquet").exists() for table in STATISTICS_TABLES)
+    # Nor has a run of its copy, which states only what was stated.
+    again = run(bare / "inputs" / "run.json", tmp_path / "again").folder
+    assert not any((again / f"{table.name}.parquet").exists() for table in STATISTICS_TABLES)
     asked = run(run_file, tmp_path / "asked", **{"statistics.top": 10}).folder
     assert all((asked / f"{table.name}.parquet").exists() for table in STATISTICS_TABLES)
     assert not (asked / "segment_summary.parquet").exists()
