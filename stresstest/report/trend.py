@@ -95,10 +95,10 @@ def _figures(windows: Sequence[WindowStatistics], currency: str, *, amounts: boo
     known = [value for found in by_window for each in tracked for value in (found[each.name].newest, found[each.name].peak) if value is not None]
     scale = scale_for(known if amounts else [])
     unit = scale.unit(currency) if amounts else ""
-    columns = [Column("Amounts" if amounts else "Counts and ratios", "text", 22), Column("This run", "number", 8, unit)]
+    columns = [Column("Amounts" if amounts else "Counts and ratios", "text", 20), Column("This run", "number", 7.5, unit)]
     for past in windows:
         group = f"{past.days} days, {plural_count(past.moments, 'moment')}"
-        columns += [Column("Peak", "number", 8, unit, group), Column("on", "text", 8, "", group), Column("Mean", "number", 8, unit, group)]
+        columns += [Column("Peak", "number", 7.5, unit, group), Column("on", "text", 9.5, "", group), Column("Mean", "number", 7.5, unit, group)]
     rows = []
     for each in tracked:
         cells = [text_cell(_label(each), 48), _value(by_window[0][each.name].newest, each, scale)]
@@ -133,8 +133,8 @@ def _disclosures(counters: Sequence[Disclosure], names: Names, currency: str) ->
         Column("What", "text", 24),
         Column("This run", "number", 8, unit),
         Column("Peak", "number", 8, unit, year),
-        Column("on", "text", 8, "", year),
-        Column("Scenario", "text", 16, "", year),
+        Column("on", "text", 9.5, "", year),
+        Column("Scenario", "text", 14.5, "", year),
         Column("Mean", "number", 8, unit, year),
         Column("Days", "number", 5, "", above),
         Column("Of days with a run", "number", 6, "", above),

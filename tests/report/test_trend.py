@@ -140,7 +140,7 @@ def test_names_at_the_ends_of_lines_never_lie_on_each_other(values: list[float])
     placed = ends(over_time(*((0.0, value) for value in values)))
     assert len(placed) == 3
     assert all(below["y"] - above["y"] >= 12.999 for above, below in pairwise(placed))
-    assert all(-20 <= row["y"] <= 116 for row in placed)
+    assert all(0 <= row["y"] <= 110 for row in placed)
 
 
 @given(st.floats(0, 1e15), st.booleans())
@@ -152,6 +152,12 @@ def test_the_axis_reaches_every_value_and_wastes_little(value: float, whole: boo
         assert (top / 2).is_integer()
     if value > (10 if whole else 0.01):
         assert top <= value * 1.6
+
+
+def test_a_name_stands_where_its_line_ends_unless_another_is_there():
+    placed = ends(over_time((0.0, 10.0), (0.0, 5.0), (0.0, 0.0)))
+    assert [(row["text"], row["y"]) for row in placed] == [("l0 10", 0.0), ("l1 5", 55.0), ("l2 0", 110.0)]
+    assert [row["y"] for row in ends(over_time((0.0, 10.0), (0.0, 0.0), (0.0, 0.0)))] == [0.0, 97.0, 110.0]
 
 
 def test_a_line_with_a_gap_is_drawn_in_its_parts():

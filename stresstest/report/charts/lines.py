@@ -128,8 +128,8 @@ def _ends(data: OverTime, y: Any, write: Any) -> list[dict[str, Any]]:
         if placed:
             high = max(high, placed[-1]["y"] + _LINE_GAP)
         placed.append({"x": float(_WIDTH), "y": high, "text": f"{line.name} {write(value)}"})
-    over = placed[-1]["y"] - _HEIGHT - 4 if placed else 0.0
-    for row in reversed(placed):  # what was pushed below the axis pushes back
-        if over > 0:
-            row["y"] -= over
+    lowest = float(_HEIGHT)
+    for row in reversed(placed):  # below the axis are the dates
+        row["y"] = min(row["y"], lowest)
+        lowest = row["y"] - _LINE_GAP
     return placed
