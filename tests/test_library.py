@@ -328,6 +328,8 @@ def test_charts_say_unit_and_moment(before: stresstest.FinishedRun):
         assert lines[-1] == "As of 2026-11-19 16:00 UTC"
     with pytest.raises(StressTestError, match="no waterfall of the account 'nobody'"):
         charts.waterfall("nobody")
+    with pytest.raises(StressTestError, match="it knows of no earlier one"):
+        _ = charts.trend
 
 
 @pytest.mark.usefixtures("drawn_here")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stresstest.errors import Reason, StressTestError
 from stresstest.report.charts.bars import paired_bars, stacked_bars
 from stresstest.report.charts.heat_map import heat_map_chart
+from stresstest.report.charts.lines import lines_chart
 from stresstest.report.charts.style import INK, MUTED, PAPER
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.facts import facts
@@ -106,6 +107,20 @@ class Charts:
         if page is None:
             raise _nothing("no summary of its segments")
         return self._bars(page.chart, "Shortfall by segment", "dark: maintenance, light: initial", page.scenario)
+
+    @cached_property
+    def trend(self) -> alt.LayerChart:
+        """Cover-1 and Cover-2 (stress loss over margin) of the book over twelve months against the resources of each run, with the peak of Cover-2.
+
+        Raises:
+            StressTestError: usage, when the run looked back on no earlier one.
+        """
+        page = self._facts.trend
+        if page is None or page.cover is None:
+            hint = "Run it with a `history` that has earlier runs of the book."
+            raise StressTestError(Reason.USAGE, "there is no such chart of this run: it knows of no earlier one", hint=hint)
+        what = f"In {self._facts.currency}; diamond: the peak of Cover-2; dashed uprights: where 30, 90 and 250 days begin"
+        return self._alone(lines_chart(page.cover), "Cover-1 and Cover-2 over time, stress loss over margin", what)
 
     def waterfall(self, account_id: str) -> alt.LayerChart:
         """From equity at base to excess or shortfall of one of the worst accounts, in its own worst headline scenario.

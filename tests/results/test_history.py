@@ -132,7 +132,7 @@ history, *runs = map(Path, sys.argv[1:])
 print("ready", flush=True)
 sys.stdin.readline()
 for run in runs:
-    for _ in range(5):
+    for _ in range(3):
         add(run, history)
 """
 

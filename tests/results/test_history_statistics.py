@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from results.history_case import FRIDAY, NIGHT, STANDING, written_run
 
@@ -122,6 +122,7 @@ amounts = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(amounts, st.integers(1, 400))
 def test_windows_and_counters_against_plain_sums(moments: list[tuple[int, float | None, float | None]], days: int):
     """By fractions, day by day: every moment is of another day."""

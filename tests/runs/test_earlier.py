@@ -70,6 +70,12 @@ def test_a_run_joins_and_the_next_looks_back_on_it(two_days: Path):
     assert stresstest.open_run(last.folder).result_id == last.result_id
 
 
+def test_the_trend_as_a_chart(two_days: Path):
+    chart = stresstest.open_run(two_days / "20").charts.trend.to_dict()
+    assert chart["title"]["subtitle"][0].startswith("In USD; diamond: the peak of Cover-2")
+    assert [row["text"] for row in chart["datasets"]["dates"]] == ["2026-11-18", "2026-11-20"]
+
+
 def test_what_was_learned_is_in_the_manifest_and_not_in_the_result(two_days: Path, run_file: Path, tmp_path: Path):
     folder = two_days / "20"
     manifest, identity = intact(folder)
