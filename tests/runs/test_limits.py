@@ -14,8 +14,9 @@ from stresstest.config import load_run
 from stresstest.config.built_in_limits import BUILT_INS
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.results.documents import read_document
+from stresstest.results.history import file_name
 from stresstest.results.identity import Identity
-from stresstest.results.limit_history import over_time
+from stresstest.results.limit_history import limit_history, over_time
 from stresstest.results.store import polars_schema
 from stresstest.results.summary import Summary
 from stresstest.runs import pipeline
@@ -157,6 +158,38 @@ def test_days_are_counted_back_to_the_last_green_run():
     ]
     assert found["previous_status"].to_list() == ["red", "red", None, "red"]
     assert read[-1] == 13  # no further than to the run in which all were green
+
+
+def test_runs_of_the_book_count_and_files_that_cannot_be_read_are_told(tmp_path: Path):
+    """Of the 18th the later run counts; that of the 17th is damaged and passed over; other books, currencies and years do not count."""
+    own = {"book": "b", "reporting_currency": "USD", "as_of": datetime(2026, 11, 19, tzinfo=UTC), "specification": "s"}
+    runs: list[dict[str, Any]] = []
+    for number, (day, hour, status, other) in enumerate(
+        [
+            (datetime(2026, 11, 18, tzinfo=UTC), 1, "green", {}),
+            (datetime(2026, 11, 18, tzinfo=UTC), 2, "red", {}),
+            (datetime(2026, 11, 18, tzinfo=UTC), 3, "green", {"book": "c"}),
+            (datetime(2026, 11, 18, tzinfo=UTC), 4, "green", {"reporting_currency": "EUR"}),
+            (datetime(2026, 11, 17, tzinfo=UTC), 5, "damaged", {}),
+            (datetime(2026, 11, 16, tzinfo=UTC), 6, "amber", {}),
+            (datetime(2025, 11, 18, tzinfo=UTC), 7, "amber", {}),
+        ]
+    ):
+        run = own | {"as_of": day, "finished": datetime(2026, 11, 20, hour, tzinfo=UTC), "result_id": f"{number}" * 64} | other
+        runs.append(run)
+        file = tmp_path / "limits" / file_name(run["as_of"], run["result_id"], run["finished"])
+        file.parent.mkdir(exist_ok=True)
+        if status == "damaged":
+            file.write_bytes(b"PAR1")
+        else:
+            limit_rows(a=status).write_parquet(file)
+    warned: list[str] = []
+    row = limit_history(limit_rows(a="red"), pl.DataFrame(runs), own, tmp_path, warned.append).row(0, named=True)
+    assert (row["previous_status"], row["in_breach_since"], row["days_in_breach"]) == ("red", datetime(2026, 11, 16, tzinfo=UTC), 3)
+    assert (row["red_since"], row["days_red"]) == (datetime(2026, 11, 18, tzinfo=UTC), 2)
+    (text,) = warned
+    assert "2026-11-17" in text
+    assert "left out" in text
 
 
 def test_what_cannot_be_run_is_refused_before_anything_is_computed(run_file: Path, tmp_path: Path):
