@@ -12,6 +12,7 @@ from stresstest.results.identity import Identity, code_sha256
 from stresstest.results.integrity import SUMMARY, intact
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.summary import Summary
+from stresstest.runs.attributing import other_attribution
 from stresstest.runs.folders import locked, remove_work
 from stresstest.runs.funding import makes_funding
 from stresstest.runs.planning import Plan, asked
@@ -67,6 +68,8 @@ def _differences(plan: Plan, stated: Identity, summary: Summary) -> list[str]:
         found.append("without the statistics of the portfolio, which a run of a large book makes only when they or a report are asked for")
     if makes_funding(plan.settings, reports) and not {table.name for table in FUNDING_TABLES} <= stated.tables.keys():
         found.append("without the tables of `funding`")
+    if other := other_attribution(plan.settings, plan.target, stated.tables.keys()):
+        found.append(other)
     if plan.settings.against is not None and not (plan.target / CHANGES).is_file():
         found.append("not set against an earlier run")
     if stated.code != code_sha256():

@@ -17,6 +17,7 @@ from margin.explain_case import PERPETUAL, Case, Row
 from stress.small_book import cash, coin, lot, perpetual, run, scenario, write_run
 from valuation.builders import black
 
+from stresstest.errors import StressTestError
 from stresstest.margin.explain import Holdings
 from stresstest.results.store import read_table
 from stresstest.scenarios.resolved import PricesApart
@@ -306,5 +307,9 @@ def test_as_many_accounts_as_asked_for(crashed: Path, tmp_path: Path):
     # Short 30 at 100 and up by half: 1,500 are lost on a deposit of 900; the long account keeps 12 coins.
     assert found.select("account_id", "scenario_id").unique().rows() == [("b", "rally")]
     assert set(read_table(one, "attribution_positions")["account_id"]) == {"b"}
+    assert run(crashed, tmp_path / "one", **{"attribution.accounts": 1}).repeated
+    with pytest.raises(StressTestError) as caught:
+        run(crashed, tmp_path / "one", **{"attribution.accounts": 2})
+    assert [fault.what for fault in caught.value.faults] == ["holds a finished run: with the attribution of 1 account"]
     none = run(crashed, tmp_path / "none", **{"attribution.accounts": 0}).folder
     assert [read_table(none, name).height for name in ("attribution", "attribution_positions", "attribution_summary")] == [0, 0, 0]
