@@ -46,10 +46,10 @@ def account_pages(
     steps: pl.DataFrame | None,
     holdings: pl.DataFrame | None,
     pools: pl.DataFrame | None,
-    attribution: pl.DataFrame | None,
     ranked: pl.DataFrame,
     names: Names,
     currency: str,
+    attribution: pl.DataFrame | None = None,
 ) -> tuple[AccountPage, ...]:
     """A page for every account that the run explains, in the order of the table of worst accounts.
 

@@ -106,7 +106,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         ),
         **_comparison(folder, identity, names, summary),
         **_changes(folder, names),
-        account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), attributed, ranked, names, currency),
+        account_pages=account_pages(_optional(folder, "account_steps"), holdings, _pools(folder, holdings), ranked, names, currency, attributed),
         trend=trend_page(_optional(folder, "trend"), names, currency),
         absent=answer.absent(summary),
         quality=quality_page(checks, summary),
