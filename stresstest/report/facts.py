@@ -121,8 +121,8 @@ def _reasons(reasons: Sequence[str], scenarios: Sequence[Mapping[str, Any]]) -> 
     for reason in reasons:
         text = reason[:1].upper() + reason[1:]
         for row in scenarios:
-            if len(row["name"] or "") > REASON_NAME and text.endswith(row["name"]):
-                text = text.removesuffix(row["name"]) + shortened(row["name"], REASON_NAME)
+            if len(row["name"] or "") > REASON_NAME:
+                text = text.replace(row["name"], shortened(row["name"], REASON_NAME))
         found.append(shown(text))
     return tuple(found)
 
