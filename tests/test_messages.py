@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "stresstest"
-SOURCES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 NAMES = ("WeasyPrint", "Polars", "SHA-256")
 """Words that begin with a capital wherever they stand."""
 
 
+@cache
+def sources() -> dict[str, ast.Module]:
+    """The modules of the package: parsed by the process that runs these tests, not by all that collect them."""
+    return {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
 def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
     """Every call of a name in the package, and where it is."""
-    for path, tree in SOURCES.items():
+    for path, tree in sources().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
                 yield f"{path}:{node.lineno}", node
