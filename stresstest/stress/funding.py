@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -64,12 +64,14 @@ def fund(book: Book, stressed: StressResult, executor: Executor, on_progress: Ca
     settled = pl.col("kind").is_in(["future", "perpetual"]) | ((pl.col("kind") == "option") & (pl.col("premium_style") == "margined"))
     currencies = np.unique(dimensions.instruments.filter(settled)["settle_code"].to_numpy().astype(np.int64))
     task = _Task(book, stressed.compiled, stressed.holders, currencies, states)
-    parts = []
-    for number, part in enumerate(executor.map(partial(_block, task), range(book.blocks))):
-        parts.append(part)
-        if on_progress is not None:
-            on_progress(number + 1, book.blocks)
-    total = together(parts, dimensions.assets.height)
+
+    def parts() -> Iterator[FundingSums]:
+        for number, part in enumerate(executor.map(partial(_block, task), range(book.blocks))):
+            yield part
+            if on_progress is not None:
+                on_progress(number + 1, book.blocks)
+
+    total = together(parts(), dimensions.assets.height)
     names = tuple(summary["scenario_id"][states.tolist()])
     return Funding(
         _by_asset(total, dimensions.assets["asset"], currencies, names),

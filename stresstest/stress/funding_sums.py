@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -210,22 +210,26 @@ class BlockFunding:
         )
 
 
-def together(parts: Sequence[FundingSums], assets: int) -> FundingSums:
-    """The sums of blocks, added in their order; all assets of the book are there, and no owner is open."""
-    first = parts[0]
-    calls, gained = np.zeros_like(first.calls), np.zeros_like(first.gained)
-    accounts, owners = np.zeros_like(first.accounts), np.zeros_like(first.owners)
-    sales = np.zeros((assets, *first.sales.shape[1:]))
-    for part in parts:
+def together(parts: Iterable[FundingSums], assets: int) -> FundingSums:
+    """The sums of blocks (at least one), added in their order as they come; all assets of the book are there, and no owner is open."""
+    blocks = iter(parts)
+    total = next(blocks)
+    calls, gained, accounts, owners = total.calls.copy(), total.gained.copy(), total.accounts.copy(), total.owners.copy()
+    sales = np.zeros((assets, *total.sales.shape[1:]))
+    sales[total.asset] = total.sales
+    listed, unfinished = total.listed, [total.open]
+    for part in blocks:
         calls += part.calls
         gained += part.gained
         accounts += part.accounts
         owners += part.owners
         sales[part.asset] += part.sales
-    ended = joined([part.open for part in parts])
+        listed = largest(joined([listed, part.listed]))
+        unfinished.append(part.open)
+    ended = joined(unfinished)
     failing = ended.only(ended.accounts[:, NOT_PAYING] > 0)
     np.add.at(owners, (failing.currency, failing.state), 1)
     _, once = np.unique(_key(failing.owner, failing.state), return_index=True)
     np.add.at(owners[-1], failing.state[once], 1)
-    listed = largest(joined([*(part.listed for part in parts), ended.only(ended.accounts[:, CALLING] > 0)]))
+    listed = largest(joined([listed, ended.only(ended.accounts[:, CALLING] > 0)]))
     return FundingSums(calls, gained, accounts, owners, np.arange(assets), sales, listed, no_calls())
