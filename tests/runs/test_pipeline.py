@@ -83,7 +83,7 @@ def test_the_manifest_has_what_the_folder_has(finished: Path):
     assert {name: record.sha256 for name, record in stated.tables.items()} == hashes(finished)
     assert stated.reports == {"summary.json": sha256_of(finished / "summary.json")}
     assert {each.table for each in stated.inputs} == {"accounts", "assets", "collateral", "instruments", "positions"}
-    assert [stage.name for stage in stated.stages] == ["snapshot", "scenarios", "valuation", "stress", "breakdown", "funding", "results"]
+    assert [stage.name for stage in stated.stages] == ["snapshot", "scenarios", "valuation", "stress", "breakdown", "funding", "results", "manifest"]
     assert stated.command == ("stresstest", "run", "run.yaml")
 
 
