@@ -178,7 +178,6 @@ def test_the_page_in_the_report(tmp_path: Path, venue: Path):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in section
     assert section.count("<svg") == 1  # of the charts only that of Cover-N has something to show
     assert '<a href="#trend">Trend</a>' in text
-    assert render_html(facts(folder, finished_runs.AUDIT)) == text
 
 
 def test_a_report_without_a_history_has_no_such_section(venue_html: str):
