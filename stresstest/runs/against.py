@@ -11,6 +11,7 @@ from stresstest.results.history_rows import figures_of_run
 from stresstest.results.identity import Identity
 from stresstest.results.inputs import FOLDER, RUN
 from stresstest.results.summary import Summary
+from stresstest.runs.chain import refused
 from stresstest.runs.comparable import Comparable, engine_now, finished
 from stresstest.runs.console import Console
 from stresstest.runs.diffing import Difference, difference_of, nothing_earlier
@@ -41,8 +42,7 @@ def _difference(asked: RunFile, own: Comparable, summary: Summary, console: Cons
     except StressTestError as error:
         if error.reason in (Reason.ENVIRONMENT, Reason.INTERRUPTED):
             raise
-        first = f": {error.faults[0].text()}" if error.faults else ""
-        why = f"The earlier run cannot be compared with: {error.summary}{first}."
+        why = f"The earlier run cannot be compared with: {refused(error)}."
         console.warn(why)
         return nothing_earlier(own.about(), own.currency, why)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.executors import make_executor
 from stresstest.margin.rulebook import Rulebook
 from stresstest.results.changes import REST, STEPS, Figures, Outcome, headline_figures, summed
+from stresstest.results.manifest import without_secrets
 from stresstest.results.store import PartWriter
 from stresstest.runs.comparable import RULES, SCENARIOS, Comparable, engine_now, without_extras
 from stresstest.runs.console import Console
@@ -84,8 +86,10 @@ def _changed(step: str, one: Comparable, two: Comparable) -> str:
         asked = SCENARIOS if step == "scenario set" else RULES
         before, after = one.stated.specification, two.stated.specification
         # What one version understood in the same way need not be read again, which takes longer than a small book.
-        read = one.stated.code != two.stated.code or any(before[name] != after[name] for name in asked)
-        found = [name for name in asked if one.question[name] != two.question[name]] if read else []
+        found = [name for name in asked if before.get(name) != after.get(name)]
+        if found or one.stated.code != two.stated.code:
+            with suppress(StressTestError):  # of a file that this version refuses the stored hash must do
+                found = [name for name in asked if one.question[name] != two.question[name]]
     return f"other {', '.join(found)}" if found else ""
 
 
@@ -165,10 +169,18 @@ def _computed(step: str, state: State, note: str, console: Console, threads: int
     except StressTestError as error:
         if error.reason in (Reason.ENVIRONMENT, Reason.INTERRUPTED, Reason.LOCKED):
             raise
-        first = f": {error.faults[0].text()}" if error.faults else ""
-        why = f"cannot stand by itself: {error.summary}{first}"
+        why = f"cannot stand by itself: {refused(error)}"
         console.warn(f"{step} {why}; its change is in the next measured step")
         return Outcome(step, "with the next", None, why)
+
+
+def refused(error: StressTestError) -> str:
+    """A refusal in a line that may be kept: its first fault by table and column, without paths and addresses, which are of one machine or secret."""
+    if not error.faults or "://" in error.faults[0].what:
+        return error.summary
+    first = error.faults[0]
+    place = ".".join(part for part in (first.table, first.column) if part)
+    return f"{error.summary}: {place + ': ' if place else ''}{first.what}"
 
 
 def _state(one: Comparable, two: Comparable, before: Snapshot, after: Snapshot, moved: frozenset[str]) -> State:
@@ -205,11 +217,12 @@ def _snapshot_of(run: Comparable) -> Snapshot:
         StressTestError: input data, when it cannot be read, or has other tables than the run read: every one of them is named.
     """
     snapshot, hashes = read_with_hashes(run.settings.snapshot)
+    place = without_secrets(run.settings.snapshot)
     faults = []
     for name in sorted(run.stated.inputs.keys() | hashes.keys()):
         if run.stated.inputs.get(name) != hashes.get(name):
             what = "is not there any more" if name not in hashes else "was not there" if name not in run.stated.inputs else "has changed since"
-            faults.append(Fault(f"the table {what}", "Name the snapshot of the run.", file=run.settings.snapshot, table=name))
+            faults.append(Fault(f"the table {what}", "Name the snapshot of the run with --snapshot1 or --snapshot2.", file=place, table=name))
     if faults:
         raise StressTestError(Reason.INPUT_DATA, "the snapshot is not the one of the run", faults)
     return snapshot

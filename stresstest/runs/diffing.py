@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from stresstest.results.changed_accounts import changed_accounts
 from stresstest.results.changes import NAME, Changes, ComparedRun, changes_frame, split, steps_of
 from stresstest.results.documents import write_document
 from stresstest.results.store import empty, write_table
-from stresstest.runs.chain import chain, stored_outcomes
+from stresstest.runs.chain import chain, refused, stored_outcomes
 from stresstest.runs.comparable import Comparable, finished
 from stresstest.runs.console import Console, Logged
 from stresstest.runs.folders import cannot_write
@@ -131,7 +131,7 @@ def difference_of(
             try:
                 outcomes, computed = chain(one, two, console, threads), True
             except StressTestError as error:
-                if named or error.reason is not Reason.INPUT_DATA:
+                if named or error.reason in (Reason.ENVIRONMENT, Reason.INTERRUPTED, Reason.LOCKED):
                     raise
                 notes.append(_why_not(error))
                 console.warn(notes[-1])
@@ -160,12 +160,7 @@ def nothing_earlier(after: ComparedRun, currency: str, why: str) -> Difference:
 
 
 def _why_not(error: StressTestError) -> str:
-    """Why the chain was not run, in a sentence."""
-    return f"Nothing was computed again: {error.summary}{_where(error)}. The split is what the stored hashes of the inputs can say."
-
-
-def _where(error: StressTestError) -> str:
-    tables: Sequence[str] = sorted({fault.table for fault in error.faults if fault.table})
-    if tables:
-        return f" ({', '.join(tables)})"
-    return f" ({error.faults[0].what})" if error.faults else ""
+    """Why nothing was computed again, in two sentences; of several tables all are named."""
+    tables = sorted({fault.table for fault in error.faults if fault.table})
+    why = f"{error.summary} ({', '.join(tables)})" if tables else refused(error)
+    return f"Nothing was computed again: {why}. The split is what the stored hashes of the inputs can say."
