@@ -27,6 +27,8 @@ _SUBJECTS = {
     "requirement": "risk group",
     "margin_parameters": "schedule or model",
 }
+_WHOLE = {"haircut": "all assets, with profit not counted"}
+"""What a line without a subject is of, where that is more than its kind says: see section 11 of the methodology."""
 _TOGETHER = ("price", "vol", "fx", "collateral_price", "holding_loss", "haircut", "not_counted", "requirement", "margin_parameters")
 """Kinds with a column of their own in the table of accounts; the others are one."""
 
@@ -125,7 +127,7 @@ def _lines(kinds: Kinds, currency: str) -> TableView:
         Row(
             (
                 text_cell(_words(kind)),
-                Cell("all together", "") if subject is None else text_cell(f"{_SUBJECTS[kind]} {subject}", 44),
+                Cell(_WHOLE.get(kind, "all together"), "") if subject is None else text_cell(f"{_SUBJECTS[kind]} {subject}", 44),
                 amount_cell(amount, scale),
             ),
             printed=number < PRINTED_LINES,

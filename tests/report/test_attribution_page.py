@@ -61,7 +61,7 @@ def test_the_page_leads_from_base_to_the_scenario():
     assert [[cell.text for cell in row.cells] for row in found.lines.rows] == [
         ["Price", "underlying BTC", "−80,000"],
         ["Requirement", "risk group BTC", "30,000"],
-        ["Haircuts", "all together", "−4,500"],
+        ["Haircuts", "all assets, with profit not counted", "−4,500"],
         ["Price", f"underlying {EVIL}", "−500"],
     ]
 
