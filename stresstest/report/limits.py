@@ -139,7 +139,7 @@ def _table(records: Sequence[Mapping[str, Any]], before: Mapping[str, Mapping[st
 
 
 def _sentence(text: str | None) -> str | None:
-    return text and text[:1].upper() + text[1:]
+    return text and text[:1].upper() + text[1:].replace("`", "")
 
 
 def _measures(records: Sequence[Mapping[str, Any]]) -> TableView:

@@ -22,7 +22,7 @@ GIVEN: list[tuple[dict[str, Any], Measured]] = [
     ({"name": "low", "sql": "SELECT 'a',\n 1.2", "unit": "ratio", "amber": 1.5, "red": 1.0}, Measured(1.25, "acct")),
     ({"name": "fund", "built_in": "cover_2_to_resources", "amber": 0.8, "red": 1.0, "scope": "all owners"}, Measured(1.24, "crash")),
     ({"name": "lost", "built_in": "account_loss", "red": 1e6}, Measured(2e5, "x", "1 of 2 rows have no finite value")),
-    ({"name": "none", "built_in": "unshocked_notional", "red": 0.2}, Measured(None, None, "it gave no row", lacking=True)),
+    ({"name": "none", "built_in": "open_interest_top_share", "red": 0.2}, Measured(None, None, "it gave no row", lacking=True)),
 ]
 
 
@@ -42,7 +42,7 @@ def test_the_worst_is_first_and_every_cell_says_its_figure():
     assert [row[:8] for row in rows] == [
         ["Red", "fund", "The crash", "1.24", "×", ">\xa00.80", ">\xa01.00", "124"],
         ["Unknown", "lost", "x; 1 of 2 rows have no finite value", "200.0k", "USD", "—", ">\xa01.0m", "20"],
-        ["Unknown", "none", "the run has no headline scenario", "—", "%", "—", ">\xa020", "—"],
+        ["Unknown", "none", "no underlying has open interest", "—", "%", "—", ">\xa020", "—"],
         ["Amber", "low", "acct", "1.25", "×", "<\xa01.50", "<\xa01.00", "80"],
         ["Green", "calm", "—", "4.00", "×", ">\xa06.00", ">\xa08.00", "50"],
     ]
@@ -81,6 +81,7 @@ def test_bars_are_of_limits_with_a_utilisation_and_amber_is_on_their_scale():
 def test_the_sql_is_there_on_one_line():
     rows = {row.cells[0].text: [cell.text for cell in row.cells] + [row.cells[0].below] for row in page().measures.rows}
     assert rows["low"] == ["low", "—", "SELECT 'a', 1.2", "SQL of the run file"]
+    assert "`" not in "".join(cell for row in rows.values() for cell in row)
     assert rows["calm"][1] == "Gross notional over equity of all accounts together, at base"
 
 
