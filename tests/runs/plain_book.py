@@ -20,6 +20,7 @@ RUN = """version: 1
 snapshot: snapshot
 scenarios: scenarios.yaml
 margin: margin.yaml
+attribution: {accounts: 0}
 output: {folder: runs, formats: [json]}
 """
 
