@@ -14,7 +14,7 @@ from stresstest.report.formats import HALF_A_CENT, Scale, chart_label, count, mo
 from stresstest.report.view import Cell, ChangesPage, ChangeWaterfall, Column, Figure, Row, Step, TableView, Tone
 from stresstest.results.changes import STEPS, WORDS, Changes, FigureChange
 
-LISTED, PRINTED = 100, 8
+LISTED, PRINTED = 100, 6
 """Accounts of a kind that a table has on screen and on paper."""
 
 DRAWN = (("change_cover", "cover_2_stress_loss_over_margin"), ("change_shortfall", "worst_margin_shortfall"))

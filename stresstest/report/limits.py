@@ -150,8 +150,12 @@ def _measures(records: Sequence[Mapping[str, Any]]) -> TableView:
                 text_cell(row["name"], 60, below=f"built in: {row['built_in']}" if row["built_in"] else "SQL of the run file"),
                 text_cell(_sentence(row["description"]), 300),
                 text_cell(" ".join(row["sql"].split()), 600),
-            )
+            ),
+            # What a built-in limit measures is the same in every run; what the book's own SQL does belongs on paper.
+            printed=row["built_in"] is None,
         )
         for row in records
     )
-    return TableView("limit-measures", "What the limits measure", columns, rows, "The run file sets no limit.")
+    note = "On paper only those of the run file's own SQL are listed; built-in ones are on screen and in the table limits of the run."
+    notes = [note] if any(row["built_in"] for row in records) else []
+    return TableView("limit-measures", "What the limits measure", columns, rows, "The run file sets no limit.", tuple(notes))
