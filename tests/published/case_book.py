@@ -158,6 +158,7 @@ class CaseBook:
         run = {
             "version": 1, "snapshot": "snapshot", "as_of": AS_OF.isoformat(), "reporting_currency": "USD",
             "scenarios": ["scenarios.yaml"], "margin": "margin.yaml", "keep": "all", "output": {"folder": "runs", "formats": ["json"]},
+            "attribution": {"accounts": 0},
         }  # fmt: skip
         for name, document in (("margin", {"version": 1, **rules}), ("scenarios", {"version": 1, "scenarios": [scenario]}), ("run", run)):
             # JSON is YAML too, and read in a fraction of the time.
