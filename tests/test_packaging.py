@@ -55,6 +55,13 @@ def test_the_wheel_has_everything_a_run_needs(installed: Path):
     assert not any(package.rglob("__pycache__"))
 
 
+def test_the_wheel_has_the_sample_and_nothing_that_runs_of_it_left(installed: Path):
+    # A checkout in which the sample was run has these, and hidden work folders.
+    left = {"runs", "history"}
+    shipped = {path.name for path in (installed / "stresstest" / "_sample_data").iterdir()}
+    assert shipped == {path.name for path in (ROOT / "sample_data").iterdir() if not path.name.startswith((".", "__"))} - left
+
+
 def test_an_installed_package_finds_its_own_templates_and_sample(installed: Path, tmp_path: Path):
     code = (
         "from stresstest.runs.sample import sample_folder as s; from stresstest.report.resources import templates_folder as t; print(s()); print(t())"

@@ -136,7 +136,8 @@ _ALL = (
         "largest gross notional over equity of one account at base; not known of an account with positions and without equity above zero",
         "ratio",
         "account",
-        "SELECT account_id, CASE WHEN gross_notional = 0 THEN 0 WHEN equity > 0 THEN gross_notional / equity END FROM account_summary",
+        "SELECT account_id, CASE WHEN gross_notional = 0 THEN 0 WHEN equity > greatest(0.01, 1e-9 * gross_notional) "
+        "THEN gross_notional / equity END FROM account_summary",
         "no equity above zero",
     ),
     BuiltIn(

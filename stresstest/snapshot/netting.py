@@ -16,6 +16,9 @@ from stresstest.snapshot.book import Codes, Floats
 
 Longs = npt.NDArray[np.int64]
 
+ROUNDOFF = float(np.finfo(np.float64).eps) / 2.0
+"""Largest error of one rounding, as a part of the number."""
+
 
 @dataclass(frozen=True)
 class Positions:
@@ -72,10 +75,21 @@ def _sums(values: Floats, order: Longs, starts: Longs) -> Floats:
     return in_order if len(starts) == len(order) else np.add.reduceat(in_order, starts)
 
 
+def _quantities(lots: Floats, order: Longs, starts: Longs) -> Floats:
+    """Sums of lots, zero where the lots cancel: what is left of 0.1 + 0.2 - 0.3 is rounding, no position that has a side and a leverage."""
+    sums = _sums(lots, order, starts)
+    if len(starts) == len(order):
+        return sums
+    count = np.diff(np.append(starts, len(order)))
+    return np.where(np.abs(sums) <= count * ROUNDOFF * np.add.reduceat(np.abs(lots[order]), starts), 0.0, sums)
+
+
 def net_positions(
     pool: Codes, instrument: Codes, rank: Codes, quantity: Floats, cost: Floats, funding: Floats | None, leverage: Floats | None
 ) -> Positions:
     """Lots netted per (pool, instrument): sums of quantity, cost and funding, the smallest leverage.
+
+    A quantity of n lots is zero where it is at most n * 1.1e-16 * sum of |lot|, the bound of what rounding of the lots and of their sum can leave.
 
     Args:
         pool, instrument, quantity, cost: one entry a lot.
@@ -91,7 +105,7 @@ def net_positions(
     return Positions(
         pool[first],
         instrument[first],
-        _sums(quantity, order, starts),
+        _quantities(quantity, order, starts),
         _sums(cost, order, starts),
         np.zeros(len(starts)) if funding is None else _sums(funding, order, starts),
         least,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from stresstest.stress.tolerance import RELATIVE_TOLERANCE, TOLERANCE
 from stresstest.tables import DISTRIBUTION
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +33,8 @@ def distribution(accounts: pl.DataFrame, stressed_notional: Floats) -> pl.DataFr
     """The table `distribution`.
 
     Leverage is gross notional / equity; margin ratio is margin balance / maintenance margin, and where a pool of the account is short
-    1 - margin shortfall / maintenance margin, since what another pool has to spare does not cover it.
+    1 - margin shortfall / maintenance margin, since what another pool has to spare does not cover it. What is divided by is nothing up to
+    max(0.01, 1e-9 * gross notional), as it is for a status: a rest of rounding would make any leverage.
 
     Args:
         accounts: of `account_summary`, in the order of the accounts: gross_notional, and equity, margin_balance, maintenance_margin and
@@ -50,8 +52,9 @@ def _state(state: str, accounts: pl.DataFrame, prefix: str, gross: Floats) -> li
         accounts[prefix + name].to_numpy() for name in ("equity", "margin_balance", "maintenance_margin", "margin_shortfall")
     )
     # The first reason that holds is the one that is told.
-    leverage = {NO_EQUITY: equity <= 0.0, NO_POSITIONS: gross <= 0.0}
-    ratio = {NO_REQUIREMENT: required <= 0.0}
+    nothing = np.maximum(TOLERANCE, RELATIVE_TOLERANCE * gross)
+    leverage = {NO_EQUITY: equity <= nothing, NO_POSITIONS: gross <= 0.0}
+    ratio = {NO_REQUIREMENT: required <= nothing}
     covered = np.where(short > 0.0, required - short, balance)
     return [*_spread("leverage", state, gross, equity, gross, leverage), *_spread("margin_ratio", state, covered, required, gross, ratio)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +20,21 @@ from oracle.valuation import OptionTerms, Priced, is_settled_in_profit_and_loss,
 
 @dataclass
 class Position:
-    """Lots of one pool and instrument netted by sums; `leverage` is the smallest of the lots and of the account, None without one."""
+    """Lots of one pool and instrument netted by sums; `leverage` is the smallest of the lots and of the account, None without one.
 
-    quantity: float = 0.0
+    `lots`: their quantities, added up exactly: what is left of lots that cancel but for the rounding of decimals is no position.
+    """
+
+    lots: list[float] = field(default_factory=list)
     cost: float = 0.0
     funding: float = 0.0
     leverage: float | None = None
+
+    @property
+    def quantity(self) -> float:
+        """The net, zero where it is at most n * 1.1e-16 of n lots' gross."""
+        net = math.fsum(self.lots)
+        return 0.0 if len(self.lots) > 1 and abs(net) <= len(self.lots) * 2**-53 * math.fsum(map(abs, self.lots)) else net
 
 
 @dataclass
@@ -98,7 +108,7 @@ def build_pools(snapshot: Snapshot) -> list[Pool]:
         entry = instrument["mark_price"] if row.get("entry_price") is None else row["entry_price"]
         inverse = instrument["payoff"] == "inverse" and instrument["kind"] != "option"
         position = pool.positions.setdefault(row["instrument_id"], Position())
-        position.quantity += row["quantity"]
+        position.lots.append(row["quantity"])
         position.cost += row["quantity"] / entry if inverse else row["quantity"] * entry
         position.funding += row["accrued_funding"]
         for leverage in (row.get("leverage"), snapshot.accounts[row["account_id"]].get("max_leverage")):
@@ -279,7 +289,7 @@ def orders_requirement(market: Market, pool: Pool, tokens: dict[str, float], val
     def alone(name: str, quantity: float) -> float:
         leverage = pool.positions[name].leverage if name in pool.positions else market.snapshot.accounts[pool.account_id].get("max_leverage")
         asked = option_requirement if market.snapshot.instruments[name]["kind"] == "option" else instrument_requirement
-        return times * asked(market, model, name, Position(quantity, leverage=leverage), level)
+        return times * asked(market, model, name, Position([quantity], leverage=leverage), level)
 
     total = sum(
         sides_requirement(market, pool, model, name, level, lambda quantity, name=name: alone(name, quantity))  # type: ignore[misc]

@@ -245,9 +245,10 @@ def of_distribution(rows: list[Row], expected: OracleResult) -> list[str]:
 
 def measured(measure: str, figures: Row, gross: float) -> float | None:
     """One account's value; None where it has none."""
+    nothing = max(0.01, 1e-9 * gross)
     if measure == "leverage":
-        return gross / figures["equity"] if figures["equity"] > 0.0 and gross > 0.0 else None
+        return gross / figures["equity"] if figures["equity"] > nothing and gross > 0.0 else None
     required, short = figures["maintenance_margin"], figures["margin_shortfall"]
-    if required <= 0.0:
+    if required <= nothing:
         return None
     return float((required - short if short > 0.0 else figures["margin_balance"]) / required)

@@ -146,8 +146,11 @@ def test_every_underlying_is_large_where_all_are_small(tmp_path: Path):
 
 
 def test_an_account_in_debt_with_positions_leaves_leverage_unknown(tmp_path: Path):
-    frame = account_summary(account("a", "a", 10.0, 50.0, 0.0, 0.0), account("b", "b", -1.0, 50.0, 0.0, 0.0))
+    # Equity of 6e-11 beside 50 is rounding, and no leverage of 8e11.
+    frame = account_summary(
+        account("a", "a", 10.0, 50.0, 0.0, 0.0), account("b", "b", -1.0, 50.0, 0.0, 0.0), account("c", "c", 6e-11, 50.0, 0.0, 0.0)
+    )
     write_table(frame, ACCOUNT_SUMMARY, tmp_path / "account_summary.parquet")
     one, book = measure_all([BUILT_INS[name].query() for name in ("account_leverage", "book_leverage")], tmp_path, None, ["above"] * 2)
-    assert one == Measured(5.0, "a", "1 of 2 rows have no finite value, the first b: null")
-    assert book == Measured(100 / 9)
+    assert one == Measured(5.0, "a", "2 of 3 rows have no finite value, the first b: null")
+    assert book == Measured(150 / (10 - 1 + 6e-11))

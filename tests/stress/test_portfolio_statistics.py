@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from stresstest.errors import StressTestError
 from stresstest.results.store import read_table
 from stresstest.runs import pipeline
 from stresstest.stress.concentration import _ByUnderlying
-from stresstest.stress.distribution import EDGES
+from stresstest.stress.distribution import EDGES, distribution
 from stresstest.stress.exposures import Holdings
 from stresstest.tables import STATISTICS_TABLES
 
@@ -147,6 +148,16 @@ def test_leverage_at_base_an_edge_belongs_to_the_bucket_above(spread: Path) -> N
         ("equity zero or below", 1, 100.0),
         ("no positions", 1, 0.0),
     ]
+
+
+def test_what_is_left_of_rounding_is_neither_equity_nor_requirement() -> None:
+    # Equity and requirement of x are rounding beside 1e6; those of y are small beside 100, and those of u are what they are.
+    figures = {"gross_notional": [1e6, 100.0, 100.0], "equity": [6e-11, 0.01, 0.02], "maintenance_margin": [1e-3, 0.01, 0.02]}
+    others = {"margin_balance": [50.0] * 3, "margin_shortfall": [0.0] * 3, "worst_headline_equity": [None] * 3}
+    found = distribution(pl.DataFrame(figures | others), np.zeros(3))
+    told = found.filter(kind="quantile", level=0.99).select("measure", "value").rows()
+    assert told == [("leverage", pytest.approx(5_000.0)), ("margin_ratio", pytest.approx(2_500.0))]
+    assert found.filter(kind="apart")["accounts"].to_list() == [2, 0, 2]
 
 
 def test_a_quantile_is_the_value_of_an_account(spread: Path) -> None:
