@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stresstest.runs.calls import plan, read_document, run, validate
     from stresstest.runs.checking import Checked
     from stresstest.runs.console import Console
-    from stresstest.runs.diffing import Difference, diff
+    from stresstest.runs.difference.diffing import Difference, diff
     from stresstest.runs.finished import FinishedRun, compare, open_run
     from stresstest.runs.planning import Plan
     from stresstest.runs.verification import Verification
@@ -62,7 +62,7 @@ _HOMES = {
     "runs.calls": ("plan", "read_document", "run", "validate"),
     "runs.checking": ("Checked",),
     "runs.console": ("Console",),
-    "runs.diffing": ("Difference", "diff"),
+    "runs.difference.diffing": ("Difference", "diff"),
     "runs.finished": ("FinishedRun", "compare", "open_run"),
     "runs.planning": ("Plan",),
     "runs.verification": ("Verification",),

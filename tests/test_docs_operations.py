@@ -19,7 +19,7 @@ from stresstest.cli.main import app
 from stresstest.cli.settings import OF_THE_COMMAND
 from stresstest.config import ENVIRONMENT_PREFIX, NOTIFY_VARIABLE, RunFile, scalar_keys
 from stresstest.errors import ExitCode
-from stresstest.runs.metrics import METRICS
+from stresstest.runs.operators.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from stresstest.config import load_run
-from stresstest.runs.expanding import expand
+from stresstest.runs.scenarios.expanding import expand
 from stresstest.scenarios.findings import FindingKind
 from stresstest.scenarios.plain_checks import LONGEST_ID, LONGEST_NAME
 from stresstest.tables import SCENARIO_FACTORS

@@ -46,7 +46,7 @@ def diff(
         use_threads(threads)
         from stresstest.cli.diff_view import diff_text
         from stresstest.cli.output import print_document
-        from stresstest.runs.diffing import diff as difference_between
+        from stresstest.runs.difference.diffing import diff as difference_between
 
         found = difference_between(run1, run2, snapshot1=snapshot1, snapshot2=snapshot2, chain=not no_chain, threads=threads, console=narrator)
         if html is not None:

@@ -13,7 +13,7 @@ from stresstest.errors import counted
 from stresstest.results.changes import WORDS, Changes, FigureChange
 
 if TYPE_CHECKING:
-    from stresstest.runs.diffing import Difference
+    from stresstest.runs.difference.diffing import Difference
 
 SHOWN = 10
 """Accounts of each kind that are shown; the document has all."""

@@ -25,7 +25,7 @@ from stresstest.results.changes import Changes
 from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
 from stresstest.results.summary import Summary
-from stresstest.runs.lint_report import LintReport
+from stresstest.runs.scenarios.lint_report import LintReport
 from stresstest.runs.verification import Verification
 
 ExitCodeNumber = Literal[0, 1, 2, 3, 4, 5, 75, 130]

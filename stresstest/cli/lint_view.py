@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
-from stresstest.runs.lint_report import FindingLint, LintReport, ScenarioLint
+from stresstest.runs.scenarios.lint_report import FindingLint, LintReport, ScenarioLint
 
 SHOWN_SCENARIOS = 60
 SHOWN_FINDINGS = 40

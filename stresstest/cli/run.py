@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stresstest.cli.narration import Narrator
     from stresstest.config import RunFile
     from stresstest.runs.finished import FinishedRun
-    from stresstest.runs.operating import Watch
+    from stresstest.runs.operators.watch import Watch
     from stresstest.runs.planning import Plan
 
 FailOn = Literal["amber", "red"]

@@ -45,8 +45,8 @@ def expand(
     from stresstest.cli.narration import narration
     from stresstest.cli.output import print_document
     from stresstest.errors import Reason, StressTestError
-    from stresstest.runs.expanding import expand as expand_to
-    from stresstest.runs.expanding import write_scenarios
+    from stresstest.runs.scenarios.expanding import expand as expand_to
+    from stresstest.runs.scenarios.expanding import write_scenarios
 
     with narration("scenarios expand", quiet, verbose, log_file) as narrator:
         settings = settings_of(given, snapshot, margin, as_of, sets or [])

@@ -38,8 +38,8 @@ def lint(
     from stresstest.cli.lint_view import lint_text, verdict
     from stresstest.cli.narration import narration
     from stresstest.cli.output import print_document
-    from stresstest.runs.linting import lint as lint_on_a_book
-    from stresstest.runs.linting import lint_files
+    from stresstest.runs.scenarios.linting import lint as lint_on_a_book
+    from stresstest.runs.scenarios.linting import lint_files
 
     with narration("scenarios lint", quiet, verbose, log_file) as narrator:
         settings = settings_of(given, snapshot, margin, as_of, sets or [])

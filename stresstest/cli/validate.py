@@ -33,7 +33,7 @@ def validate(
     from stresstest.cli.output import print_document, printable
     from stresstest.cli.settings import load
     from stresstest.errors import StressTestError
-    from stresstest.runs.operating import check_operators
+    from stresstest.runs.operators.watch import check_operators
 
     with narration("validate", quiet, verbose, log_file) as narrator:
         try:

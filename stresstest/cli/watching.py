@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stresstest.cli.settings import load
 from stresstest.config import ENVIRONMENT_PREFIX, overrides_from
 from stresstest.errors import StressTestError
-from stresstest.runs.operating import Operators, Watch, check_operators, operators_despite_faults
+from stresstest.runs.operators.watch import Operators, Watch, check_operators, operators_despite_faults
 
 if TYPE_CHECKING:
     from stresstest.cli.narration import Narrator

@@ -7,7 +7,6 @@ from typing import Literal, get_args
 
 Unit = Literal["number", "count", "money", "share", "ratio", "days"]
 """What a value is counted in: money in the reporting currency, shares and ratios as decimals (shown as percent and as multiples)."""
-UNITS: tuple[Unit, ...] = get_args(Unit)
 
 Basis = Literal["stress_loss_over_margin", "uncollateralised_loss"]
 BASIS: Basis = "stress_loss_over_margin"

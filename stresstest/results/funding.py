@@ -30,11 +30,6 @@ def funding_figures(funding_summary: pl.DataFrame) -> FundingFigures:
     )
 
 
-def worst_for_cash(funding_summary: pl.DataFrame) -> str | None:
-    """The headline scenario with the most cash to find, the first of several; None where nothing is to be found."""
-    return _largest(funding_summary, "cash_to_find", "accounts_calling").scenario_id
-
-
 def _largest(funding_summary: pl.DataFrame, amount: str, accounts: str) -> LargestCall:
     stressed = funding_summary.filter(pl.col("scenario_id") != BASE.id)
     if not stressed.height or stressed[amount].max() == 0.0:

@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.report.pdf import APT_LINE, render_pdf
 from stresstest.report.resources import FONT_FAMILIES, font_faces, templates_folder
-from stresstest.runs.extras import EXTRAS
+from stresstest.runs.operators.extras import EXTRAS
 from stresstest.runs.sample import sample_folder
 
 LITTLE_MEMORY = 2 * 1024**3

@@ -21,7 +21,6 @@ from stresstest.results.inputs import FOLDER as INPUTS
 from stresstest.results.inputs import SNAPSHOT, copy_documents, copy_snapshot, document_hashes
 from stresstest.results.store import PartWriter, finish_parts, read_table
 from stresstest.results.summary import Summary
-from stresstest.runs.against import write_changes
 from stresstest.runs.attributing import asks_for_attribution, write_attribution
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
@@ -152,7 +151,11 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
         stated = write_results(plan, result, valued, stressed, accounts)
         summary = write_summary(plan, result, valued.book, stated, accounts)
         write_context(plan, result, summary, stated, clock.console)
-    write_changes(plan, result, summary, stated, clock)
+    if plan.settings.against is not None:
+        # Few runs are set against another, and what compares two takes a thirtieth of a second to load.
+        from stresstest.runs.difference.against import write_changes
+
+        write_changes(plan, result, summary, stated, clock)
     with clock.stage("manifest"):
         manifest = records.Manifest(
             result_id=stated.result_id,

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from runs.message_server import Server, serving
 
-from stresstest.runs import operating
+from stresstest.runs.operators import watch
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
@@ -143,10 +143,10 @@ def test_addresses_do_not_belong_on_a_command_line(stresstest, book: Path):
 
 @pytest.mark.parametrize(("key", "line"), [("metrics", "metrics: a.prom"), ("notify", "notify: json://127.0.0.1")])
 def test_a_missing_extra_is_refused_with_the_line_that_installs_it(stresstest, book: Path, monkeypatch: pytest.MonkeyPatch, key: str, line: str):
-    monkeypatch.setattr(operating, "has", lambda extra: extra != key)
+    monkeypatch.setattr(watch, "has", lambda extra: extra != key)
     with_keys(book, "book: plain", line)
     done = stresstest("run", book, "--out", "out", "-q")
     assert done.returncode == 4
-    module, asked = operating.EXTRAS[key]
+    module, asked = watch.EXTRAS[key]
     assert f'`{key}` needs the package {module.replace("_", "-")}, which is not installed. python -m pip install "{asked}"' in done.stderr
     assert not Path("out").exists()

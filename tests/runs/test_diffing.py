@@ -18,10 +18,10 @@ import stresstest
 from stresstest.errors import Reason, StressTestError
 from stresstest.results import integrity
 from stresstest.results.changes import STEPS, read_changes
-from stresstest.runs import chain
-from stresstest.runs.comparable import engine_now, finished
 from stresstest.runs.console import Silent
-from stresstest.runs.diffing import difference_of
+from stresstest.runs.difference import exchanging
+from stresstest.runs.difference.comparable import engine_now, finished
+from stresstest.runs.difference.diffing import difference_of
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
@@ -146,9 +146,9 @@ def test_where_everything_changed_each_step_is_what_it_makes_after_those_before_
 def test_the_last_state_is_the_later_run_to_the_bit(make: Make):
     """What `chain` takes as given, where the same code computed both: the whole exchange is the later run."""
     one, two = (finished(run.folder) for run in (make(), make(sizes=(1, 2, 4), price=90, by=0.6, as_of="2026-11-20T16:00:00Z")))
-    before, after = chain._snapshot_of(one), chain._snapshot_of(two)
-    assert chain.evaluate(chain._state(one, two, before, after, frozenset()), "first", Silent()) == one.figures
-    assert chain.evaluate(chain._state(one, two, before, after, frozenset(STEPS)), "last", Silent()) == two.figures
+    before, after = exchanging._snapshot_of(one), exchanging._snapshot_of(two)
+    assert exchanging.evaluate(exchanging._state(one, two, before, after, frozenset()), "first", Silent()) == one.figures
+    assert exchanging.evaluate(exchanging._state(one, two, before, after, frozenset(STEPS)), "last", Silent()) == two.figures
 
 
 def test_an_account_that_comes_brings_its_collateral(make: Make):
@@ -204,7 +204,7 @@ def test_a_mixture_that_is_refused_leaves_its_change_to_the_next_step(make: Make
 def test_figures_that_something_else_computed_are_computed_again_first(make: Make, monkeypatch: pytest.MonkeyPatch):
     one, two = finished(make().folder), finished(make(sizes=(1, 2, 4)).folder)
     other = {**engine_now(), "numpy": "0.0"}
-    monkeypatch.setattr(chain, "engine_now", lambda: other)
+    monkeypatch.setattr(exchanging, "engine_now", lambda: other)
     found = difference_of(replace(one, engine={**one.engine, "code": "another"}), two, Silent())
     assert [(each.step, each.known) for each in found.changes.steps if each.known != "unchanged"] == [
         ("code version", "measured"),
@@ -217,7 +217,7 @@ def test_what_is_left_to_the_later_run_as_stored_is_said(make: Make, monkeypatch
     one, two = finished(make().folder), finished(make(sizes=(1, 2, 4)).folder)
     later = replace(two, engine={**two.engine, "code": "another"})
     later.__dict__["figures"] = {name: None if value is None else value + 1.0 for name, value in two.figures.items()}
-    monkeypatch.setattr(chain, "engine_now", lambda: one.engine)
+    monkeypatch.setattr(exchanging, "engine_now", lambda: one.engine)
     found = difference_of(one, later, Silent())
     assert way(found) == {**dict.fromkeys(STEPS, 0.0), "positions": pytest.approx(52.5), "rest": 1.0}
     assert found.changes.steps[-1].note == "the later run was computed with other code than now"
@@ -248,14 +248,14 @@ def test_without_a_snapshot_the_stored_hashes_say_what_they_can(make: Make, tmp_
 
 
 def test_an_input_that_changed_alone_needs_no_snapshot(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(chain, "evaluate", lambda *_: pytest.fail("nothing is to be computed"))
+    monkeypatch.setattr(exchanging, "evaluate", lambda *_: pytest.fail("nothing is to be computed"))
     found = stresstest.diff(make(), moved(make(sizes=(1, 2, 4)), tmp_path / "moved"))
     assert way(found) == {**dict.fromkeys(STEPS, 0.0), "positions": pytest.approx(52.5)}
     assert (found.changes.notes, found.changes.computed_again) == ((), False)
 
 
 def test_nothing_is_computed_again_where_that_is_not_wanted(make: Make, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(chain, "evaluate", lambda *_: pytest.fail("nothing is to be computed"))
+    monkeypatch.setattr(exchanging, "evaluate", lambda *_: pytest.fail("nothing is to be computed"))
     found = stresstest.diff(make(), make(price=90), chain=False)
     assert found.changes.notes == ("Nothing was computed again, as asked: the split is what the stored hashes of the inputs can say.",)
     assert way(found)["market"] is None

@@ -11,7 +11,7 @@ from generated.books import BookSpec
 
 from stresstest.config import load_run
 from stresstest.errors import Reason, StressTestError
-from stresstest.runs.expanding import expand, write_scenarios
+from stresstest.runs.scenarios.expanding import expand, write_scenarios
 from stresstest.scenarios.files import load_scenarios
 
 pytestmark = pytest.mark.usefixtures("read_here")

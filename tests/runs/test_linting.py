@@ -11,9 +11,9 @@ from stresstest.config import load_run
 from stresstest.errors import StressTestError
 from stresstest.results.quality import unshocked
 from stresstest.runs.console import Silent
-from stresstest.runs.lint_report import LintReport
-from stresstest.runs.linting import lint, lint_files
-from stresstest.runs.on_a_book import on_a_book
+from stresstest.runs.scenarios.lint_report import LintReport
+from stresstest.runs.scenarios.linting import lint, lint_files
+from stresstest.runs.scenarios.on_a_book import on_a_book
 from stresstest.valuation.value import value_instruments
 
 SET = """version: 1

@@ -10,7 +10,7 @@ from results.history_case import FRIDAY, NIGHT, written_run
 
 from stresstest.results.documents import read_document
 from stresstest.results.summary import Summary
-from stresstest.runs.metrics import METRICS, Ended, write_metrics
+from stresstest.runs.operators.metrics import METRICS, Ended, write_metrics
 
 LATER = datetime(2026, 11, 16, 22, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from stresstest.errors import ExitCode, Fault, Reason, StressTestError
 from stresstest.results.documents import read_document
 from stresstest.results.limit_counts import LimitCounts
 from stresstest.results.summary import Summary
-from stresstest.runs.notifying import check_addresses, message, occasions, send
+from stresstest.runs.operators.notifying import check_addresses, message, occasions, send
 
 
 @pytest.fixture

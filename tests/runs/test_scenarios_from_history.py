@@ -11,7 +11,7 @@ from runs.plain_book import write_plain_book
 import stresstest
 from stresstest.config import load_run
 from stresstest.errors import StressTestError
-from stresstest.runs.expanding import write_scenarios
+from stresstest.runs.scenarios.expanding import write_scenarios
 
 pytestmark = pytest.mark.usefixtures("read_here")
 

@@ -15,8 +15,8 @@ from stresstest.margin.haircut_clamps import haircut_clamps
 from stresstest.results.quality import gross_by_instrument
 from stresstest.results.unshocked import Unshocked, unshocked_notional
 from stresstest.runs.console import Console, Silent
-from stresstest.runs.lint_report import BookLint, FindingLint, LintReport, Part, ScenarioLint, UnshockedPart
-from stresstest.runs.on_a_book import OnABook, on_a_book
+from stresstest.runs.scenarios.lint_report import BookLint, FindingLint, LintReport, Part, ScenarioLint, UnshockedPart
+from stresstest.runs.scenarios.on_a_book import OnABook, on_a_book
 from stresstest.scenarios.effects import Base, shock_findings
 from stresstest.scenarios.files import lines_of, load_scenarios
 from stresstest.scenarios.findings import Finding

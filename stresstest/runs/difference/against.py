@@ -11,10 +11,10 @@ from stresstest.results.history_rows import figures_of_run
 from stresstest.results.identity import Identity
 from stresstest.results.inputs import FOLDER, RUN
 from stresstest.results.summary import Summary
-from stresstest.runs.chain import refused
-from stresstest.runs.comparable import Comparable, engine_now, finished
 from stresstest.runs.console import Console
-from stresstest.runs.diffing import Difference, difference_of, nothing_earlier
+from stresstest.runs.difference.comparable import Comparable, engine_now, finished
+from stresstest.runs.difference.diffing import Difference, difference_of, nothing_earlier
+from stresstest.runs.difference.exchanging import refused
 from stresstest.runs.planning import Plan
 
 
@@ -24,8 +24,6 @@ def write_changes(plan: Plan, result: Path, summary: Summary, stated: Identity, 
     Where there is no earlier run, or it cannot be compared with, the document says why, and so does the console: this run's own figures do
     not depend on it.
     """
-    if plan.settings.against is None:
-        return
     place = None if plan.given_snapshot is not None else plan.settings.snapshot
     settings = load_run(result / FOLDER / RUN, keyword_overrides({"snapshot": place}))
     own = Comparable(result, settings, stated, engine_now())

@@ -15,9 +15,9 @@ from stresstest.results.changed_accounts import changed_accounts
 from stresstest.results.changes import NAME, Changes, ComparedRun, changes_frame, split, steps_of
 from stresstest.results.documents import write_document
 from stresstest.results.store import empty, write_table
-from stresstest.runs.chain import chain, refused, stored_outcomes
-from stresstest.runs.comparable import Comparable, finished
 from stresstest.runs.console import Console, Logged
+from stresstest.runs.difference.comparable import Comparable, finished
+from stresstest.runs.difference.exchanging import chain, refused, stored_outcomes
 from stresstest.runs.folders import cannot_write
 from stresstest.tables import CHANGED_ACCOUNTS, CHANGES
 

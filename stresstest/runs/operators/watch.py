@@ -18,7 +18,7 @@ from stresstest.config.run_file import for_the_collector
 from stresstest.documents import Part, examine, read_document
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.runs.console import utc_now
-from stresstest.runs.extras import EXTRAS, has
+from stresstest.runs.operators.extras import EXTRAS, has
 
 if TYPE_CHECKING:
     from stresstest.runs.finished import FinishedRun
@@ -57,7 +57,7 @@ def check_operators(settings: RunFile) -> None:
         fault = Fault("`metrics` needs a book, which is its label", hint, file=str(settings.file) if settings.file else None, path="metrics")
         raise StressTestError(Reason.CONFIGURATION, "the metrics cannot be written as asked", [fault])
     if settings.notify.urls:
-        from stresstest.runs.notifying import check_addresses
+        from stresstest.runs.operators.notifying import check_addresses
 
         check_addresses(settings.notify.urls)
 
@@ -112,7 +112,7 @@ class Watch:
 
     def _write_metrics(self, book: str, exit_code: int, seconds: float) -> list[str]:
         from stresstest.results.manifest import peak_memory
-        from stresstest.runs.metrics import Ended, write_metrics
+        from stresstest.runs.operators.metrics import Ended, write_metrics
 
         file = Path(self.operators.metrics or "")
         summary = self.outcome.summary if self.outcome else None
@@ -123,7 +123,7 @@ class Watch:
         return []
 
     def _notify(self, book: str, exit_code: int, error: StressTestError | None) -> list[str]:
-        from stresstest.runs.notifying import message, occasions, send
+        from stresstest.runs.operators.notifying import message, occasions, send
 
         summary, repeated = (self.outcome.summary, self.outcome.repeated) if self.outcome else (None, False)
         told = occasions(exit_code, summary, repeated) & set(self.operators.notify.on)

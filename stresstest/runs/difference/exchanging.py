@@ -18,8 +18,8 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.results.changes import REST, STEPS, Figures, Outcome, headline_figures, summed
 from stresstest.results.manifest import without_secrets
 from stresstest.results.store import PartWriter
-from stresstest.runs.comparable import RULES, SCENARIOS, Comparable, engine_now, without_extras
 from stresstest.runs.console import Console
+from stresstest.runs.difference.comparable import RULES, SCENARIOS, Comparable, engine_now, without_extras
 from stresstest.runs.planning import scenarios_on
 from stresstest.runs.staging import stage, workers
 from stresstest.scenarios.resolve import resolve

@@ -16,7 +16,7 @@ from stresstest.margin.views import views_of
 from stresstest.results.exports import FORMATS, export
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.folders import cannot_write
-from stresstest.runs.on_a_book import OnABook, on_a_book
+from stresstest.runs.scenarios.on_a_book import OnABook, on_a_book
 from stresstest.scenarios.expansion import Factors, Haircut, Vols, Which, expanded, factors
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.scenario_set import ScenarioSet, only

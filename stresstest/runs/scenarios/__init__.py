@@ -1,0 +1,1 @@
+"""Scenarios held against a book without running them: `scenarios lint` and `scenarios expand`."""
