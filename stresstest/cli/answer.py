@@ -9,7 +9,11 @@ import polars as pl
 
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
+from stresstest.report.changes import since
 from stresstest.report.formats import HALF_A_CENT
+from stresstest.results.changes import NAME as CHANGES
+from stresstest.results.changes import Changes
+from stresstest.results.documents import read_document
 from stresstest.results.limit_counts import told
 from stresstest.results.store import read_table
 from stresstest.results.summary import Summary
@@ -36,6 +40,8 @@ def answer_text(summary: Summary, folder: Path) -> str:
     lines.append(f"As of {_moment(summary.run.as_of)}, in {currency}: {scope}")
     if summary.worst is not None:
         lines += ["", *_worst_scenario(summary)]
+    if (folder / CHANGES).is_file():
+        lines += [*([] if summary.worst else [""]), *_changes(read_document(Changes, folder / CHANGES))]
     if summary.worst_accounts:
         lines += ["", *_worst_accounts(summary)]
     if summary.limits.breached:
@@ -90,6 +96,11 @@ def _worst_scenario(summary: Summary) -> list[str]:
         f"Worst scenario   {worst.name}: margin shortfall {worst.margin_shortfall:,.0f}, uncollateralised loss {worst.uncollateralised_loss:,.0f}",
         f"Cover-2          {at_least}{cover.amount:,.0f} stress loss over margin" + (f" ({', '.join(owners)})" if owners else ""),
     ]
+
+
+def _changes(found: Changes) -> list[str]:
+    """What changed since the run that this one was set against, in the words of the report, or why there is nothing to say."""
+    return [f"Changes          {text}" for text in ((since(found),) if found.before is not None else found.notes)]
 
 
 def _owner(summary: Summary, owner: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from stresstest.cli.answer import answer_text
-from stresstest.results.documents import read_document
+from stresstest.results.changes import Changes
+from stresstest.results.documents import read_document, write_document
 from stresstest.results.store import read_table, write_table
 from stresstest.results.summary import Summary
 from stresstest.tables import DATA_QUALITY
@@ -53,3 +54,26 @@ def test_the_table_of_accounts_stays_narrow_whatever_their_names(finished: Path,
     assert name not in text
     table = text[text.index("Worst accounts") :].splitlines()[:4]
     assert max(map(len, table)) < 120
+
+
+def test_what_changed_is_told_as_in_the_report_and_so_is_that_nothing_can_be(finished: Path, tmp_path: Path) -> None:
+    told(finished, tmp_path, [])
+    summary = read_document(Summary, finished / "summary.json")
+    assert "Changes" not in answer_text(summary, tmp_path)
+    run = {"result_id": "a" * 64, "name": "Book", "code_version": "1", "worst_scenario": "crash", "accounts": 5, "excluded_accounts": 0}
+    after = {**run, "as_of": "2026-11-19T16:00:00+00:00"}
+    nothing = {"reporting_currency": "USD", "computed_again": False, "steps": (), "figures": (), "breaches": None, "presence": None}
+    first = Changes.model_validate({**nothing, "before": None, "after": after, "notes": ("There is none.",)})
+    write_document(first, tmp_path / "changes.json")
+    assert "\nChanges          There is none.\n" in answer_text(summary, tmp_path)
+    figures = [
+        {"figure": name, "unit": "money", "before": 1e6, "after": 3e6, "change": 2e6, "steps": ()}
+        for name in ("worst_margin_shortfall", "cover_2_stress_loss_over_margin")
+    ]
+    breaches = {"before": 9, "after": 7, "new": 1, "cured": 3, "worse": 2, "better": 4, "unchanged": 0, "not_known": 0}
+    before = {**run, "as_of": "2026-11-18T16:00:00+00:00"}
+    second = Changes.model_validate({**nothing, "before": before, "after": after, "notes": (), "figures": figures, "breaches": breaches})
+    write_document(second, tmp_path / "changes.json")
+    line = next(line for line in answer_text(summary, tmp_path).splitlines() if line.startswith("Changes"))
+    assert line.startswith("Changes          Since 2026-11-18 16:00 UTC: Cover-2 rose by USD 2.0m to 3.0m; the worst margin shortfall rose")
+    assert line.endswith("1 breach new, 3 cured, 2 worse, 4 better.")
