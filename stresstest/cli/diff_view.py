@@ -10,6 +10,7 @@ import polars as pl
 from stresstest.cli.figures import NOTHING, Formatter, money, money_of
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
+from stresstest.report.formats import moment
 from stresstest.results.changes import WORDS, Changes, FigureChange
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def diff_text(found: Difference) -> str:
     """The difference as aligned text."""
     changes = found.changes
     assert changes.before is not None
-    sides = [f"{label} {each.result_id[:12]}, as of {each.as_of}" for label, each in (("From", changes.before), ("to", changes.after))]
+    sides = [f"{label} {each.result_id[:12]}, as of {moment(each.as_of)}" for label, each in (("From", changes.before), ("to", changes.after))]
     lines = [f"{', '.join(sides)}, in {changes.reporting_currency}", ""]
     lines += [*_figures(changes), ""]
     lines += [f"{step.step}: {step.note}" for step in changes.steps if step.note]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stresstest.errors import counted
+from stresstest.report.formats import moment
 from stresstest.results.chain import Link
 from stresstest.results.documents import Document
 from stresstest.results.reproduction import CLOSE, Difference, TableCheck
@@ -59,7 +60,7 @@ class Verification(Document):
     def lines(self) -> Iterator[str]:
         """For a person: the answer, under which conditions, and every table that is not the same."""
         yield self._answer()
-        yield f"folder    as its run left it, result {self.result_id[:12]} as of {self.as_of}"
+        yield f"folder    as its run left it, result {self.result_id[:12]} as of {moment(self.as_of)}"
         yield f"inputs    unchanged: {', '.join(self.inputs)}"
         if self.other_code:
             yield f"code      another: the run is of {self.code_then}, this is {self.code_now}; differences may be improvements (CHANGELOG.md)"
@@ -79,7 +80,7 @@ class Verification(Document):
             yield f"          not compared, since they hold what was known of earlier runs: {', '.join(self.not_compared)}"
         if self.chain is not None:
             yield f"chain     {self._chain()}"
-            yield from (f"  {each.as_of} {each.result_id[:12]}: {each.state}, {each.what} ({each.folder})" for each in self.chain)
+            yield from (f"  {moment(each.as_of)}, {each.result_id[:12]}: {each.state}, {each.what} ({each.folder})" for each in self.chain)
 
     def _chain(self) -> str:
         if not self.chain:
@@ -87,7 +88,7 @@ class Verification(Document):
         good = sum(each.state == "intact" for each in self.chain)
         told = f"{counted(good, 'earlier run')} with the manifest that the next one noted"
         last = self.chain[-1]
-        return f"{told}; broken at {last.as_of}" if last.broken else told
+        return f"{told}; broken at {moment(last.as_of)}" if last.broken else told
 
     def _answer(self) -> str:
         took = f"computed again in {self.seconds:,.1f} s"

@@ -27,7 +27,7 @@ def test_text_has_figures_steps_and_accounts(stresstest, finished: Path, later: 
     done = stresstest("diff", finished, later)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].endswith(", as of 2026-11-19T16:00:00+00:00, in USD")
+    assert lines[0].endswith(", as of 2026-11-19 16:00 UTC, in USD")
     assert lines[2].split() == ["Changed", "by", "before", "positions", "after", "change"]
     assert lines[3].split() == ["Worst", "margin", "shortfall", "255.00", "+105.00", "360.00", "+105.00"]
     assert "positions: other positions; nothing else is other input" in lines
