@@ -152,7 +152,7 @@ def _accounts(attribution: pl.DataFrame, ranked: pl.DataFrame, names: Names, cur
         Column("Account", "text", 12.5),
         Column("Worst scenario", "text", 12.5),
         Column("Change", "number", 6, unit),
-        *(Column(label, "number", 5.8, unit, lost) for label in ("Price", "Vol", "FX", "Collateral price", "Collat. lost", "Haircut")),
+        *(Column(label, "number", 5.8, unit, lost) for label in ("Price", "Vol", "Currencies", "Collateral price", "Collat. lost", "Haircut")),
         *(Column(label, "number", 6.2, unit, lost) for label in ("Profit not counted", "Requirement", "Margin param.")),
         Column("Other", "number", 4.8, unit, lost),
         Column("Largest", "text", 9.5),

@@ -242,7 +242,8 @@ def _place(kind: str) -> pl.Expr:
 
 
 def _left_out(total: int, rows: Sequence[Row]) -> tuple[str, ...]:
-    return left_out(total, len(rows), sum(row.printed for row in rows), "account", "changed_accounts", "largest changes")
+    notes = left_out(total, len(rows), sum(row.printed for row in rows), "account", "changed_accounts", "first")
+    return ("Of each kind the largest changes come first.", *notes) if notes else ()
 
 
 def _breach_words(row: dict[str, str]) -> str:

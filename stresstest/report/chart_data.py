@@ -36,7 +36,7 @@ def shortfall(rows: Sequence[Record]) -> PairedBars:
 
 def loss(rows: Sequence[Record]) -> PairedBars:
     """Uncollateralised loss beside stress loss over margin, all accounts."""
-    return paired(rows, ("uncollateralised_loss", "uncollat."), ("stress_loss_over_margin", "over margin"))
+    return paired(rows, ("uncollateralised_loss", "uncollat."), ("stress_loss_over_margin", "stress"))
 
 
 def cover(rows: Sequence[Record], resources: float | None) -> PairedBars:

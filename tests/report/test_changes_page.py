@@ -139,7 +139,8 @@ def test_paper_has_some_of_each_kind_and_says_so():
     assert len(table.rows) == 101
     printed = [row.cells[1].text for row in table.rows if row.printed]
     assert printed == [*(f"n{number:03}" for number in range(120, 120 - PRINTED, -1)), "w"]
-    assert table.notes[0] == "The 101 largest changes of 121 accounts are listed; all are in the table changed_accounts of the run."
+    assert table.notes[0] == "Of each kind the largest changes come first."
+    assert table.notes[1] == "The 101 first of 121 accounts are listed; all are in the table changed_accounts of the run."
 
 
 def test_an_empty_page_says_what_was_looked_at():
