@@ -100,7 +100,7 @@ _ALL = (
     ),
     BuiltIn(
         "accounts_in_default",
-        "accounts with equity below zero in a headline scenario",
+        "accounts in default in a headline scenario: equity below zero, of the account or of one of its isolated pools",
         "count",
         "scenario",
         "SELECT scenario_id, accounts_default FROM scenario_summary WHERE headline",

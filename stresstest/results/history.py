@@ -177,7 +177,7 @@ def _read(file: Path, table: Table, book: str | None) -> pa.Table | Fault | None
                 return None
             read = parquet.read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
-        return _fault(file, f"cannot be read: {error}")
+        return _fault(file, f"cannot be read: {str(error).rstrip('.')}")
     needed = dict.fromkeys([*(column.name for column in RUN_KEY), *(["specification", "folder"] if table is RUNS else table.key)])
     unsaid = [name for name in needed if name not in read.column_names or read[name].null_count]
     if unsaid:
@@ -198,7 +198,7 @@ def _together(read: Sequence[tuple[Path, pa.Table]], table: Table) -> tuple[pl.D
                 frame.select(pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name) for name, kind in schema.items())
             )
         except (pa.ArrowException, pl.exceptions.PolarsError) as error:
-            faults += [_fault(file, f"cannot be read: {error}") for file, _ in group]
+            faults += [_fault(file, f"cannot be read: {str(error).rstrip('.')}") for file, _ in group]
     return pl.concat(frames), faults
 
 

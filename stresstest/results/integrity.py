@@ -87,7 +87,7 @@ def _of_another_version(folder: Path, name: str, file: Path, version: str) -> li
     try:
         found = tuple(pq.read_schema(file).names)
     except (OSError, pa.ArrowException) as error:
-        return [Fault(f"cannot be read: {error}", _MEND, file=str(folder), table=name)]
+        return [Fault(f"cannot be read: {str(error).rstrip('.')}", _MEND, file=str(folder), table=name)]
     if expected is None or found == tuple(expected):
         return []
     lacking = [column for column in expected if column not in found]

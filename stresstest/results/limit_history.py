@@ -94,6 +94,6 @@ def _kept(runs: pl.DataFrame, history: Path, warn: Callable[[str], None]) -> Ite
             with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 listed = parquet.read(["name", "status", "value"]).to_pylist()
         except (OSError, pa.ArrowException) as error:
-            warn(f"a file of the history is left out: {file} cannot be read: {error}")
+            warn(f"a file of the history is left out: {file} cannot be read: {str(error).rstrip('.')}")
             continue
         yield as_of, {row["name"]: row for row in listed}

@@ -319,4 +319,4 @@ def _first_line(error: Exception) -> str:
     """What the database says of a mistake, as a part of a sentence."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__).strip()
     what = line.partition(" Error: ")[2] or line
-    return what[:1].lower() + what[1:].rstrip(".!")
+    return (what if what[1:2].isupper() else what[:1].lower() + what[1:]).rstrip(".!")

@@ -219,7 +219,9 @@ def read_table(folder: Path, name: str, columns: Sequence[str] | None = None) ->
     try:
         return read_files(files, columns)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(folder, name, f"cannot be read: {error}", "Run the stress test again, or take the folder from a backup.") from error
+        raise _unreadable(
+            folder, name, f"cannot be read: {str(error).rstrip('.')}", "Run the stress test again, or take the folder from a backup."
+        ) from error
 
 
 def read_files(files: Sequence[Path], columns: Sequence[str] | None = None) -> pl.DataFrame:
