@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,11 @@ import numpy.typing as npt
 import polars as pl
 
 from stresstest.snapshot.book import Dimensions
-from stresstest.stress.exposures import LONG, LONG_DERIVATIVES, SHORT, SHORT_DERIVATIVES, SIDES, Exposures, Holdings
+from stresstest.stress.exposures import LONG, LONG_DERIVATIVES, SHORT, SHORT_DERIVATIVES, SIDES, Exposures, Notionals
 from stresstest.tables import CONCENTRATION, CONCENTRATION_OWNERS, TOP_OWNERS
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
 
 
@@ -39,89 +40,108 @@ def concentration(dimensions: Dimensions, found: Exposures, notional: Floats, ca
         capacity: `daily_capacity`.
         top: owners listed of each underlying.
     """
-    by = _ByUnderlying(found.owners)
-    sides: Floats = np.stack([np.bincount(by.place, weights=by.held.sides[side], minlength=len(by.underlying)) for side in range(SIDES)])
-    return Concentration(
-        _underlyings(dimensions, found, by, sides, notional, capacity), _owners(dimensions, by, sides[LONG] + sides[SHORT], capacity, top)
+    code = found.owners.underlyings()
+    rows, listed = [], []
+    for underlying in code.tolist():  # one at a time: all of them together are as large as the book
+        held = found.owners.of(underlying)
+        rows.append(_row(held, capacity[underlying]))
+        listed.append(_listed(held, top))
+    return Concentration(_underlyings(dimensions, found, code, rows, notional), _owners(dimensions, listed, capacity))
+
+
+class _Row(NamedTuple):
+    """What is said of an underlying; NaN where there is nothing to divide by. `sides` [SIDES]: sums of all owners. `herfindahl` of gross, long and
+    short notional. `top` and `top_open_interest` by number of owners. `largest`: code of the owner with the largest net notional, which is `net`."""
+
+    sides: Floats
+    owners: int
+    accounts: int
+    herfindahl: tuple[float, ...]
+    top: dict[int, float]
+    top_open_interest: dict[int, float]
+    largest: int
+    net: float
+    days_largest: float
+    days_gross: float
+
+
+def _row(held: Notionals, capacity: float) -> _Row:
+    sides, gross, net = _sum(held.sides), held.gross, held.net
+    whole = float(sides[LONG] + sides[SHORT])
+    derivatives = [_top(held.sides[side], float(sides[side])) for side in (LONG_DERIVATIVES, SHORT_DERIVATIVES)]
+    largest = int(largest_first(np.abs(net), 1)[0])
+    return _Row(
+        sides=sides,
+        owners=len(held.holder),
+        accounts=int(held.members.sum()),
+        herfindahl=(_herfindahl(gross, whole), *(_herfindahl(held.sides[side], float(sides[side])) for side in (LONG, SHORT))),
+        top=_top(gross, whole),
+        top_open_interest={n: float(np.fmax(derivatives[0][n], derivatives[1][n])) for n in TOP_OWNERS},
+        largest=int(held.holder[largest]),
+        net=float(net[largest]),
+        days_largest=_over(abs(float(net[largest])), capacity),
+        days_gross=_over(whole, capacity),
     )
 
 
-class _ByUnderlying:
-    """Owners' holdings by underlying, owners in order: `held`, the place of each row among the `underlying`s, and where their rows `start`."""
-
-    def __init__(self, owners: Holdings) -> None:
-        counts = np.bincount(owners.underlying)
-        # Sorted by digits where the codes are narrow enough: many times as fast.
-        codes = owners.underlying.astype(np.uint16) if len(counts) <= 1 << 16 else owners.underlying
-        order = np.argsort(codes, kind="stable")
-        self.held = Holdings(owners.holder[order], owners.underlying[order], owners.sides[:, order], owners.members[order])
-        self.underlying = np.flatnonzero(counts)
-        self.start: Places = np.concatenate([[0], np.cumsum(counts[self.underlying])])
-        self.place = np.repeat(np.arange(len(self.underlying)), counts[self.underlying])
-
-    def largest(self, amounts: Floats, number: int) -> list[Places]:
-        """Per underlying the rows of the `number` largest amounts, largest first; of equal ones the owner that comes first."""
-        found = []
-        for first, last in zip(self.start[:-1], self.start[1:], strict=True):
-            here = amounts[first:last]
-            # Only what is among the largest is sorted: an underlying may have many thousands of owners.
-            least = np.partition(here, len(here) - number)[len(here) - number] if len(here) > number else -np.inf
-            candidates = np.flatnonzero(here >= least)
-            found.append(first + candidates[np.argsort(-here[candidates], kind="stable")[:number]])
-        return found
+def largest_first(amounts: Floats, number: int) -> Places:
+    """The places of the `number` largest amounts, largest first; of equal ones the first."""
+    # Only what is among the largest is sorted: an underlying may have many thousands of owners.
+    least = np.partition(amounts, len(amounts) - number)[len(amounts) - number] if len(amounts) > number else -np.inf
+    candidates = np.flatnonzero(amounts >= least)
+    return candidates[np.argsort(-amounts[candidates], kind="stable")[:number]]
 
 
-def _over(part: Floats, whole: Floats) -> Floats:
+def _sum(amounts: Floats) -> Floats:
+    """The sums over the last axis, one after the other, unlike numpy's own."""
+    return np.asarray(np.cumsum(amounts, axis=-1)[..., -1])
+
+
+def _over(part: float, whole: float) -> float:
     """part / whole, NaN where the whole is zero."""
-    ratio: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0.0)
-    return ratio
+    return part / whole if whole > 0.0 else np.nan
 
 
-def _herfindahl(by: _ByUnderlying, amounts: Floats, total: Floats) -> Floats:
-    """Sum of squared owners' shares in `amounts` of each underlying; NaN where its total is zero."""
-    share = amounts / np.where(total > 0.0, total, 1.0)[by.place]
-    return np.where(total > 0.0, np.bincount(by.place, weights=share * share, minlength=len(total)), np.nan)
+def _herfindahl(amounts: Floats, total: float) -> float:
+    """Sum of squared owners' shares; NaN where the total is zero."""
+    share = amounts / total if total > 0.0 else np.full(1, np.nan)
+    return float(_sum(share * share))
 
 
-def _tops(by: _ByUnderlying, amounts: Floats, total: Floats) -> dict[int, Floats]:
-    """Shares of the largest owners in `amounts` of each underlying; NaN where its total is zero."""
-    sums = [np.cumsum(amounts[rows]) for rows in by.largest(amounts, max(TOP_OWNERS))]
+def _top(amounts: Floats, total: float) -> dict[int, float]:
+    """Shares of the largest owners; NaN where the total is zero."""
+    sums = np.cumsum(amounts[largest_first(amounts, max(TOP_OWNERS))])
     # The largest owners may be all there are: their sum, taken in another order than the total, must not exceed it.
-    return {n: np.minimum(_over(np.array([each[min(n, len(each)) - 1] for each in sums]), total), 1.0) for n in TOP_OWNERS}
+    return {n: float(np.minimum(_over(float(sums[min(n, len(sums)) - 1]), total), 1.0)) for n in TOP_OWNERS}
 
 
-def _underlyings(dimensions: Dimensions, found: Exposures, by: _ByUnderlying, sides: Floats, notional: Floats, capacity: Floats) -> pl.DataFrame:
-    held, code, count = by.held, by.underlying, len(by.underlying)
+def _underlyings(dimensions: Dimensions, found: Exposures, code: Longs, rows: Sequence[_Row], notional: Floats) -> pl.DataFrame:
+    sides = np.array([row.sides for row in rows]).reshape(-1, SIDES).T
     gross = sides[LONG] + sides[SHORT]
-    tops = _tops(by, held.gross, gross)
-    derivatives = [_tops(by, held.sides[side], sides[side]) for side in (LONG_DERIVATIVES, SHORT_DERIVATIVES)]
-    largest = np.array([rows[0] for rows in by.largest(np.abs(held.net), 1)], dtype=np.intp)
-    net = held.net[largest]
+    net, days = np.array([row.net for row in rows]), np.array([(row.days_largest, row.days_gross) for row in rows]).reshape(-1, 2)
     there = net != 0.0
-    room = capacity[code]
     # One sum after the other, as the order of a frame's own is not told.
     book = float(sum(gross.tolist()))
+    herfindahl = np.array([row.herfindahl for row in rows]).reshape(-1, 3)
     frame: pl.DataFrame = pl.DataFrame(
         {
             "underlying": dimensions.assets["asset"][code.astype(np.uint32)],
             "asset_class": dimensions.assets["asset_class"][code.astype(np.uint32)],
             "positions": found.positions[code],
-            "accounts": np.bincount(by.place, weights=held.members, minlength=count).astype(np.int64),
-            "owners": np.bincount(by.place, minlength=count),
+            "accounts": [row.accounts for row in rows],
+            "owners": [row.owners for row in rows],
             **_notionals(sides),
-            "gross_share": _over(gross, np.full(count, book)),
+            "gross_share": [_over(each, book) for each in gross.tolist()],
             "open_interest": sides[LONG_DERIVATIVES],
             "venue_open_interest": _venue(dimensions, notional)[code],
-            "herfindahl": _herfindahl(by, held.gross, gross),
-            "herfindahl_long": _herfindahl(by, held.sides[LONG], sides[LONG]),
-            "herfindahl_short": _herfindahl(by, held.sides[SHORT], sides[SHORT]),
-            **{f"top_{n}_share": tops[n] for n in TOP_OWNERS},
-            **{f"top_{n}_open_interest_share": np.fmax(derivatives[0][n], derivatives[1][n]) for n in TOP_OWNERS},
-            "largest_net_owner_id": dimensions.owners["owner_id"][held.holder[largest].astype(np.uint32)],
+            **{name: herfindahl[:, place] for place, name in enumerate(("herfindahl", "herfindahl_long", "herfindahl_short"))},
+            **{f"top_{n}_share": [row.top[n] for row in rows] for n in TOP_OWNERS},
+            **{f"top_{n}_open_interest_share": [row.top_open_interest[n] for row in rows] for n in TOP_OWNERS},
+            "largest_net_owner_id": dimensions.owners["owner_id"][np.array([row.largest for row in rows], dtype=np.uint32)],
             "largest_net_notional": np.where(there, net, np.nan),
-            "daily_volume": np.where(room > 0.0, dimensions.assets["daily_volume"].fill_null(0.0).to_numpy()[code], np.nan),
-            "days_to_liquidate_largest_owner": _over(np.abs(net), room),
-            "days_to_liquidate_gross": _over(gross, room),
+            "daily_volume": np.where(np.isnan(days[:, 1]), np.nan, dimensions.assets["daily_volume"].fill_null(0.0).to_numpy()[code]),
+            "days_to_liquidate_largest_owner": days[:, 0],
+            "days_to_liquidate_gross": days[:, 1],
         }
     ).with_columns(pl.when(pl.Series(there)).then("largest_net_owner_id").alias("largest_net_owner_id"))
     return frame.fill_nan(None).select(CONCENTRATION.names)
@@ -142,18 +162,34 @@ def _venue(dimensions: Dimensions, notional: Floats) -> Floats:
     return np.where(np.bincount(underlying, minlength=assets) > 0, np.bincount(underlying, weights=amount, minlength=assets), np.nan)
 
 
-def _owners(dimensions: Dimensions, by: _ByUnderlying, total: Floats, capacity: Floats, top: int) -> pl.DataFrame:
-    chosen = by.largest(by.held.gross, top)
-    rows = np.concatenate([*chosen, np.zeros(0, dtype=np.intp)])
-    held, place = by.held, by.place[rows]
-    owners = dimensions.owners.select("owner_id", "name")[held.holder[rows].astype(np.uint32)]
-    gross = held.gross[rows]
-    frame: pl.DataFrame = owners.with_columns(
-        dimensions.assets["asset"][held.underlying[rows].astype(np.uint32)].alias("underlying"),
-        pl.Series("rank", np.concatenate([*(np.arange(1, len(each) + 1) for each in chosen), np.zeros(0, dtype=np.intp)])),
-        pl.Series("accounts", held.members[rows]),
-        *(pl.Series(name, amounts) for name, amounts in _notionals(held.sides[:, rows]).items()),
-        pl.Series("share", _over(gross, total[place])),
-        pl.Series("days_to_liquidate", _over(np.abs(held.net[rows]), capacity[held.underlying[rows]])),
+class _Listed(NamedTuple):
+    """The owners of an underlying that are listed, largest first, and what each has of its gross notional."""
+
+    held: Notionals
+    share: Floats
+
+
+def _listed(held: Notionals, top: int) -> _Listed:
+    gross = held.gross
+    chosen = largest_first(gross, top)
+    part = Notionals(held.holder[chosen], held.underlying[chosen], held.sides[:, chosen], held.members[chosen])
+    whole = _sum(held.sides)
+    return _Listed(part, gross[chosen] / float(whole[LONG] + whole[SHORT]))
+
+
+def _owners(dimensions: Dimensions, listed: Sequence[_Listed], capacity: Floats) -> pl.DataFrame:
+    if not listed:
+        return pl.DataFrame(schema=dict.fromkeys(CONCENTRATION_OWNERS.names, pl.Null))
+    holder, underlying, members = (np.concatenate([getattr(each.held, name) for each in listed]) for name in ("holder", "underlying", "members"))
+    sides = np.concatenate([each.held.sides for each in listed], axis=1)
+    volume = capacity[underlying]
+    days = np.divide(np.abs(sides[LONG] - sides[SHORT]), volume, out=np.full(len(volume), np.nan), where=volume > 0.0)
+    frame: pl.DataFrame = dimensions.owners.select("owner_id", "name")[holder.astype(np.uint32)].with_columns(
+        dimensions.assets["asset"][underlying.astype(np.uint32)].alias("underlying"),
+        pl.Series("rank", np.concatenate([np.arange(1, len(each.share) + 1) for each in listed])),
+        pl.Series("accounts", members.astype(np.int64)),
+        *(pl.Series(name, amounts) for name, amounts in _notionals(sides).items()),
+        pl.Series("share", np.concatenate([each.share for each in listed])),
+        pl.Series("days_to_liquidate", days),
     )
     return frame.fill_nan(None).select(CONCENTRATION_OWNERS.names)
