@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from stresstest.results.documents import Document
+from stresstest.results.draws import DrawFigures, draw_figures
 from stresstest.results.funding import FundingFigures, funding_figures
 from stresstest.results.light import Status, status_of
 from stresstest.results.limit_counts import NO_LIMITS, LimitCounts, limit_counts
@@ -136,6 +137,8 @@ class Summary(Document):
     limits: LimitCounts = NO_LIMITS
     funding: FundingFigures | None = None
     """None where the run made no tables of funding."""
+    draws: tuple[DrawFigures, ...] | None = None
+    """None where the run made no tables over weighted scenarios; empty where no scenario has a weight."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +166,12 @@ def summarise(
     owner_losses: pl.DataFrame,
     limits: pl.DataFrame | None = None,
     funding: pl.DataFrame | None = None,
+    draws: tuple[pl.DataFrame, pl.DataFrame] | None = None,
 ) -> Summary:
     """The summary of a run from its result tables (all of them as `store.conform` orders them).
 
-    `owner_losses` is owner_scenario with the owners' display names as `name`; without `limits` none was set; `funding` is funding_summary, if the
-    run has it.
+    `owner_losses` is owner_scenario with the owners' display names as `name`; without `limits` none was set; `funding` is funding_summary, and
+    `draws` are draw_statistics and account_probabilities, if the run has them.
     """
     headline = scenario_summary.filter("headline")
     worst = worst_headline(scenario_summary)
@@ -194,6 +198,7 @@ def summarise(
         checks={result: int(results.get(result, 0)) for result in ("pass", "warn", "fail")},
         limits=judged,
         funding=None if funding is None else funding_figures(funding),
+        draws=None if draws is None else draw_figures(*draws),
     )
 
 

@@ -24,6 +24,7 @@ from stresstest.results.summary import Summary
 from stresstest.runs.attributing import asks_for_attribution, write_attribution
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
+from stresstest.runs.drawing import write_draws
 from stresstest.runs.earlier import join_history, run_before, write_context
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
 from stresstest.runs.funding import makes_funding, write_funding
@@ -144,6 +145,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
         accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
         if breakdown is not None:
             write_report_tables(plan, result, valued, breakdown, accounts)
+            write_draws(plan, result, valued.book, stressed, accounts)
         if breakdown is not None or asks_for_attribution(plan.settings):
             write_attribution(plan, result, valued, stressed, accounts)
         if breakdown is not None or asks_for_statistics(plan.settings):

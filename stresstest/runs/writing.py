@@ -16,6 +16,7 @@ from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import write_run
 from stresstest.results.store import empty, files_of, read_table, write_table
 from stresstest.results.summary import Counts, Resources, RunFacts, Summary, closest_to_default, summarise
+from stresstest.runs.drawing import tables_of_draws
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import Plan
 from stresstest.runs.specification import specification
@@ -146,6 +147,7 @@ def write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accoun
         read_table(result, OWNER_SCENARIO.name).join(dimensions.owners.select("owner_id", "name"), on="owner_id", how="left"),
         read_table(result, LIMITS.name),
         read_table(result, FUNDING_SUMMARY.name) if files_of(result, FUNDING_SUMMARY.name) else None,
+        tables_of_draws(result),
     )
     write_document(summary, result / "summary.json")
     return summary

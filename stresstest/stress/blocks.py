@@ -16,7 +16,9 @@ from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, MARGI
 from stresstest.margin.kernels.totals import Edges, Totals
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
+from stresstest.stress.draws import DrawSums, lane_weights, of_accounts
 from stresstest.stress.evaluation import evaluate_block
+from stresstest.stress.families import Family
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
 from stresstest.stress.limits import BlockLimits, Limits, block_limits
 from stresstest.stress.rows import WORST, WORST_HEADLINE, Keep, Names, account_frames, pool_frames, summary_frame
@@ -62,6 +64,7 @@ class Task:
     keep: Keep
     folder: Path
     sink: Sink
+    families: tuple[Family, ...] = ()
 
 
 class Reach(NamedTuple):
@@ -84,9 +87,10 @@ class BlockResult:
     edges: Edges
     reach: Reach
     limits: BlockLimits
+    draws: DrawSums
 
 
-_PARTS: dict[str, Any] = {"totals": Totals, "edges": Edges, "reach": Reach, "limits": BlockLimits}
+_PARTS: dict[str, Any] = {"totals": Totals, "edges": Edges, "reach": Reach, "limits": BlockLimits, "draws": DrawSums}
 
 
 class _Parts:
@@ -153,7 +157,13 @@ def _evaluate(task: Task, number: int, sink: Sink) -> BlockResult:
     open_ends = task.holders.open_ends(first, last)
     breaches = task.keep == "breaches"
     evaluated = evaluate_block(
-        task.compiled, task.holders, block, open_ends=open_ends, room=8 * len(accounts.code) + 4096 if breaches else 0, keep_breaches=breaches
+        task.compiled,
+        task.holders,
+        block,
+        open_ends=open_ends,
+        room=8 * len(accounts.code) + 4096 if breaches else 0,
+        keep_breaches=breaches,
+        weights=lane_weights(task.families, task.compiled.lanes),
     )
     kept = evaluated.kept
     part = number * PARTS_PER_BLOCK
@@ -169,4 +179,5 @@ def _evaluate(task: Task, number: int, sink: Sink) -> BlockResult:
     figures = kept.figures[np.arange(len(which)), which]
     short = figures[:, MARGIN_SHORTFALL]
     reach = Reach(np.where(short > 0.0, -short, figures[:, BALANCE] - figures[:, MAINTENANCE_MARGIN]), np.array([owner[first], owner[last], first]))
-    return BlockResult(evaluated.totals, evaluated.edges, reach, block_limits(task.limits, task.compiled, block))
+    draws = of_accounts(accounts.code, evaluated.draws)
+    return BlockResult(evaluated.totals, evaluated.edges, reach, block_limits(task.limits, task.compiled, block), draws)

@@ -16,7 +16,7 @@ from stresstest.margin.kernels.given import nothing_given
 from stresstest.margin.kernels.program import Program, empty_program
 from stresstest.margin.kernels.reduce import evaluate
 from stresstest.margin.kernels.rules import required_by_rules
-from stresstest.margin.kernels.totals import TOP, Edges, Kept, Rows, Totals
+from stresstest.margin.kernels.totals import MOMENTS, TOP, Draws, Edges, Kept, Rows, Totals
 from stresstest.stress.holders import BlockHoldings, Holders
 
 Floats = npt.NDArray[np.float64]
@@ -42,6 +42,8 @@ class Evaluated:
     edges: Edges
     kept: Kept
     rows: RowArrays | None
+    draws: Floats
+    """[accounts, families, MOMENTS], see `totals.Draws`."""
 
 
 def folded(compiled: Compiled, block: BlockHoldings) -> Program:
@@ -87,8 +89,12 @@ def evaluate_block(
     keep_all: bool = False,
     keep_breaches: bool = False,
     pool_rows: bool = False,
+    weights: Floats | None = None,
 ) -> Evaluated:
-    """One pass over all scenarios. `open_ends`: the first or last owner continues beyond the block; `room`: rows that may be kept."""
+    """One pass over all scenarios. `open_ends`: the first or last owner continues beyond the block; `room`: rows that may be kept.
+
+    `weights` [families, blocks, width]: probabilities of the lanes that have one (see `totals.Draws`).
+    """
     lanes = compiled.lanes
     accounts, pools = len(block.accounts.code), len(block.gross)
     blocks, width, slots = lanes.blocks, lanes.width, holders.slots
@@ -109,6 +115,8 @@ def evaluate_block(
         status=np.empty(room, dtype=np.int8),
         written=np.zeros(1, dtype=np.int64),
     )
+    weights = np.zeros((0, blocks, width)) if weights is None else weights
+    draws = Draws(weights, np.any(weights, axis=2), np.zeros((accounts, len(weights), MOMENTS)))
     evaluate(
         folded(compiled, block),
         compiled.tables,
@@ -125,19 +133,21 @@ def evaluate_block(
         edges,
         kept,
         rows,
+        draws,
         keep_all,
         keep_breaches,
         pool_rows,
     )
     count = int(rows.written[0])
     if count > room:
-        return Evaluated(totals, edges, kept, None)
+        return Evaluated(totals, edges, kept, None, draws.sums)
     order = np.lexsort((rows.scenario[:count], rows.holder[:count]))
     return Evaluated(
         totals,
         edges,
         kept,
         RowArrays(rows.holder[:count][order], rows.scenario[:count][order], rows.figures[:count][order], rows.status[:count][order]),
+        draws.sums,
     )
 
 

@@ -19,7 +19,9 @@ from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
 from stresstest.stress.blocks import BlockResult, Sink, Task, blocks_a_group, holdings_of_block, run_group
+from stresstest.stress.draws import DrawSums, joined_sums
 from stresstest.stress.evaluation import dense_rows
+from stresstest.stress.families import Family, weighted_families
 from stresstest.stress.held import held_by_model
 from stresstest.stress.holders import Holders, holders_of
 from stresstest.stress.limits import limits_of
@@ -38,7 +40,7 @@ class StressResult:
 
     `detail` holds all scenarios of the worst accounts, in order of account; `worst_accounts` names them, worst first. `extended`: positions that
     some scenario takes beyond a schedule's `max_notional`: `schedule, rows, notional` (at base, reporting currency). `compiled` and `holders` are
-    what the book was stressed with, for a second look at it.
+    what the book was stressed with, for a second look at it. `draws`: sums of accounts over the `families` of scenarios with a weight.
     """
 
     scenario_summary: pl.DataFrame
@@ -48,6 +50,8 @@ class StressResult:
     extended: pl.DataFrame
     compiled: Compiled
     holders: Holders
+    families: tuple[Family, ...]
+    draws: DrawSums
 
 
 def headline_flags(scenarios: tuple[Scenario, ...]) -> npt.NDArray[np.bool_]:
@@ -75,8 +79,17 @@ def static_stress(
     """
     compiled = compile_tables(book.dimensions, resolved, units, rulebook, headline_flags(scenarios), held=held_by_model(book, rulebook))
     holders = holders_of(book.dimensions, compiled.models)
+    families = weighted_families(scenarios)
     task = Task(
-        book, compiled, holders, limits_of(rulebook, book.dimensions), names_of(book.dimensions, resolved.ids, compiled.grid_rows), keep, folder, sink
+        book,
+        compiled,
+        holders,
+        limits_of(rulebook, book.dimensions),
+        names_of(book.dimensions, resolved.ids, compiled.grid_rows),
+        keep,
+        folder,
+        sink,
+        families,
     )
     merger = Merger(compiled.lanes.used, compiled.lanes.width, holders.slots)
     results: list[BlockResult] = []
@@ -85,7 +98,7 @@ def static_stress(
         first_owner, last_owner, first_account = (int(value) for value in result.reach.ends)
         after = first_account + len(result.reach.excess)
         merger.add(result.totals, result.edges, first_owner, last_owner, after < len(holders.owner) and holders.owner[after] == last_owner)
-        results.append(BlockResult(result.totals, result.edges, result.reach, result.limits) if number == 0 else _slim(result, results[0]))
+        results.append(result if number == 0 else _slim(result, results[0]))
         if on_progress is not None:
             on_progress(number + 1, book.blocks)
     totals = merger.result()
@@ -100,12 +113,14 @@ def static_stress(
         _extended(results, compiled),
         compiled,
         holders,
+        families,
+        joined_sums([result.draws for result in results]),
     )
 
 
 def _slim(result: BlockResult, first: BlockResult) -> BlockResult:
     """Totals are merged already: keep only what the end needs, so that memory does not grow with the number of blocks."""
-    return BlockResult(first.totals, first.edges, result.reach, result.limits)
+    return BlockResult(first.totals, first.edges, result.reach, result.limits, result.draws)
 
 
 def _detail(task: Task, accounts: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> pl.DataFrame:

@@ -27,6 +27,18 @@ from stresstest.tables.comparison import (
     MARGIN_COMPARISON_SUMMARY,
     RULED,
 )
+from stresstest.tables.draws import (
+    ACCOUNT_PROBABILITIES,
+    DRAW_FIGURES,
+    DRAW_LEVELS,
+    DRAW_MEASURES,
+    DRAW_STATISTICS,
+    DRAW_TABLES,
+    MOST_OWNERS,
+    OWNER_DISTRIBUTION,
+    OWNER_QUANTILES,
+    level_name,
+)
 from stresstest.tables.funding import FUNDING, FUNDING_OWNERS, FUNDING_SUMMARY, FUNDING_TABLES
 from stresstest.tables.history import CONTEXT_TABLES, HISTORY_TABLES, KEPT_TABLES, RUN_KEY, RUNS, TREND, with_run_key
 from stresstest.tables.inputs import ACCOUNTS, ASSETS, COLLATERAL, HISTORY, INPUT_TABLES, INSTRUMENTS, ORDERS, OWNERS, POSITIONS
@@ -69,6 +81,7 @@ from stresstest.tables.statistics import (
 __all__ = [
     "ACCOUNTS",
     "ACCOUNT_HOLDINGS",
+    "ACCOUNT_PROBABILITIES",
     "ACCOUNT_SCENARIO",
     "ACCOUNT_STEPS",
     "ACCOUNT_SUMMARY",
@@ -96,6 +109,11 @@ __all__ = [
     "DISTRIBUTION",
     "DISTRIBUTION_MEASURES",
     "DISTRIBUTION_STATES",
+    "DRAW_FIGURES",
+    "DRAW_LEVELS",
+    "DRAW_MEASURES",
+    "DRAW_STATISTICS",
+    "DRAW_TABLES",
     "EXCLUDED",
     "EXPORT_TABLES",
     "FOLDER_TABLES",
@@ -121,8 +139,11 @@ __all__ = [
     "MARGIN_COMPARISON_SCENARIO",
     "MARGIN_COMPARISON_SUMMARY",
     "MEASURES",
+    "MOST_OWNERS",
     "ORDERS",
     "OWNERS",
+    "OWNER_DISTRIBUTION",
+    "OWNER_QUANTILES",
     "OWNER_SCENARIO",
     "OWNER_SUMMARY",
     "POOL_SCENARIO",
@@ -147,6 +168,7 @@ __all__ = [
     "Rule",
     "Table",
     "Type",
+    "level_name",
     "table",
     "with_run_key",
 ]

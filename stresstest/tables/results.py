@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stresstest.tables.attribution import ATTRIBUTION_TABLES
+from stresstest.tables.draws import DRAW_TABLES
 from stresstest.tables.funding import FUNDING_TABLES
 from stresstest.tables.limits import LIMITS
 from stresstest.tables.model import Column, Table
@@ -308,6 +309,7 @@ RUN_TABLES: tuple[Table, ...] = (
     LIMITS,
     *STATISTICS_TABLES,
     *ATTRIBUTION_TABLES,
+    *DRAW_TABLES,
 )
 """Tables of every run."""
 
@@ -321,6 +323,7 @@ REPORT_TABLES: tuple[Table, ...] = (
     LIMITS,
     *STATISTICS_TABLES,
     *ATTRIBUTION_TABLES,
+    *DRAW_TABLES,
 )
 """Result tables that follow from all the rest: a run of a large book has them only where a report is asked for, statistics and attribution also where
 the run file states them, statistics where it has limits, those of funding as `funding` says; `limits` every run has."""

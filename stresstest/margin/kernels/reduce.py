@@ -37,10 +37,12 @@ from stresstest.margin.kernels.totals import (
     NET_STRESS_LOSS,
     NET_TOLERANCE,
     Accounts,
+    Draws,
     Edges,
     Kept,
     Rows,
     Totals,
+    add_draws,
     bar_of,
     close_owner,
     keep_worst,
@@ -118,6 +120,7 @@ def _evaluate(
     edges: Edges,
     kept: Kept,
     rows: Rows,
+    draws: Draws,
     keep_all: bool,
     keep_breaches: bool,
     pool_rows: bool,
@@ -142,6 +145,10 @@ def _evaluate(
     totals_newly = totals.newly
     totals_largest = totals.largest
     totals_largest_account = totals.largest_account
+    weights = draws.weights
+    present = draws.present
+    draw_sums = draws.sums
+    families = len(present)
     a = acc[0]["rows"]
     stale = False
     touched = False
@@ -297,6 +304,11 @@ def _evaluate(
                 if not breached:
                     for s in range(width):
                         totals_newly[block, s] += 1 if worst_status[s] >= LIQUIDATION else 0
+            if families > 0 and (not ok or found & SHORT):
+                if ok:
+                    for s in range(width):
+                        worst_status[s] = OK
+                add_draws(weights, present, draw_sums, account, block, acc, worst_status, lanes)
             if block == 0:
                 kept_scenario[account, 0] = 0
                 kept_status[account, 0] = OK if ok else worst_status[0]
@@ -345,6 +357,7 @@ def evaluate(
     edges: Edges,
     kept: Kept,
     rows: Rows,
+    draws: Draws,
     keep_all: bool,
     keep_breaches: bool,
     pool_rows: bool,
@@ -381,6 +394,7 @@ def evaluate(
         edges,
         kept,
         rows,
+        draws,
         keep_all,
         keep_breaches,
         pool_rows,

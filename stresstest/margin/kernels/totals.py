@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.margin.kernels.accumulators import RECORDED
-from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, MARGIN_SHORTFALL, OK
+from stresstest.margin.kernels.figures import BALANCE, DEFAULT, LIQUIDATION, LOSS, MAINTENANCE_MARGIN, MARGIN_SHORTFALL, OK
 from stresstest.margin.kernels.jit import kernel, part
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +22,8 @@ LOOK = 16
 NET_STRESS_LOSS, NET_EQUITY, NET_TOLERANCE = 0, 1, 2
 TOP = 5
 """Owners kept per scenario and basis: enough for Cover-2 and the report's owner table."""
+P_LIQUIDATION, P_DEFAULT, P_SHORT, PP_SHORT, PP_SHORT_SQUARED, P_LOSS = 0, 1, 2, 3, 4, 5
+MOMENTS = 6
 
 
 class Accounts(NamedTuple):
@@ -72,6 +74,19 @@ class Kept(NamedTuple):
     scenario: Codes
     pool_base: Floats
     """[pools, 4]: position value, initial margin, K, collateral value at base."""
+
+
+class Draws(NamedTuple):
+    """Accounts over the scenarios that have a weight.
+
+    `weights` [families, blocks, width]: probability of a lane in its family, zero in lanes outside and in padding; `present` [families, blocks]: the
+    block has lanes of the family; `sums` [accounts, families, MOMENTS]: of p over scenarios in liquidation or default, and in default; of p x, p^2 x
+    and p^2 x^2 with the margin shortfall x; of p times the uncollateralised loss.
+    """
+
+    weights: Floats
+    present: npt.NDArray[np.bool_]
+    sums: Floats
 
 
 class Rows(NamedTuple):
@@ -169,6 +184,37 @@ def keep_worst(
             kept_status[account, which] = OK if ok else status[lane]
             for k in range(RECORDED):
                 kept_figures[account, which, k] = a[k, lane]
+
+
+@kernel
+def add_draws(
+    weights: Floats, present: npt.NDArray[np.bool_], sums: Floats, account: int, block: int, acc: Records, status: Bytes, lanes: int
+) -> None:
+    """Add an account's statuses and shortfalls in the lanes of a block to its sums (see `Draws`)."""
+    a = acc[0]["rows"]
+    for family in range(len(present)):
+        if present[family, block]:
+            liquidated = 0.0
+            defaulted = 0.0
+            short = 0.0
+            squared = 0.0
+            squares = 0.0
+            lost = 0.0
+            for s in range(lanes):
+                p = weights[family, block, s]
+                x = a[MARGIN_SHORTFALL, s]
+                liquidated += p if status[s] >= LIQUIDATION else 0.0
+                defaulted += p if status[s] == DEFAULT else 0.0
+                short += p * x
+                squared += p * p * x
+                squares += p * p * x * x
+                lost += p * a[LOSS, s]
+            sums[account, family, P_LIQUIDATION] += liquidated
+            sums[account, family, P_DEFAULT] += defaulted
+            sums[account, family, P_SHORT] += short
+            sums[account, family, PP_SHORT] += squared
+            sums[account, family, PP_SHORT_SQUARED] += squares
+            sums[account, family, P_LOSS] += lost
 
 
 @kernel
