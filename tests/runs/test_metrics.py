@@ -121,3 +121,21 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path, summary: Summary):
     assert seen
     assert all(seen)
     assert [path.name for path in tmp_path.iterdir()] == ["stress.prom"]
+
+
+def test_runs_of_several_books_that_end_at_once_share_a_file(tmp_path: Path, summary: Summary):
+    file = tmp_path / "stress.prom"
+    books = [f"book {number}" for number in range(12)]
+    writers = [threading.Thread(target=write_metrics, args=(file, ended(summary, 0, book))) for book in books]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [value(file, "last_run_exit_code", book) for book in books] == [0.0] * len(books)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path, summary: Summary):
+    with pytest.raises(FileNotFoundError):
+        write_metrics(tmp_path / "elsewhere" / "stress.prom", ended(summary, 0))
+    assert not (tmp_path / "elsewhere").exists()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock
+
 from stresstest import __version__
 from stresstest.results.light import LIGHTS
 from stresstest.results.summary import Summary
+
+PATIENCE = 10.0
+"""Seconds that a run waits for another one that writes the same file; each needs a hundredth of one."""
 
 LAST_RUN = "stresstest_last_run_"
 """Metrics that every run renews, also one that fails; the others stay what the last complete result gave."""
@@ -80,15 +86,33 @@ def write_metrics(file: Path, ended: Ended) -> None:
     from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
     known = {metric.name: metric for metric in METRICS}
-    samples = [*_kept(file, ended, known), *_samples(ended)]
     registry = CollectorRegistry()
-    for metric in METRICS:
-        own = [sample for sample in samples if sample.name == metric.name]
-        if own:
-            gauge = Gauge(metric.name, metric.doc, ("book", *metric.labels), registry=registry)
-            for sample in own:
-                gauge.labels(**sample.labels).set(sample.value)
-    write_to_textfile(str(file), registry)
+    with _alone(file):
+        samples = [*_kept(file, ended, known), *_samples(ended)]
+        for metric in METRICS:
+            own = [sample for sample in samples if sample.name == metric.name]
+            if own:
+                gauge = Gauge(metric.name, metric.doc, ("book", *metric.labels), registry=registry)
+                for sample in own:
+                    gauge.labels(**sample.labels).set(sample.value)
+        write_to_textfile(str(file), registry)
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """While runs of other books that share the file wait: what one of them read would be written over what the other wrote.
+
+    Raises:
+        OSError: the folder is not there or takes no file, or another run has held the file for `PATIENCE` seconds.
+    """
+    file.parent.stat()  # the lock would make the folder, and a collector that looks elsewhere would say nothing
+    lock = FileLock(file.with_name(f".{file.name}.lock"), timeout=PATIENCE)
+    with lock:
+        try:
+            yield
+        finally:
+            # Removed while held: whoever opened it meanwhile sees that its file is gone and asks again.
+            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _samples(ended: Ended) -> Iterator[Sample]:
