@@ -37,7 +37,7 @@ class BuiltIn:
 _HEADLINE = "the run has no headline scenario"
 _LARGE = "of underlyings with at least 1 % of the book's gross notional, or a tenth of that of the largest"
 _IS_LARGE = "gross_share >= least(0.01, 0.1 * (SELECT max(gross_share) FROM concentration))"
-_RESOURCES = "the run states no resources, or none above zero"
+_RESOURCES = "the run has no headline scenario, or states no resources above zero"
 
 
 def _to_resources(n: int) -> BuiltIn:

@@ -75,7 +75,10 @@ def test_what_is_not_known_is_never_green():
 
 def test_a_built_in_says_what_it_lacks():
     fund = Limit.model_validate({"name": "Fund", "built_in": "cover_2_to_resources", "red": 1.0})
-    assert judged(fund, Measured(None, reason="it gave no row", lacking=True))["reason"] == "the run states no resources, or none above zero"
+    assert (
+        judged(fund, Measured(None, reason="it gave no row", lacking=True))["reason"]
+        == "the run has no headline scenario, or states no resources above zero"
+    )
     assert judged(fund, Measured(None, reason="it took longer than 30 s"))["reason"] == "it took longer than 30 s"
     assert judged(fund, Measured(0.5))["description"].startswith("Cover-2 over resources")
 
