@@ -13,7 +13,8 @@ from stresstest.report.attribution import accounts_by_kind, why
 from stresstest.report.cells import amount_cell, plain_cell, price_cell, status_cell, text_cell
 from stresstest.report.charts.waterfall import STEP_EMS
 from stresstest.report.formats import HALF_A_CENT, chart_label, count, money, named, plural_count, scale_for, shortened, shown
-from stresstest.report.view import AccountPage, Column, Figure, Row, Step, TableView
+from stresstest.report.parts import Column, Figure, Row, Step, TableView
+from stresstest.report.view import AccountPage
 
 PRINTED_HOLDINGS = 7
 """Lines on paper, where two accounts share a page; the name of an isolated pool takes a second one."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from stresstest.report.cells import amount_cell, left_out, name_cell, rank_cell, status_cell, text_cell
 from stresstest.report.formats import HALF_A_CENT, plural_count, scale_for, shortened, shown
-from stresstest.report.view import Column, Definition, Row, TableView
+from stresstest.report.parts import Column, Definition, Row, TableView
 from stresstest.results.summary import worst_first
 
 PRINTED_ACCOUNTS = 20

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stresstest.report.formats import HALF_A_CENT, MISSING, count, money, named, percent, plural_count, shortened, shown
-from stresstest.report.view import Figure, Tone
+from stresstest.report.parts import Figure, Tone
 from stresstest.results.summary import Cover, Summary
 from stresstest.stress.headline import Basis
 

@@ -11,7 +11,8 @@ from stresstest.report.answer import BASE, Names, Record
 from stresstest.report.cells import amount_cell, left_out, name_cell, percent_cell, rank_cell, text_cell
 from stresstest.report.charts.waterfall import STEP_EMS, signed_money
 from stresstest.report.formats import HALF_A_CENT, chart_label, count, money, percent, plural_count, scale_for, shortened, shown
-from stresstest.report.view import AttributionPage, Cell, Column, Row, Step, TableView
+from stresstest.report.parts import Cell, Column, Row, Step, TableView
+from stresstest.report.view import AttributionPage
 from stresstest.results.summary import Summary
 from stresstest.stress.wrong_way import account_wrong_way_share, wrong_way_share
 from stresstest.tables import ATTRIBUTION_KINDS, ATTRIBUTION_WORDS

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stresstest.report.formats import MISSING, count, moment, shown
-from stresstest.report.view import Audit, Cell, Column, Fact, Row, TableView
+from stresstest.report.parts import Cell, Column, Fact, Row, TableView
+from stresstest.report.view import Audit
 from stresstest.results.identity import Identity
 
 _HASHED = (("scenarios", "Scenarios"), ("margin", "Margin rules"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stresstest.report.formats import HALF_A_CENT, Scale, count, number, percent, plural_count, scaled, shortened, shown, significant
-from stresstest.report.view import Cell, Tone
+from stresstest.report.parts import Cell, Tone
 
 STATUS_WORDS: dict[str, tuple[str, Tone]] = {
     "ok": ("OK", "ok"),

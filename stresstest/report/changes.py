@@ -11,7 +11,8 @@ from stresstest.report.answer import Names
 from stresstest.report.cells import amount_cell, left_out, name_cell, status_cell, text_cell
 from stresstest.report.charts.waterfall import STEP_EMS, signed_money
 from stresstest.report.formats import HALF_A_CENT, Scale, chart_label, count, moment, money, number, plural_count, scale_for, scaled, shortened, shown
-from stresstest.report.view import Cell, ChangesPage, ChangeWaterfall, Column, Figure, Row, Step, TableView, Tone
+from stresstest.report.parts import Cell, Column, Figure, Row, Step, TableView, Tone
+from stresstest.report.view import ChangesPage, ChangeWaterfall
 from stresstest.results.changes import STEPS, WORDS, Changes, FigureChange
 
 LISTED, PRINTED = 100, 6

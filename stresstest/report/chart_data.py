@@ -10,7 +10,7 @@ from stresstest.report.answer import BASE, SIZING_BASIS, Record
 from stresstest.report.charts.bars import NAME_EMS
 from stresstest.report.charts.heat_map import ACCOUNT_EMS, SCENARIO_EMS
 from stresstest.report.formats import chart_label, identified_label, plural_count
-from stresstest.report.view import Charts, HeatMap, Pair, PairedBars, Stack, StackedBars
+from stresstest.report.parts import Charts, HeatMap, Pair, PairedBars, Stack, StackedBars
 
 CHARTED_SCENARIOS = 13
 COVER_SCENARIOS = 9

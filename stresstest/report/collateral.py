@@ -10,7 +10,8 @@ from stresstest.report.answer import BASE, Names
 from stresstest.report.cells import amount_cell, count_cell, left_out, percent_cell, text_cell
 from stresstest.report.charts.bars import NAME_EMS
 from stresstest.report.formats import HALF_A_CENT, chart_label, money, percent, plural_count, scale_for, shortened, shown
-from stresstest.report.view import Cell, CollateralPage, Column, Pair, PairedBars, Row, TableView
+from stresstest.report.parts import Cell, Column, Pair, PairedBars, Row, TableView
+from stresstest.report.view import CollateralPage
 from stresstest.results.summary import Summary
 
 PRINTED_LINES = 12

@@ -8,7 +8,7 @@ import polars as pl
 
 from stresstest.report.answer import Names
 from stresstest.report.formats import HALF_A_CENT, money, percent, plural_count, shortened, shown
-from stresstest.report.view import Fact
+from stresstest.report.parts import Fact
 from stresstest.results.summary import Summary
 
 NAMED_ACCOUNTS = 3

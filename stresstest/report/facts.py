@@ -22,13 +22,14 @@ from stresstest.report.isolation import isolation_page, saving_most
 from stresstest.report.limits import limits_page
 from stresstest.report.margin_rules import margin_rules_page
 from stresstest.report.owners import leading_owners, owners_page
+from stresstest.report.parts import Fact, Light
 from stresstest.report.quality import quality_page, unshocked_shares
 from stresstest.report.scenario_table import LISTED_SCENARIOS, by_severity, scenario_table, source_table
 from stresstest.report.segments import segments_page
 from stresstest.report.shocks import scenario_sources, shock_words
 from stresstest.report.statistics import statistics_page
 from stresstest.report.trend import trend_page
-from stresstest.report.view import ChangesPage, Fact, IsolationPage, Light, MarginRulesPage, ReportFacts, StatisticsPage
+from stresstest.report.view import ChangesPage, IsolationPage, MarginRulesPage, ReportFacts, StatisticsPage
 from stresstest.results.changes import read_changes
 from stresstest.results.comparison import comparison_of
 from stresstest.results.documents import read_document

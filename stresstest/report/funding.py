@@ -11,7 +11,8 @@ from stresstest.report.answer import BASE, Names
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, text_cell
 from stresstest.report.charts.bars import NAME_EMS
 from stresstest.report.formats import HALF_A_CENT, chart_label, count, money, plural_count, scale_for, shortened, shown
-from stresstest.report.view import Cell, Column, Figure, FundingPage, Pair, PairedBars, Row, TableView
+from stresstest.report.parts import Cell, Column, Figure, Pair, PairedBars, Row, TableView
+from stresstest.report.view import FundingPage
 from stresstest.results.funding import LargestCall, funding_figures
 from stresstest.results.summary import Summary
 

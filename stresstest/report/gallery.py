@@ -15,7 +15,8 @@ from stresstest.report.charts.style import INK, MUTED, PAPER
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.facts import facts
 from stresstest.report.formats import width_in_ems
-from stresstest.report.view import PairedBars, ReportFacts
+from stresstest.report.parts import PairedBars
+from stresstest.report.view import ReportFacts
 from stresstest.results.documents import read_document
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest

@@ -26,8 +26,9 @@ from stresstest.report.charts.lines import lines_chart
 from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, LOSS, svg
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.formats import HALF_A_CENT
+from stresstest.report.parts import Column, PairedBars
 from stresstest.report.resources import font_faces, templates_folder
-from stresstest.report.view import ChangesPage, Column, PairedBars, ReportFacts, TrendPage
+from stresstest.report.view import ChangesPage, ReportFacts, TrendPage
 
 if TYPE_CHECKING:
     import altair as alt

@@ -10,7 +10,8 @@ from stresstest.report.answer import Names
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, plain_cell, text_cell
 from stresstest.report.charts.bars import NAME_EMS
 from stresstest.report.formats import chart_label, count, money, percent, scale_for
-from stresstest.report.view import Column, Figure, IsolationPage, Pair, PairedBars, Row, TableView
+from stresstest.report.parts import Column, Figure, Pair, PairedBars, Row, TableView
+from stresstest.report.view import IsolationPage
 from stresstest.results.comparison import CrossAgainstIsolated
 
 CHARTED_SCENARIOS = 10

@@ -11,7 +11,8 @@ from stresstest.report.answer import Names
 from stresstest.report.cells import count_cell, percent_cell, text_cell
 from stresstest.report.charts.bars import NAME_EMS
 from stresstest.report.formats import MISSING, beginning, chart_label, count, money, number, plural_count, shown, significant
-from stresstest.report.view import Cell, Column, LimitsPage, Row, TableView, Tone, Utilisation
+from stresstest.report.parts import Cell, Column, Row, TableView, Tone, Utilisation
+from stresstest.report.view import LimitsPage
 from stresstest.results.limit_counts import LimitCounts
 
 _WORDS: dict[str, tuple[str, Tone]] = {"red": ("Red", "fail"), "unknown": ("Unknown", "warn"), "amber": ("Amber", "warn"), "green": ("Green", "pass")}

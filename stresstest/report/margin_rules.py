@@ -10,7 +10,8 @@ from stresstest.report.answer import Names
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, status_cell, text_cell
 from stresstest.report.charts.bars import NAME_EMS
 from stresstest.report.formats import MISSING, chart_label, money, of, plural_count, scale_for, shortened, shown
-from stresstest.report.view import Cell, Column, MarginRulesPage, Pair, PairedBars, Row, TableView
+from stresstest.report.parts import Cell, Column, Pair, PairedBars, Row, TableView
+from stresstest.report.view import MarginRulesPage
 from stresstest.results.comparison import ComparedModel, Comparison, DifferingAccount
 
 PRINTED_ACCOUNTS = 10

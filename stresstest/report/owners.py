@@ -9,7 +9,8 @@ import polars as pl
 from stresstest.report.answer import SIZING_BASIS, Names, Record, absent
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, rank_cell
 from stresstest.report.formats import money, named, percent, plural_count, scale_for, shortened, shown
-from stresstest.report.view import Cell, Column, OwnersPage, Row, TableView
+from stresstest.report.parts import Cell, Column, Row, TableView
+from stresstest.report.view import OwnersPage
 from stresstest.results.summary import Cover, Summary
 from stresstest.stress.headline import BASES, Basis
 

@@ -9,7 +9,8 @@ import polars as pl
 
 from stresstest.report.cells import amount_cell, count_cell, plain_cell, text_cell
 from stresstest.report.formats import Scale, count, plural_count, scale_for
-from stresstest.report.view import Cell, Column, QualityPage, Row, TableView, Tone
+from stresstest.report.parts import Cell, Column, Row, TableView, Tone
+from stresstest.report.view import QualityPage
 from stresstest.results.summary import Summary
 
 PRINTED_CHECKS = 60

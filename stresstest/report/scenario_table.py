@@ -8,7 +8,7 @@ from dataclasses import replace
 from stresstest.report.answer import Record
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, rank_cell, text_cell
 from stresstest.report.formats import beginning, count, plural_count, scale_for, shown, significant
-from stresstest.report.view import Cell, Column, Row, TableView
+from stresstest.report.parts import Cell, Column, Row, TableView
 
 PRINTED_SCENARIOS = 32
 LISTED_SCENARIOS = 400

@@ -8,7 +8,8 @@ from stresstest.report.answer import BASE, Names
 from stresstest.report.cells import amount_cell, count_cell, left_out, percent_cell, text_cell
 from stresstest.report.charts.bars import NAME_EMS
 from stresstest.report.formats import chart_label, scale_for, shortened, shown
-from stresstest.report.view import Column, Pair, PairedBars, Row, SegmentsPage, TableView
+from stresstest.report.parts import Column, Pair, PairedBars, Row, TableView
+from stresstest.report.view import SegmentsPage
 from stresstest.results.summary import Summary
 
 PRINTED_SEGMENTS = 16

@@ -10,7 +10,8 @@ import polars as pl
 from stresstest.report.answer import Record
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, rank_cell, status_cell, text_cell
 from stresstest.report.formats import money, named, number, percent, plural_count, scale_for, shortened, shown, significant
-from stresstest.report.view import Cell, Column, Pair, PairedBars, Row, StatisticsPage, TableView, Tone
+from stresstest.report.parts import Cell, Column, Pair, PairedBars, Row, TableView, Tone
+from stresstest.report.view import StatisticsPage
 from stresstest.tables import STATISTICS_TABLES, TOP_OWNERS
 
 PRINTED_UNDERLYINGS, LISTED_UNDERLYINGS = 10, 300

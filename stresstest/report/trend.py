@@ -12,7 +12,8 @@ import polars as pl
 from stresstest.report.answer import Names
 from stresstest.report.cells import amount_cell, count_cell, plain_cell, text_cell
 from stresstest.report.formats import HALF_A_CENT, MISSING, Scale, count, money, number, percent, plural_count, scale_for, shortened, shown
-from stresstest.report.view import Cell, Column, OverTime, Row, TableView, TimeLine, TrendPage
+from stresstest.report.parts import Cell, Column, OverTime, Row, TableView, TimeLine
+from stresstest.report.view import TrendPage
 from stresstest.results.history_statistics import TRACKED, WINDOWS, Disclosure, Tracked, WindowStatistics, disclosures, window
 
 PRINTED_RUNS = 8

@@ -12,7 +12,7 @@ from stresstest.report.charts.bars import paired_bars, stacked_bars, utilisation
 from stresstest.report.charts.heat_map import heat_colours, heat_map_chart, heat_text
 from stresstest.report.charts.style import svg
 from stresstest.report.charts.waterfall import waterfall_chart
-from stresstest.report.view import HeatMap, Pair, PairedBars, Stack, StackedBars, Step, Utilisation
+from stresstest.report.parts import HeatMap, Pair, PairedBars, Stack, StackedBars, Step, Utilisation
 
 BARS = PairedBars(tuple(Pair(f"{name[:30]} {place}", 1e6, 3e6 / (place + 1)) for place, name in enumerate(HOSTILE)), "Cover-1", "Cover-2")
 LIMITED = replace(BARS, limit=1.2e6, limit_name="resources")

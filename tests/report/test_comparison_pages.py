@@ -11,7 +11,8 @@ import pytest
 from stresstest.report.html import render_html
 from stresstest.report.isolation import isolation_page, saving_most
 from stresstest.report.margin_rules import margin_rules_page
-from stresstest.report.view import IsolationPage, MarginRulesPage, ReportFacts, TableView
+from stresstest.report.parts import TableView
+from stresstest.report.view import IsolationPage, MarginRulesPage, ReportFacts
 from stresstest.results.comparison import AccountUnder, ComparedModel, Comparison, CrossAgainstIsolated, DifferingAccount, TakingDown
 
 NAMES = {"base": "Base", "dip": "Dip", "crash": "Half gone"}

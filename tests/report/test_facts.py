@@ -13,7 +13,8 @@ from stresstest.errors import ExitCode, StressTestError
 from stresstest.report.chart_data import cell_ratio
 from stresstest.report.facts import facts
 from stresstest.report.formats import moment
-from stresstest.report.view import ReportFacts, TableView
+from stresstest.report.parts import TableView
+from stresstest.report.view import ReportFacts
 
 SCENARIOS = (
     ("base", "Base", "base", False),

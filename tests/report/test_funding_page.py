@@ -11,7 +11,8 @@ import pytest
 
 from stresstest.report.funding import funding_page
 from stresstest.report.html import render_html
-from stresstest.report.view import FundingPage, ReportFacts, TableView
+from stresstest.report.parts import TableView
+from stresstest.report.view import FundingPage, ReportFacts
 from stresstest.results.documents import read_document
 from stresstest.results.summary import Summary
 from stresstest.tables import FUNDING, FUNDING_OWNERS, FUNDING_SUMMARY

@@ -11,7 +11,8 @@ from generated.finished_runs import AUDIT, HOSTILE, generated_run
 
 from stresstest.report.facts import facts
 from stresstest.report.html import heads, render_html
-from stresstest.report.view import Column, ReportFacts
+from stresstest.report.parts import Column
+from stresstest.report.view import ReportFacts
 from stresstest.tables import REPORT_TABLES
 
 VOID = {"meta", "col", "br", "wbr", "link", "img", "input"}

@@ -15,8 +15,8 @@ from stresstest.report.collateral import collateral_page, wrong_way
 from stresstest.report.drivers import drivers
 from stresstest.report.facts import facts
 from stresstest.report.owners import leading_owners, owners_page
+from stresstest.report.parts import Step, TableView
 from stresstest.report.segments import segments_page
-from stresstest.report.view import Step, TableView
 from stresstest.results.summary import Cover, Summary
 
 MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from generated.statistics_tables import concentration_rows, longest_rows
 
+from stresstest.report.parts import TableView
 from stresstest.report.statistics import PRINTED_ACCOUNTS, statistics_page
-from stresstest.report.view import ReportFacts, StatisticsPage, TableView
+from stresstest.report.view import ReportFacts, StatisticsPage
 from stresstest.results.store import conform, empty
 from stresstest.tables import CONCENTRATION, CONCENTRATION_OWNERS, DAYS_TO_LIQUIDATE, STATISTICS_TABLES, Table
 

@@ -18,8 +18,9 @@ from stresstest.report.charts.lines import axis_end, lines_chart
 from stresstest.report.charts.style import svg
 from stresstest.report.facts import facts
 from stresstest.report.html import render_html
+from stresstest.report.parts import OverTime, Row, TableView, TimeLine
 from stresstest.report.trend import LISTED_CHANGES, PRINTED_RUNS, trend_page
-from stresstest.report.view import OverTime, Row, TableView, TimeLine, TrendPage
+from stresstest.report.view import TrendPage
 from stresstest.results.store import polars_schema, write_table
 from stresstest.tables import TREND
 

@@ -26,7 +26,7 @@ from stresstest.report.charts.style import (
     y_at,
 )
 from stresstest.report.formats import count, money, percent
-from stresstest.report.view import PairedBars, StackedBars, Tone, Utilisation
+from stresstest.report.parts import PairedBars, StackedBars, Tone, Utilisation
 
 if TYPE_CHECKING:
     import altair as alt

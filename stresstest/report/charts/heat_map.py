@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stresstest.report.charts.style import INK, MUTED, PAPER, coloured, drawing, named_rows, words, x_at, y_at
 from stresstest.report.formats import MINUS, MISSING, width_in_ems
-from stresstest.report.view import HeatMap
+from stresstest.report.parts import HeatMap
 
 if TYPE_CHECKING:
     import altair as alt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stresstest.report.charts.style import ACCENT, ALARM, INK, LOSS, MUTED, RULE, TEXT_SIZE, down, drawing, named_rows, words
 from stresstest.report.formats import HALF_A_CENT, count, money
-from stresstest.report.view import OverTime
+from stresstest.report.parts import OverTime
 
 if TYPE_CHECKING:
     import altair as alt

@@ -23,7 +23,7 @@ from stresstest.report.charts.style import (
     y_at,
 )
 from stresstest.report.formats import money
-from stresstest.report.view import Step
+from stresstest.report.parts import Step
 
 if TYPE_CHECKING:
     import altair as alt
