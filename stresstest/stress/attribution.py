@@ -115,7 +115,11 @@ class Attributor:
             pool_id=dimensions.pools["pool_id"].gather(moved["pool"]),
             instrument_id=dimensions.instruments["instrument_id"].gather(moved["instrument"]),
         )
-        found = there.join(named, on=key, how="left", maintain_order="left").with_columns(pl.col(*FACTORS).fill_null(0.0) + 0.0)
+        found = there.join(named, on=key, how="left", maintain_order="left").with_columns(
+            # Polars leaves `+ 0.0` out, and a negative zero would be printed as one.
+            pl.when(pl.col(factor) == 0.0).then(0.0).otherwise(factor).fill_null(0.0).alias(factor)
+            for factor in FACTORS
+        )
         change = (pl.col("requirement_maintenance") - pl.col("base_requirement")).alias("requirement_change")
         return found.select(*key, "underlying", *FACTORS, "value_change", change)
 

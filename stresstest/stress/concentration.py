@@ -132,7 +132,8 @@ def _underlyings(dimensions: Dimensions, found: Exposures, code: Longs, rows: Se
             "owners": [row.owners for row in rows],
             **_notionals(sides),
             "gross_share": [_over(each, book) for each in gross.tolist()],
-            "open_interest": sides[LONG_DERIVATIVES],
+            # Both sides are the same on a venue; the book of one firm may have one side alone.
+            "open_interest": np.maximum(sides[LONG_DERIVATIVES], sides[SHORT_DERIVATIVES]),
             "venue_open_interest": _venue(dimensions, notional)[code],
             **{name: herfindahl[:, place] for place, name in enumerate(("herfindahl", "herfindahl_long", "herfindahl_short"))},
             **{f"top_{n}_share": [row.top[n] for row in rows] for n in TOP_OWNERS},

@@ -32,7 +32,7 @@ CONCENTRATION = Table(
         Column("owners", "integer", "owners of those accounts", "owners", nullable=False),
         *_notionals("the book"),
         Column("gross_share", "float", "share of the book's gross notional; null where that is zero", "ratio"),
-        Column("open_interest", "float", "notional of the long positions in derivatives: one side", _MONEY, nullable=False),
+        Column("open_interest", "float", "notional of derivatives on one side, long or short, whichever is more", _MONEY, nullable=False),
         Column("venue_open_interest", "float", "notional of the instruments' open_interest; null: none states it", _MONEY),
         Column("herfindahl", "float", "sum of squared owners' shares of gross notional: 1 = one owner has all; null: no notional", "ratio"),
         Column("herfindahl_long", "float", "the same of long notional; null: nothing is long", "ratio"),

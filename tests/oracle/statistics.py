@@ -132,7 +132,7 @@ def of_underlyings(rows: list[Row], question: Question, owners: Holdings, volume
             "net_notional": sum(long) - sum(short),
             "gross_notional": sum(gross),
             "gross_share": _share(sum(gross), book),
-            "open_interest": sum(sides[0]),
+            "open_interest": max(sum(sides[0]), sum(sides[1])),
             "venue_open_interest": sum(stated) if stated else None,
             "herfindahl": _index(gross),
             "herfindahl_long": _index(long),

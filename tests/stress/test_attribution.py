@@ -306,7 +306,9 @@ def test_as_many_accounts_as_asked_for(crashed: Path, tmp_path: Path):
     found = read_table(one, "attribution")
     # Short 30 at 100 and up by half: 1,500 are lost on a deposit of 900; the long account keeps 12 coins.
     assert found.select("account_id", "scenario_id").unique().rows() == [("b", "rally")]
-    assert set(read_table(one, "attribution_positions")["account_id"]) == {"b"}
+    positions = read_table(one, "attribution_positions")
+    assert set(positions["account_id"]) == {"b"}
+    assert not np.signbit(positions["vol"].to_numpy()).any(), "no effect on a short position is -0.0"
     assert run(crashed, tmp_path / "one", **{"attribution.accounts": 1}).repeated
     with pytest.raises(StressTestError) as caught:
         run(crashed, tmp_path / "one", **{"attribution.accounts": 2})

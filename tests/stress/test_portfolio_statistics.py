@@ -35,7 +35,7 @@ HELD: dict[str, list[Row]] = {
     "accounts": [{"account_id": name, "owner_id": owner} for name, owner in (("a", "o1"), ("b", "o1"), ("c", "o2"), ("d", "o3"))],
     "positions": [
         lot("a", "P", 12.0), lot("a", "P", -2.0, isolated_margin=30.0), lot("b", "P", -4.0),
-        lot("c", "P", -6.0), lot("c", "PUT", 2.0), lot("c", "SPOT", 1.0), lot("c", "E", 5.0), lot("b", "X", 3.0),
+        lot("c", "P", -6.0), lot("c", "PUT", 2.0), lot("c", "SPOT", 1.0), lot("c", "E", 5.0), lot("b", "X", -3.0),
         lot("d", "S", 1.0), lot("d", "S", -1.0),
     ],
     "collateral": [cash("a", 600.0), cash("b", 340.0), cash("c", 350.0), cash("d", 50.0)],
@@ -59,13 +59,13 @@ def test_sides_of_an_underlying_over_all_pools_and_kinds(held: Path) -> None:
     assert sides == {
         "BTC": [6, 3, 2, 1_500.0, 1_200.0, 300.0, 2_700.0],
         "ETH": [1, 1, 1, 500.0, 0.0, 500.0, 500.0],
-        "XRP": [1, 1, 1, 300.0, 0.0, 300.0, 300.0],
+        "XRP": [1, 1, 1, 0.0, 300.0, -300.0, 300.0],
     }
     assert by_underlying(held, "gross_share") == {"BTC": [pytest.approx(27 / 35)], "ETH": [pytest.approx(5 / 35)], "XRP": [pytest.approx(3 / 35)]}
 
 
 def test_open_interest_is_one_side_of_derivatives_and_the_venues_where_it_is_stated(held: Path) -> None:
-    # Without the coin, long derivatives are 1,400; the venue has 20 perpetuals of 100, and says nothing of its options.
+    # Without the coin, long derivatives are 1,400; the venue has 20 perpetuals of 100, and says nothing of its options. XRP is short alone.
     assert by_underlying(held, "open_interest", "venue_open_interest") == {"BTC": [1_400.0, 2_000.0], "ETH": [500.0, None], "XRP": [300.0, None]}
 
 
@@ -85,14 +85,14 @@ def test_days_at_a_tenth_of_daily_volume(held: Path) -> None:
     assert by_underlying(held, *columns) == {
         "BTC": ["o1", 600.0, 10_000.0, pytest.approx(0.6), pytest.approx(2.7)],
         "ETH": ["o2", 500.0, None, None, None],
-        "XRP": ["o1", 300.0, None, None, None],
+        "XRP": ["o1", -300.0, None, None, None],
     }
 
 
 def test_as_many_owners_as_asked_are_listed(held: Path) -> None:
     columns = ("underlying", "rank", "owner_id", "accounts", "net_notional", "gross_notional")
     assert rows(held, "concentration_owners", *columns) == [
-        ("BTC", 1, "o1", 2, 600.0, 1_800.0), ("ETH", 1, "o2", 1, 500.0, 500.0), ("XRP", 1, "o1", 1, 300.0, 300.0),
+        ("BTC", 1, "o1", 2, 600.0, 1_800.0), ("ETH", 1, "o2", 1, 500.0, 500.0), ("XRP", 1, "o1", 1, -300.0, 300.0),
     ]  # fmt: skip
     assert rows(held, "concentration_owners", "share") == pytest.approx([2 / 3, 1.0, 1.0])
     assert rows(held, "concentration_owners", "days_to_liquidate") == [pytest.approx(0.6), None, None]
