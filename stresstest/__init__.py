@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stresstest.runs.difference.diffing import Difference, diff
     from stresstest.runs.finished import FinishedRun, compare, open_run
     from stresstest.runs.planning import Plan
+    from stresstest.runs.reversing import Reversed, reverse
     from stresstest.runs.verification import Verification
     from stresstest.runs.verifying import verify
     from stresstest.snapshot.frames import Snapshot, read_snapshot
@@ -40,6 +41,7 @@ __all__ = [
     "FinishedRun",
     "Plan",
     "Reason",
+    "Reversed",
     "Snapshot",
     "StressTestError",
     "Verification",
@@ -50,6 +52,7 @@ __all__ = [
     "plan",
     "read_document",
     "read_snapshot",
+    "reverse",
     "run",
     "validate",
     "verify",
@@ -65,6 +68,7 @@ _HOMES = {
     "runs.difference.diffing": ("Difference", "diff"),
     "runs.finished": ("FinishedRun", "compare", "open_run"),
     "runs.planning": ("Plan",),
+    "runs.reversing": ("Reversed", "reverse"),
     "runs.verification": ("Verification",),
     "runs.verifying": ("verify",),
     "snapshot.frames": ("Snapshot", "read_snapshot"),

@@ -17,7 +17,23 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stresstest.cli import compare_margins, demo, diff, doctor, explain, history, init, margins, report, run, scenarios, schema, validate, verify
+from stresstest.cli import (
+    compare_margins,
+    demo,
+    diff,
+    doctor,
+    explain,
+    history,
+    init,
+    margins,
+    report,
+    reverse,
+    run,
+    scenarios,
+    schema,
+    validate,
+    verify,
+)
 from stresstest.cli.completion import with_whole_words
 from stresstest.cli.faults import error_document, print_error
 from stresstest.cli.misuse import usage_text
@@ -38,6 +54,7 @@ demo.register(app)
 init.register(app)
 validate.register(app)
 explain.register(app)
+reverse.register(app)
 compare_margins.register(app)
 diff.register(app)
 report.register(app)

@@ -34,6 +34,7 @@ PRINTED = {
     "output-margin-rules": "what margins show --json prints",
     "output-lint": "what scenarios lint --json prints",
     "output-expansion": "what scenarios expand --json prints",
+    "output-reverse": "what reverse --json prints",
     "output-history": "what history --json prints",
     "output-history-query": "what history --sql --json prints",
     "output-history-added": "what history add --json prints",

@@ -113,8 +113,8 @@ def _derive(folder: Path, account: str, scenario: str | None, snapshot: str | Pa
     with tempfile.TemporaryDirectory(prefix="stresstest-explain-") as work:
         with console.stage("snapshot"):
             book = stage(settings, rulebook, Path(work))
-        _same_inputs(book, manifest, settings)
-        code = _account_code(book, account)
+        same_inputs(book, manifest, settings)
+        code = account_code(book, account)
         with console.stage("derivation"):
             if scenarios.pending:
                 scenarios = only(scenarios_on(book, settings, scenarios), [scenario])
@@ -146,7 +146,12 @@ def _worst_scenario(folder: Path, account: str) -> tuple[str, str]:
     return (BASE.id, "base") if row["worst_scenario_id"] in (None, BASE.id) else (row["worst_scenario_id"], "worst")
 
 
-def _same_inputs(book: Book, manifest: Manifest, settings: RunFile) -> None:
+def same_inputs(book: Book, manifest: Manifest, settings: RunFile) -> None:
+    """Whether a book was staged from the tables of a run.
+
+    Raises:
+        StressTestError: input data, with every table that is another one now.
+    """
     then = {record.table: record.sha256 for record in manifest.inputs}
     now = {file.table: file.sha256 for file in book.inputs}
     faults = []
@@ -160,7 +165,12 @@ def _same_inputs(book: Book, manifest: Manifest, settings: RunFile) -> None:
         raise StressTestError(Reason.INPUT_DATA, "the snapshot is not the one of the run", faults)
 
 
-def _account_code(book: Book, account: str) -> int:
+def account_code(book: Book, account: str) -> int:
+    """The code of an account of a book.
+
+    Raises:
+        StressTestError: usage, for an account that was excluded, or that there is not.
+    """
     names = book.dimensions.accounts["account_id"]
     code = names.index_of(account)
     if code is None:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 import stresstest
+from stresstest.config import RunFile
 from stresstest.results import quality as checks
 from stresstest.results.documents import write_document
 from stresstest.results.identity import Identity, identity
@@ -93,7 +94,7 @@ def _write_limits(plan: Plan, result: Path, book: Book) -> None:
         return
     from stresstest.results.limits import limits_table
 
-    stated = _resources(plan, book.default_fund)
+    stated = resources_of(plan.settings, book.default_fund)
     resources = None if stated is None else stated.model_dump()
     write_table(limits_table(plan.settings.limits, result, resources, plan.settings.max_memory), LIMITS, result / f"{LIMITS.name}.parquet")
 
@@ -140,7 +141,7 @@ def write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accoun
         stated.result_id,
         about,
         counts,
-        _resources(plan, book.default_fund),
+        resources_of(plan.settings, book.default_fund),
         accounts,
         read_table(result, SCENARIO_SUMMARY.name),
         read_table(result, DATA_QUALITY.name),
@@ -153,11 +154,11 @@ def write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accoun
     return summary
 
 
-def _resources(plan: Plan, contributions: float) -> Resources | None:
+def resources_of(settings: RunFile, contributions: float) -> Resources | None:
     """What stands behind a default; None where the run file and the owners table say nothing."""
-    stated = plan.settings.resources
+    stated = settings.resources
     fund = contributions if stated.default_fund is None else stated.default_fund
     total = stated.insurance_fund + stated.skin_in_the_game + fund
-    if total == 0.0 and "resources" not in plan.settings.model_fields_set:
+    if total == 0.0 and "resources" not in settings.model_fields_set:
         return None
     return Resources(insurance_fund=stated.insurance_fund, skin_in_the_game=stated.skin_in_the_game, default_fund=fund, total=total)

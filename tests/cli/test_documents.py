@@ -35,6 +35,10 @@ OUTPUTS: dict[str, list[str]] = {
     "output-margin-rules": ["margins show tims --json", "margins show cboe --json", "margins show default {book}/margin.yaml --json"],
     "output-lint": ["scenarios lint {run} --json", "scenarios lint {book}/scenarios.yaml --json"],
     "output-expansion": ["scenarios expand {run} --out factors.csv --json"],
+    "output-reverse": [
+        "reverse {run} --target default:a000003 --along crash --along dip --along spot:BTC --out found.yaml --json",
+        "reverse {out} --target accounts-in-default:4 --json",
+    ],
     "output-history": ["history {history} --json", "history {history} --days 7 --json"],
     "output-history-query": ["history {history} --json --sql FROM/**/runs", "history {history} --json --sql DESCRIBE/**/runs"],
     "output-history-added": ["history add {out} --history history --json"],

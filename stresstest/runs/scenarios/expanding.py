@@ -54,7 +54,7 @@ def expand(
         StressTestError: usage, when the file has another suffix or is there already; environment, when it cannot be written; every fault
             of scenarios, margin file and snapshot; scenarios that cannot be on this book.
     """
-    _check(out, force)
+    check_file(out, force)
     console = console or Silent()
     with on_a_book(settings, console, ids) as given, console.stage("factor values"):
         every = _factors(given)
@@ -84,11 +84,11 @@ def write_scenarios(
     Raises:
         StressTestError: as `expand`; configuration, when generators need a history and files alone are given.
     """
-    _check(out, force, SCENARIO_FORMATS)
+    check_file(out, force, SCENARIO_FORMATS)
     console = console or Silent()
     if isinstance(given, RunFile):
         with on_a_book(given, console, ids) as found:
-            return _write(found.scenarios, out)
+            return write_set(found.scenarios, out)
     scenarios = load_scenarios(given)
     if scenarios.pending:
         faults = [
@@ -96,10 +96,15 @@ def write_scenarios(
             for each in scenarios.pending
         ]
         raise StressTestError(Reason.USAGE, "generators from history make scenarios on a book only, and none was named", faults)
-    return _write(only(scenarios, ids) if ids else scenarios, out)
+    return write_set(only(scenarios, ids) if ids else scenarios, out)
 
 
-def _write(scenarios: ScenarioSet, out: Path) -> Expanded:
+def write_set(scenarios: ScenarioSet, out: Path) -> Expanded:
+    """Write a scenario set as a file that `load_scenarios` reads back; it is there whole or not at all.
+
+    Raises:
+        StressTestError: environment, when it cannot be written.
+    """
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +120,12 @@ def _write(scenarios: ScenarioSet, out: Path) -> Expanded:
     return Expanded(out, scenarios.shocks.height, len(scenarios))
 
 
-def _check(out: Path, force: bool, formats: Sequence[str] = FORMATS) -> None:
+def check_file(out: Path, force: bool, formats: Sequence[str] = FORMATS) -> None:
+    """Refuse a file that cannot be written, before anything is computed for it.
+
+    Raises:
+        StressTestError: usage, for another suffix than those, a folder, and a file that is there unless `force` replaces it.
+    """
     if out.suffix not in formats:
         raise StressTestError(
             Reason.USAGE, f"the file cannot be written as `{out.suffix}`", hint=f"Give --out a name that ends in {' or '.join(formats)}."
