@@ -23,7 +23,7 @@ from stresstest.runs.calls import Settings
 PAGE = Path(__file__).with_name("notebook.md")
 PART = re.compile(r"(<!-- generated: reference -->\n).*?(<!-- end of reference -->)", re.DOTALL)
 
-FUNCTIONS = ("plan", "run", "open_run", "compare", "diff", "verify", "validate", "read_snapshot", "read_document")
+FUNCTIONS = ("plan", "run", "open_run", "compare", "diff", "verify", "reverse", "validate", "read_snapshot", "read_document")
 CLASSES = (
     "FinishedRun",
     "Charts",
@@ -32,6 +32,7 @@ CLASSES = (
     "Checked",
     "Difference",
     "Verification",
+    "Reversed",
     "Snapshot",
     "StressTestError",
     "Fault",

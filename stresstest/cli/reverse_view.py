@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stresstest.cli.figures import NOTHING, money, number, percent
 from stresstest.cli.output import printable, shortened, text_table
+from stresstest.errors import counted
 from stresstest.runs.reverse_report import Answer, ReverseReport, StoryDocument
 
 
@@ -71,7 +72,7 @@ def _story(story: StoryDocument) -> str:
     more = f" and {story.moved - len(story.largest_moves):,} more" if story.moved > len(story.largest_moves) else ""
     parts = [f"largest moves {moves}{more}." if moves else "moves no price."]
     if event := story.nearest_event:
-        parts.append(f"Nearest event: {event.name} ({event.scenario_id}), {event.distance:.4g} apart over {event.assets:,} assets.")
+        parts.append(f"Nearest event: {event.name} ({event.scenario_id}), {event.distance:.4g} apart over {counted(event.assets, 'asset')}.")
     if far := story.plausibility:
         parts.append(f"{far.distance:.2f} standard deviations away, half-space probability {far.half_space_probability:.2g} ({far.sample}).")
     else:

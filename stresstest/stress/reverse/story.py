@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from stresstest.errors import counted
 from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.factors import split_factor
 from stresstest.scenarios.generators.covariance import cholesky, estimate, moves_of, solved
@@ -74,14 +75,14 @@ class Story:
             event = self.nearest
             parts.append(
                 f"nearest event of library:crisis: {event.name} ({event.scenario_id}), {event.distance:.4g} apart "
-                f"(root mean square difference of log moves over {event.assets:,} assets)"
+                f"(root mean square difference of log moves over {counted(event.assets, 'asset')})"
             )
         if self.plausibility is None:
             parts.append(f"no plausibility: {self.why_no_plausibility}")
         else:
             far = self.plausibility
             parts.append(
-                f"{far.distance:.3f} standard deviations away (Mahalanobis, {len(far.factors):,} factors), half-space probability "
+                f"{far.distance:.3f} standard deviations away (Mahalanobis, {counted(len(far.factors), 'factor')}), half-space probability "
                 f"{far.half_space_probability:.3g} (normal); {far.sample}"
             )
         return "; ".join(parts)
