@@ -55,7 +55,8 @@ def show(
 ) -> None:
     """Runs, peaks and means over windows of days, and public-disclosure counters of each book.
 
-    Of each moment the run that ended last counts.
+    Of each moment one run counts, of several of one specification the one that
+    ended last.
     """
     del debug
     from stresstest.cli.history_view import histories_text, rows_text

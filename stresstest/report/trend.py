@@ -201,7 +201,7 @@ def _runs(rows: Sequence[Mapping[str, Any]], currency: str) -> TableView:
         )
         for row in listed
     )
-    notes = ["Cover by stress loss over margin. Of each moment the run that ended last is listed."]
+    notes = ["Cover by stress loss over margin. Of each moment one run is listed, of several of one specification the last."]
     if len(rows) > PRINTED_RUNS:
         notes.append(f"On paper the newest {PRINTED_RUNS} are listed, on screen {count(len(listed))}; all are in the table trend of the run.")
     table = tuple(Row(each, printed=place < PRINTED_RUNS) for place, each in enumerate(cells))

@@ -238,6 +238,7 @@ def test_without_a_snapshot_the_stored_hashes_say_what_they_can(make: Make, tmp_
     found = stresstest.diff(make(), moved(make(sizes=(1, 2, 4), price=90), tmp_path / "moved"))
     assert not found.changes.computed_again
     assert found.changes.notes[0].startswith("Nothing was computed again: ")
+    assert "no such folder (snapshot). The split" in found.changes.notes[0]
     assert {each.step: each.known for each in found.changes.steps} == {
         **dict.fromkeys(STEPS, "unchanged"), "positions": "not known", "market": "not known", "reference data": "not known",
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -160,7 +160,9 @@ def nothing_earlier(after: ComparedRun, currency: str, why: str) -> Difference:
 
 
 def _why_not(error: StressTestError) -> str:
-    """Why nothing was computed again, in two sentences; of several tables all are named."""
+    """Why nothing was computed again, in two sentences; of several tables all are named, of a snapshot its name without the folders above it."""
     tables = sorted({fault.table for fault in error.faults if fault.table})
-    why = f"{error.summary} ({', '.join(tables)})" if tables else refused(error)
+    places = sorted({PurePath(fault.file).name.partition("?")[0] for fault in error.faults if fault.file})
+    what = error.summary if tables else refused(error)
+    why = f"{what} ({', '.join(tables or places)})" if tables or places else what
     return f"Nothing was computed again: {why}. The split is what the stored hashes of the inputs can say."
