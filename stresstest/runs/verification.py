@@ -16,6 +16,9 @@ GOOD = ("same", "close", "new")
 _SHOWN = 60
 """Characters of a value in a line for people; the document has all of it."""
 
+_BEFORE = 15
+"""Characters shown of what two long values have in common before they differ."""
+
 
 class Condition(Document):
     """Something that was not the same when the run was made; null: not there."""
@@ -118,10 +121,26 @@ def _told(check: TableCheck) -> str:
 def _first(first: Difference) -> str:
     key = ", ".join(f"{name} {_text(value)}" for name, value in first.key.items())
     if first.present == "both":
-        return f"{key}: {first.column} is {_text(first.run)} in the run, {_text(first.again)} computed again"
+        run, again = _beside(_whole(first.run), _whole(first.again))
+        return f"{key}: {first.column} is {run} in the run, {again} computed again"
     return f"{key}: the row is only {'in the run' if first.present == 'run' else 'in what was computed again'}"
 
 
+def _beside(run: str, again: str) -> tuple[str, str]:
+    """Two texts, cut; of long ones that begin alike the beginning is left out, so that what differs is seen."""
+    alike = next((place for place, (one, other) in enumerate(zip(run, again, strict=False)) if one != other), min(len(run), len(again)))
+    start = max(0, alike - _BEFORE) if max(len(run), len(again)) > _SHOWN else 0
+    before = "…" if start else ""
+    return before + _cut(run[start:]), before + _cut(again[start:])
+
+
 def _text(value: object) -> str:
-    text = "none" if value is None else repr(value) if isinstance(value, float) else str(value)
+    return _cut(_whole(value))
+
+
+def _whole(value: object) -> str:
+    return "none" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
