@@ -77,9 +77,20 @@ def _limits(summary: Summary) -> list[str]:
     lines = []
     for each in breached[:SHOWN_LIMITS]:
         text = told(each, names).removeprefix("limit ")
-        lines.append(f"  {text}" + (f", {each.utilisation:.0%} of red" if each.utilisation is not None else ""))
+        lines.append(f"  {text}{_used(each.utilisation)}")
     more = len(breached) - len(lines)
     return ["Limits", *lines, *([f"  and {more:,} more: see limits in the report"] if more else [])]
+
+
+def _used(utilisation: float | None) -> str:
+    """How much of a limit is used; what rounds to nothing and is something is said to be.
+
+    >>> _used(0.004), _used(0.0), _used(1.456), _used(None)
+    (', <1% of red', ', 0% of red', ', 146% of red', '')
+    """
+    if utilisation is None:
+        return ""
+    return f", {'<1%' if 0.0 < utilisation < 0.005 else format(utilisation, '.0%')} of red"
 
 
 def _moment(text: str) -> str:
