@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from stresstest.config.limits import Limit, no_name_twice
 from stresstest.config.notify import Notify, as_section
+from stresstest.config.reverse import Reverse
 from stresstest.documents import Amount, Count, Flag, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
 
 PREVIOUS = "previous"
@@ -187,6 +188,7 @@ class RunFile(Part):
     statistics: Statistics = Statistics()
     funding: Flag | None = None
     attribution: Attribution = Attribution()
+    reverse: Reverse = Reverse()
     executor: Annotated[Literal["threads", "processes"], BeforeValidator(_executor)] = "threads"
     threads: Count | None = None
     max_memory: Annotated[Count | None, BeforeValidator(_memory, json_schema_input_type=int | str | None)] = None
@@ -199,7 +201,6 @@ class RunFile(Part):
     notify: Annotated[Notify, BeforeValidator(as_section, json_schema_input_type=Notify | list[str] | str)] = Field(Notify(), exclude=True)
     cascade: ToCome = None
     waterfall: ToCome = None
-    reverse: ToCome = None
     report: ToCome = None
     _file: Path | None = PrivateAttr(None)
 

@@ -65,10 +65,12 @@ def compile_tables(
     headline: npt.NDArray[np.bool_],
     widest: int = LANES,
     held: Mapping[str, npt.NDArray[np.int32]] | None = None,
+    lanes: Lanes | None = None,
 ) -> Compiled:
     """The arrays for one run. `headline` bool[S] says which scenarios compete for the headline worst; scenario 0 is base.
 
     `held`: the instruments that accounts hold by portfolio model in use (`held_by_model`): all that its grid is laid over. None: any.
+    `lanes`: which scenario is where; None: headline and others apart, each together with those that move the same kinds of factors.
     """
     views = views_of(dimensions, rulebook)
     check_nettable(dimensions, rulebook, views)
@@ -98,7 +100,10 @@ def compile_tables(
     values = np.concatenate(rows.parts)
     # Margin rates, not weights: the weight of a schedule in another currency is that currency's price, and never one.
     shocked = shocked_assets.any(axis=0) | np.any([rate != 1.0 for rate in resolved.margin_rate.values()] or [False], axis=0)
-    lanes = make_lanes(headline, shocked, min(widest, scans.widest()))
+    if lanes is None:
+        lanes = make_lanes(headline, shocked, min(widest, scans.widest()))
+    elif lanes.width > scans.room():
+        raise ValueError(f"a block of {lanes.width} lanes is wider than the {scans.room()} that the cells of a grid have room for")
     in_lanes = lanes.pack(values)
     tables = Tables(
         instruments,

@@ -76,13 +76,17 @@ class Scans:
         """Columns of the widest grid."""
         return max((each.shape[1] for each in self.moved), default=0)
 
+    def room(self) -> int:
+        """Lanes of a block whose cells have room, at most."""
+        return min(LANES, CELLS // self.columns) if self.columns else LANES
+
     def widest(self) -> int:
         """Lanes of a block at most: its cells have room, and its changes stay in cache."""
         if not self.columns:
             return LANES
         entries = sum(len(each) for each in self.moved)
         near = NEAR // max(1, 8 * entries * self.columns)
-        return max(8, min(LANES, CELLS // self.columns, near) // 8 * 8)
+        return max(8, min(self.room(), near) // 8 * 8)
 
     def in_lanes(self, lanes: Lanes) -> ScanTables:
         """The tables with the changes in lanes."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from stresstest.results.documents import Document, canonical
 from stresstest.results.store import files_of, table_sha256
 from stresstest.snapshot.book import InputFile
-from stresstest.tables import REPORT_TABLES, RESULT_TABLES
+from stresstest.tables import DISTANCE_TABLES, REPORT_TABLES, RESULT_TABLES
 
 
 class Identity(Document):
@@ -19,8 +19,8 @@ class Identity(Document):
 
     `specification` is what was asked (settings that change figures, resolved scenarios, margin file), as hashes and
     plain values; `inputs` and `tables` map table names to SHA-256; `code` hashes the package's own source.
-    The tables that only a report needs (`tables.REPORT_TABLES`) are stated and do not enter the id: they follow from all the rest, and the same
-    figures have the same id with a report and without one.
+    The tables that only a report needs (`tables.REPORT_TABLES`), and distances, are stated and do not enter the id: they follow from all the rest,
+    and the same figures have the same id with a report and without one.
     """
 
     schema_version: Literal[1] = 1
@@ -54,7 +54,7 @@ def recomputed_id(stated: Identity) -> str:
 
 
 def _id_of(parts: Mapping[str, Any]) -> str:
-    derived = {table.name for table in REPORT_TABLES}
+    derived = {table.name for table in (*REPORT_TABLES, *DISTANCE_TABLES)}
     tables = {name: digest for name, digest in parts["tables"].items() if name not in derived}
     return hashlib.sha256(canonical({**parts, "tables": tables})).hexdigest()
 

@@ -82,7 +82,7 @@ def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, unmatched
         unmatched.write_parquet(inputs / "unmatched_shocks.parquet")
     # A run of the copy is a second look at this one, and no further run of the book. Sections that mean something by being stated (resources of
     # zero, tables that are asked for) are not, where nobody stated them.
-    unstated = {"resources", "statistics", "attribution"} - settings.model_fields_set
+    unstated = {"resources", "statistics", "attribution", "reverse"} - settings.model_fields_set
     content = settings.model_dump(mode="json", exclude_none=True, exclude={"history", "against", *unstated})
     snapshot = SNAPSHOT if (inputs / SNAPSHOT).is_dir() else without_secrets(settings.snapshot)
     content |= {"as_of": as_of.isoformat(), "reporting_currency": currency, "snapshot": snapshot}

@@ -5,7 +5,17 @@ from __future__ import annotations
 from stresstest.config import RunFile
 from stresstest.documents import read_document
 from stresstest.errors import Fault, Reason, StressTestError, counted
-from stresstest.tables import COMPARISON_TABLES, FUNDING_TABLES, ISOLATION_TABLES, LIMITS, REPORT_TABLES, RESULT_TABLES, STATISTICS_TABLES, Table
+from stresstest.tables import (
+    COMPARISON_TABLES,
+    DISTANCE_TABLES,
+    FUNDING_TABLES,
+    ISOLATION_TABLES,
+    LIMITS,
+    REPORT_TABLES,
+    RESULT_TABLES,
+    STATISTICS_TABLES,
+    Table,
+)
 
 
 def check_limits(settings: RunFile) -> None:
@@ -44,6 +54,7 @@ def tables_to_be(settings: RunFile) -> tuple[Table, ...]:
         *(() if asked.models else COMPARISON_TABLES),
         *(() if asked.isolated else ISOLATION_TABLES),
         *(FUNDING_TABLES if settings.funding is False else ()),
+        *(() if settings.reverse.asks else DISTANCE_TABLES),
     )
     return tuple(table for table in RESULT_TABLES if table not in absent)
 

@@ -24,6 +24,7 @@ from stresstest.results.summary import Summary
 from stresstest.runs.attributing import asks_for_attribution, write_attribution
 from stresstest.runs.comparing import write_comparisons
 from stresstest.runs.console import Advance, Console, Silent, utc_now
+from stresstest.runs.distancing import axes_of, write_distances
 from stresstest.runs.drawing import write_draws
 from stresstest.runs.earlier import join_history, run_before, write_context
 from stresstest.runs.folders import cannot_write, check_target, locked_work_folder, publish
@@ -228,7 +229,12 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> tuple[Plan, Valued]:
     with clock.stage("valuation"):
         units = value_instruments(book.dimensions, resolved)
         check_limits(book, resolved, units, plan.rulebook)
-    return plan, Valued(book, resolved, notices, units)
+    valued = Valued(book, resolved, notices, units)
+    # What distances are asked along that is not there is refused before anything is stressed.
+    _, said = axes_of(plan, valued)
+    if said:
+        clock.note(said)
+    return plan, valued
 
 
 def _ready_root_finding() -> None:
@@ -296,6 +302,10 @@ def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock)
         asked = plan.settings.compare
         if asked.models or asked.isolated:
             write_comparisons(plan, valued.book, valued.resolved, valued.units, stressed, executor, parts, result, clock.stage)
+        wanted, _ = axes_of(plan, valued)
+        if wanted:
+            with clock.stage("distance", len(wanted)) as advance:
+                write_distances(plan, valued, stressed, wanted, executor, parts, result, lambda _done, _axes: advance(1))
     for table in (ACCOUNT_SUMMARY, ACCOUNT_SCENARIO, POOL_SCENARIO):
         finish_parts(parts, result, table)
     return reused, stressed, breakdown

@@ -13,6 +13,7 @@ from stresstest.results.integrity import SUMMARY, intact
 from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.summary import Summary
 from stresstest.runs.attributing import other_attribution
+from stresstest.runs.distancing import other_distances
 from stresstest.runs.folders import locked, remove_work
 from stresstest.runs.funding import makes_funding
 from stresstest.runs.planning import Plan, asked
@@ -69,6 +70,8 @@ def _differences(plan: Plan, stated: Identity, summary: Summary) -> list[str]:
     if makes_funding(plan.settings, reports) and not {table.name for table in FUNDING_TABLES} <= stated.tables.keys():
         found.append("without the tables of `funding`")
     if other := other_attribution(plan.settings, plan.target, stated.tables.keys()):
+        found.append(other)
+    if other := other_distances(plan.settings, plan.target, stated.tables.keys()):
         found.append(other)
     if plan.settings.against is not None and not (plan.target / CHANGES).is_file():
         found.append("not set against an earlier run")

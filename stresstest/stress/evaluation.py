@@ -56,7 +56,7 @@ def folded(compiled: Compiled, block: BlockHoldings) -> Program:
     return program
 
 
-def _given(compiled: Compiled, block: BlockHoldings) -> Floats:
+def given_by_rules(compiled: Compiled, block: BlockHoldings) -> Floats:
     """What rules require of the pools of a block."""
     lanes = compiled.lanes
     if not compiled.tables.models["ruled"][block.holdings.model].any():
@@ -120,7 +120,7 @@ def evaluate_block(
     evaluate(
         folded(compiled, block),
         compiled.tables,
-        _given(compiled, block),
+        given_by_rules(compiled, block),
         block.accounts,
         lanes.scenario,
         lanes.used,

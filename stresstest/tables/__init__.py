@@ -27,6 +27,7 @@ from stresstest.tables.comparison import (
     MARGIN_COMPARISON_SUMMARY,
     RULED,
 )
+from stresstest.tables.distance import DISTANCE, DISTANCE_DIRECTIONS, DISTANCE_TABLES, DISTANCE_TARGETS
 from stresstest.tables.draws import (
     ACCOUNT_PROBABILITIES,
     DRAW_FIGURES,
@@ -106,6 +107,10 @@ __all__ = [
     "DATA_QUALITY",
     "DAYS_TO_LIQUIDATE",
     "DETAIL",
+    "DISTANCE",
+    "DISTANCE_DIRECTIONS",
+    "DISTANCE_TABLES",
+    "DISTANCE_TARGETS",
     "DISTRIBUTION",
     "DISTRIBUTION_MEASURES",
     "DISTRIBUTION_STATES",
@@ -174,8 +179,8 @@ __all__ = [
 ]
 
 
-RESULT_TABLES: tuple[Table, ...] = (*RUN_TABLES, *COMPARISON_TABLES, *ISOLATION_TABLES)
-"""Tables that a run may have; those that compare only where the run file asks for it."""
+RESULT_TABLES: tuple[Table, ...] = (*RUN_TABLES, *COMPARISON_TABLES, *ISOLATION_TABLES, *DISTANCE_TABLES)
+"""Tables that a run may have; those that compare, and distances, only where the run file asks for it."""
 
 FOLDER_TABLES: tuple[Table, ...] = (*RESULT_TABLES, *CONTEXT_TABLES)
 """Every table that the folder of a run may have: what it found, and what it learned from earlier runs."""

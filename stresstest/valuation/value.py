@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +52,29 @@ def value_instruments(dimensions: Dimensions, resolved: Resolved) -> UnitValues:
         clamped_prices=clamped_prices,
         terms=terms,
     )
+
+
+def revalue_instruments(known: UnitValues, dimensions: Dimensions, resolved: Resolved, codes: npt.NDArray[np.integer]) -> UnitValues:
+    """As `value_instruments` in other scenarios, for some instruments alone: all others keep what they are worth at base.
+
+    Args:
+        known: values whose terms are taken, so that no vol is implied again.
+        dimensions: of the book.
+        resolved: the scenarios, base first.
+        codes: the instruments that any of them moves.
+
+    Raises:
+        StressTestError: as `value_instruments`.
+    """
+    assert known.terms is not None
+    refuse_currencies(dimensions, resolved)
+    tables: dict[str, Any] = {name: np.repeat(getattr(known, name)[:, :1], resolved.scenarios, axis=1) for name in TABLES}
+    terms = known.terms[codes]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        _value_others(terms, resolved, tables)
+    clamped_vols, clamped_prices = _value_options(terms, resolved, tables)
+    refuse_values(dimensions.instruments, resolved, mark=tables["mark"], value_slope=tables["value_slope"], forward=tables["forward"])
+    return replace(known, **tables, clamped_vols=clamped_vols, clamped_prices=clamped_prices)
 
 
 def _treatment(outcome: str | None) -> str:
