@@ -60,6 +60,14 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "resources.default_fund": (None, ("1", 1.0), ("2", 2.0), ("null", None), ("4", 4.0)),
     "funding": (None, ("true", True), ("false", False), ("null", None), ("false", False)),
     "attribution.accounts": (1_000, ("10", 10), ("0", 0), ("5_000", 5_000), ("1", 1)),
+    "reverse.distance.factors": ((), ("[spot:a]", ("spot:a",)), ("vol:b,vol:c", ("vol:b", "vol:c")), ("spot:*", ("spot:*",)), ("vol:d", ("vol:d",))),
+    "reverse.distance.along": ((), ("[a]", ("a",)), ("b,c", ("b", "c")), ("[d, e]", ("d", "e")), ("f", ("f",))),
+    "reverse.distance.targets": (
+        ("liquidation", "default"), ("[default]", ("default",)), ("liquidation", ("liquidation",)), ("default", ("default",)),
+        ("default, liquidation", ("default", "liquidation")),
+    ),
+    "reverse.distance.most.down": (-1.0, ("-0.5", -0.5), ("-2", -2.0), ("-0.1", -0.1), ("-1", -1.0)),
+    "reverse.distance.most.up": (10.0, ("1", 1.0), ("2", 2.0), ("3.5", 3.5), ("100", 100.0)),
     "executor": ("threads", ("processes", "processes"), ("threads", "threads"), ("processes", "processes"), ("threads", "threads")),
     "threads": (None, ("1", 1), ("2", 2), ("null", None), ("4", 4)),
     "max_memory": (None, ("500MB", 500_000_000), ("2GB", 2_000_000_000), ("1GiB", 2**30), ("4000", 4000)),
@@ -69,7 +77,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "metrics": (None, ("one.prom", "F/one.prom"), ("two.prom", "/srv/here/two.prom"), ("null", None), ("/four.prom", "/four.prom")),
     "notify.on": (("failure", "red"), ("[amber]", ("amber",)), ("red, amber", ("red", "amber")), ("[red]", ("red",)), ("failure", ("failure",))),
 }  # fmt: skip
-TO_COME = {"cascade", "waterfall", "reverse", "report"}
+TO_COME = {"cascade", "waterfall", "report"}
 
 
 def test_every_key_is_here():
@@ -87,8 +95,10 @@ def written(key: str, text: str | None) -> str:
     """A run file with what every run file needs, and one key more."""
     lines = {name: f"{name}: {value}" for name, value in NEEDED.items()}
     if text is not None:
-        section, _, below = key.partition(".")
-        lines[section] = f"{section}: {{{below}: {text}}}" if below else f"{section}: {text}"
+        section, *below = key.split(".")
+        for part in reversed(below):
+            text = f"{{{part}: {text}}}"
+        lines[section] = f"{section}: {text}"
     return "\n".join(lines.values()) + "\n"
 
 
@@ -119,7 +129,7 @@ def test_flag_then_set_then_environment_then_file_then_default(tmp_path: Path, k
 def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
     command: Any = typer.main.get_command(app)
     flags = {name for parameter in command.commands["run"].params for name in parameter.opts}
-    by_set = ("headline", "limits", "compare", "statistics", "attribution", "notify")
+    by_set = ("headline", "limits", "compare", "statistics", "attribution", "reverse", "notify")
     assert {"output": "--formats", **dict.fromkeys(by_set, "--set")}.get(key, f"--{key.replace('_', '-')}") in flags
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import polars as pl
 
+from stresstest.cli.distance_view import distance_lines
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
 from stresstest.report.changes import since
 from stresstest.report.formats import HALF_A_CENT
 from stresstest.results.changes import NAME as CHANGES
 from stresstest.results.changes import Changes
+from stresstest.results.distance import read_distance
 from stresstest.results.documents import read_document
 from stresstest.results.limit_counts import told
 from stresstest.results.store import read_table
@@ -46,6 +48,9 @@ def answer_text(summary: Summary, folder: Path) -> str:
         lines += ["", *_worst_accounts(summary)]
     if summary.limits.breached:
         lines += ["", *_limits(summary)]
+    distance = read_distance(folder)
+    if distance is not None:
+        lines += ["", *distance_lines(distance)]
     warned = _warnings(read_table(folder, "data_quality"))
     if warned:
         lines += ["", *warned]

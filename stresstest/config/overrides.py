@@ -17,7 +17,10 @@ from stresstest.errors import Fault, Reason, StressTestError
 
 ENVIRONMENT_PREFIX = "STRESSTEST_"
 
-_LISTS = ("scenarios", "headline", "compare.models", "output.formats", "notify.on")
+_LISTS = (
+    "scenarios", "headline", "compare.models", "reverse.distance.factors", "reverse.distance.along", "reverse.distance.targets", "output.formats",
+    "notify.on",
+)  # fmt: skip
 _PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history", "metrics")
 _TEXTS = ("name", "book", "reporting_currency", "margin_model", "history", "against", "metrics")
 

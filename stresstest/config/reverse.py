@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from stresstest.documents import Name, Number, Part, as_list, problem, shown
-from stresstest.scenarios.factors import FACTOR_TYPES, split_factor
 
-_TYPES = tuple(each.name for each in FACTOR_TYPES.values() if "relative" in each.shifts and each.name != "depth")
+TYPES = ("spot", "vol", "collateral", "haircut", "holding", "margin_rate")
+"""Types of factors that have a relative shift which changes a figure."""
 
 
 def _once(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -17,9 +17,9 @@ def _once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _factor(value: str) -> str:
-    kind, name = split_factor(value)
-    if kind not in _TYPES or not name:
-        types = ", ".join(_TYPES)
+    kind, _, name = value.partition(":")
+    if kind not in TYPES or not name:
+        types = ", ".join(TYPES)
         raise problem(f"must be a factor whose relative shifts change a figure, not {shown(value)}", f"Write type:name, with one of {types}.")
     if name == "*" and kind != "spot":
         raise problem(f"must name one factor: {shown(value)}", "Only spot:* stands for several: every spot that positions follow.")

@@ -15,6 +15,7 @@ from stresstest.report.attribution import attribution_page
 from stresstest.report.audit import audit_view
 from stresstest.report.changes import changes_page, since
 from stresstest.report.collateral import collateral_page
+from stresstest.report.distance import distance_page
 from stresstest.report.drivers import drivers
 from stresstest.report.formats import count, moment, money, named, percent, plural_count, shortened, shown, significant
 from stresstest.report.funding import funding_page
@@ -32,6 +33,7 @@ from stresstest.report.trend import trend_page
 from stresstest.report.view import ChangesPage, IsolationPage, MarginRulesPage, ReportFacts, StatisticsPage
 from stresstest.results.changes import read_changes
 from stresstest.results.comparison import comparison_of
+from stresstest.results.distance import read_distance
 from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import files_of, read_table
@@ -102,6 +104,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         segments=segments_page(segments, summary, names),
         statistics=_statistics(folder, identity, currency),
         funding=funding_page(_optional(folder, "funding"), _optional(folder, "funding_summary"), _optional(folder, "funding_owners"), summary, names),
+        distance=distance_page(read_distance(folder), names, currency),
         attribution=attribution_page(
             _optional(folder, "attribution_summary"), attributed, {row["scenario_id"]: row for row in scenarios}, segments, ranked, summary, names
         ),

@@ -38,6 +38,7 @@ TEMPLATES = (
     "limits.html.j2",
     "attribution.html.j2",
     "changes.html.j2",
+    "distance.html.j2",
     "funding.html.j2",
     "statistics.html.j2",
     "parts.html.j2",
@@ -87,6 +88,8 @@ CHARTS = (
     "margin_ratio",
     "funding_scenarios",
     "funding_currencies",
+    "distances",
+    "levels",
     "attribution",
     "models",
     "model_shortfalls",
@@ -120,6 +123,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("collateral", "Collateral and wrong-way risk", "Collateral", True),
         ("statistics", "Concentration and liquidity of positions", "Concentration", True),
         ("funding", "Liquidity", "Liquidity", facts.funding is not None),
+        ("distance", "Distance to liquidation and default", "Distance", facts.distance is not None),
         ("margin-rules", "Margin rules compared", "Margin rules", facts.margin_rules is not None),
         ("isolation", "Cross margin and isolated", "Cross and isolated", facts.isolation is not None),
         ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
@@ -200,6 +204,9 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
     if facts.funding is not None:
         bars.append(("funding_scenarios", facts.funding.by_scenario, f"Cash to find, and what of it cannot be paid, {by_scenario}"))
         bars.append(("funding_currencies", facts.funding.by_currency, "Variation margin by currency of settlement; figures in the table"))
+    if facts.distance is not None:
+        bars.append(("distances", facts.distance.distribution, "Accounts by distance to liquidation and default; figures in the chart"))
+        bars.append(("levels", facts.distance.by_level, f"Notional liquidated by move of {facts.distance.crowded}; figures in the table"))
     if facts.margin_rules is not None:
         bars.append(("models", facts.margin_rules.requirement, "Requirement at base by margin model; figures in the table"))
         bars.append(("model_shortfalls", facts.margin_rules.shortfall, "Shortfall in its worst scenario by margin model; figures in the table"))

@@ -63,6 +63,19 @@ class StatisticsPage:
 
 
 @dataclass(frozen=True)
+class DistancePage:
+    """How far accounts are from their lines: by distance (chart of accounts), and by price of the most `crowded` factor (chart of notional)."""
+
+    summary: str
+    distribution: PairedBars
+    crowded: str
+    by_level: PairedBars
+    levels: TableView
+    accounts: TableView
+    scenarios: TableView
+
+
+@dataclass(frozen=True)
 class FundingPage:
     """Variation margin, in the headline scenario that asks for most cash (`scenario`) and by scenario."""
 
@@ -224,6 +237,8 @@ class ReportFacts:
     """None where the run did not attribute anything."""
     statistics: StatisticsPage | None
     funding: FundingPage | None
+    distance: DistancePage | None
+    """None where the run was not asked for distances."""
     margin_rules: MarginRulesPage | None
     """None where the run was not asked to compare, as is `isolation`; nothing stands in place of the two."""
     isolation: IsolationPage | None

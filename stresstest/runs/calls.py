@@ -53,6 +53,7 @@ class Settings(TypedDict, total=False):
     statistics: Values
     funding: bool | None
     attribution: Values
+    reverse: Values
     keep: Literal["all", "breaches", "worst"]
     headline: Sequence[str]
     on_missing: Literal["refuse", "exclude"]

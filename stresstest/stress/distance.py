@@ -1,7 +1,7 @@
 """How far every margin pool is from its lines, along every axis: a search outward, by full revaluation, that stops at the first crossing.
 
 A ladder of shifts gives for every pool the first rung beyond a line; points inside that bracket give the root (`distance_ladder`). Each look values
-the book anew at the points of all brackets in use; a pool is evaluated at those of its own alone. Formulas: docs/methodology.md, section 13.
+the book anew at the points of all brackets in use; a pool is evaluated at those of its own alone. Formulas: docs/methodology.md, section 16.
 """
 
 from __future__ import annotations
@@ -187,13 +187,12 @@ def _lines(base: Floats, part: BlockHoldings, place: Longs) -> Floats:
 
 def _following(followed: Followers, block: BlockHoldings) -> tuple[Longs, Flags]:
     """Accounts of a block with a pool that follows an axis, by place; whether each pool does."""
-    held, pools = block.holdings, len(block.gross)
-    if followed.all:
-        follows = np.ones(pools, dtype=np.bool_)
-    else:
-        moving = followed.instruments[held.positions["instrument"]], followed.assets[held.collateral["asset"]]
-        counts = [np.concatenate([[0], np.cumsum(each)]) for each in moving]
-        follows = (np.diff(counts[0][held.position_first]) + np.diff(counts[1][held.collateral_first])) > 0
+    held = block.holdings
+    moving = followed.instruments[held.positions["instrument"]], followed.assets[held.collateral["asset"]]
+    counts = [np.concatenate([[0], np.cumsum(each)]) for each in moving]
+    follows = (np.diff(counts[0][held.position_first]) + np.diff(counts[1][held.collateral_first])) > 0
+    if followed.requirements:
+        follows |= (np.diff(held.position_first) > 0) | followed.ruled[held.model]
     before = np.concatenate([[0], np.cumsum(follows)])
     return np.flatnonzero(np.diff(before[block.accounts.first_pool]) > 0), follows
 

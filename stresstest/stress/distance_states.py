@@ -25,11 +25,16 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Followers:
-    """What moves along an axis, by code in the tables (with views): instruments and assets. `all`: something that every pool follows."""
+    """What moves along an axis, by code in the tables (with views): instruments and assets.
+
+    `requirements`: what multiplies requirements, or what their thresholds are in, moves; `ruled` [models]: something may be required of a pool
+    without positions.
+    """
 
     instruments: Flags
     assets: Flags
-    all: bool
+    requirements: bool
+    ruled: Flags
 
 
 @dataclass(frozen=True)
@@ -89,5 +94,5 @@ def followers(compiled: Compiled, dimensions: Dimensions, resolved: Resolved) ->
     for name in tables.assets.dtype.names or ():
         if name.endswith("_row"):
             assets |= moved[tables.assets[name]]
-    everywhere = bool(moved[tables.weight_row].any() or moved[tables.add_ons.lines["depeg_row"]].any())
-    return Followers(instruments, assets, everywhere)
+    requirements = bool(moved[tables.weight_row].any() or moved[tables.add_ons.lines["depeg_row"]].any())
+    return Followers(instruments, assets, requirements, tables.models["ruled"] != 0)

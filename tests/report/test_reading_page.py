@@ -18,7 +18,7 @@ def test_it_has_the_sections_of_the_report_in_order(venue_html: str):
     assert len(sections) > 10
     # The run here has no scenario that states a source, sets no limit, compares and attributes nothing and knows no earlier run.
     missing = {"Limits", "Changes since the last run", "Sources of the scenarios", "Margin rules compared", "Cross margin and isolated", "Trend"}
-    missing |= {"Why it changed: attribution"}
+    missing |= {"Why it changed: attribution", "Distance to liquidation and default"}
     assert [title for title in told if title not in missing] == sections
 
 
