@@ -10,7 +10,8 @@ import polars as pl
 from stresstest.report.answer import Names
 from stresstest.report.cells import amount_cell, count_cell, left_out, percent_cell, plain_cell, price_cell, rank_cell, text_cell
 from stresstest.report.formats import money, number, of, percent, plural_count, scale_for, shortened, shown, significant
-from stresstest.report.view import Cell, Column, DistancePage, Pair, PairedBars, Row, TableView
+from stresstest.report.parts import Cell, Column, Pair, PairedBars, Row, TableView
+from stresstest.report.view import DistancePage
 from stresstest.results.distance import NEAR, SCENARIO, bands, nearest, notional_by_band, of_factors
 
 EDGES = (0.01, 0.025, 0.05, 0.10, 0.15, 0.20, 0.30, 0.50)

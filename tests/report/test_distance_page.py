@@ -9,7 +9,8 @@ import pytest
 
 from stresstest.cli.distance_view import distance_lines
 from stresstest.report.distance import PRINTED_ACCOUNTS, distance_page
-from stresstest.report.view import DistancePage, TableView
+from stresstest.report.parts import TableView
+from stresstest.report.view import DistancePage
 from stresstest.results.distance import bands, nearest, notional_by_band
 from stresstest.results.store import conform, empty
 from stresstest.tables import DISTANCE
