@@ -81,7 +81,9 @@ def measured(folder: Path, quick: bool) -> Report:
     say("options under a portfolio model")
     options = [*(["--quick"] if quick else []), "--books", str(folder)]
     portfolio = measure([sys.executable, "-m", "benchmarks.portfolio", *options], ROOT).output
-    return Report(machine(), load, not quick, found, runs, beside, valuation, portfolio)
+    say("distances to liquidation and default")
+    distance = measure([sys.executable, "-m", "benchmarks.distance", *options], ROOT).output
+    return Report(machine(), load, not quick, found, runs, beside, valuation, portfolio, distance)
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ class Report:
     rivals: Sequence[Compared]
     valuation: str
     portfolio: str
+    distance: str
 
 
 def document(report: Report) -> str:
@@ -68,6 +69,8 @@ def document(report: Report) -> str:
         parts += ["## Revaluation of options", f"```\n{report.valuation.strip()}\n```"]
     if report.portfolio:
         parts += ["## Options under a portfolio model", f"```\n{report.portfolio.strip()}\n```"]
+    if report.distance:
+        parts += ["## Distances to liquidation and default", f"```\n{report.distance.strip()}\n```"]
     # A table's head and rows are one paragraph.
     return "\n\n".join(parts).replace("|\n\n|", "|\n|") + "\n"
 
