@@ -23,7 +23,7 @@ from stresstest.runs.calls import Settings
 PAGE = Path(__file__).with_name("notebook.md")
 PART = re.compile(r"(<!-- generated: reference -->\n).*?(<!-- end of reference -->)", re.DOTALL)
 
-FUNCTIONS = ("plan", "run", "open_run", "compare", "diff", "verify", "reverse", "validate", "read_snapshot", "read_document")
+FUNCTIONS = ("plan", "run", "open_run", "compare", "diff", "verify", "reverse", "frontier", "validate", "read_snapshot", "read_document")
 CLASSES = (
     "FinishedRun",
     "Charts",
@@ -33,6 +33,7 @@ CLASSES = (
     "Difference",
     "Verification",
     "Reversed",
+    "FrontierReport",
     "Snapshot",
     "StressTestError",
     "Fault",

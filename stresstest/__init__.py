@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stresstest.runs.console import Console
     from stresstest.runs.difference.diffing import Difference, diff
     from stresstest.runs.finished import FinishedRun, compare, open_run
+    from stresstest.runs.frontier import frontier
+    from stresstest.runs.frontier_report import FrontierReport
     from stresstest.runs.planning import Plan
     from stresstest.runs.reversing import Reversed, reverse
     from stresstest.runs.verification import Verification
@@ -39,6 +41,7 @@ __all__ = [
     "Explanation",
     "Fault",
     "FinishedRun",
+    "FrontierReport",
     "Plan",
     "Reason",
     "Reversed",
@@ -48,6 +51,7 @@ __all__ = [
     "__version__",
     "compare",
     "diff",
+    "frontier",
     "open_run",
     "plan",
     "read_document",
@@ -67,6 +71,8 @@ _HOMES = {
     "runs.console": ("Console",),
     "runs.difference.diffing": ("Difference", "diff"),
     "runs.finished": ("FinishedRun", "compare", "open_run"),
+    "runs.frontier": ("frontier",),
+    "runs.frontier_report": ("FrontierReport",),
     "runs.planning": ("Plan",),
     "runs.reversing": ("Reversed", "reverse"),
     "runs.verification": ("Verification",),

@@ -25,6 +25,7 @@ from stresstest.results.changes import Changes
 from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
 from stresstest.results.summary import Summary
+from stresstest.runs.frontier_report import FrontierReport
 from stresstest.runs.reverse_report import ReverseReport
 from stresstest.runs.scenarios.lint_report import LintReport
 from stresstest.runs.verification import Verification
@@ -314,6 +315,7 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-lint": LintReport,
     "output-expansion": ExpansionDocument,
     "output-reverse": ReverseReport,
+    "output-frontier": FrontierReport,
     "output-history": HistoryDocument,
     "output-history-query": HistoryQueryDocument,
     "output-history-added": HistoryAddedDocument,

@@ -23,13 +23,19 @@ def register(app: typer.Typer) -> None:
 def reverse(
     given: Annotated[Path, typer.Argument(help="A run file, or the folder of a finished run.", metavar="RUN.yaml|RUN")],
     target: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--target",
             help="shortfall:ACCOUNT, default:ACCOUNT, accounts-in-shortfall:NUMBER, accounts-in-default:NUMBER, cover-1 or cover-2 (above the "
             "resources), uncollateralised-loss (above the insurance fund); the last three with :AMOUNT for another amount.",
         ),
-    ],
+    ] = None,
+    frontier: Annotated[
+        bool, typer.Option("--frontier", help="Instead of a target: which multiples and how many defaults exhaust the resources.")
+    ] = False,
+    multiples: Annotated[
+        str | None, typer.Option("--multiples", metavar="FIRST:LAST:NUMBER", help="Where --frontier lists losses; default: 0.5:5:10.")
+    ] = None,
     along: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,19 +64,30 @@ def reverse(
     from stresstest.cli.narration import narration
 
     with narration("reverse", quiet, verbose, log_file) as narrator:
+        from stresstest.cli.frontier_view import frontier_text
         from stresstest.cli.light_scan import RUN_COPY
         from stresstest.cli.output import print_document
         from stresstest.cli.reverse_view import reverse_text
         from stresstest.cli.run import use_threads
         from stresstest.cli.settings import load
+        from stresstest.runs.frontier import frontier_run
         from stresstest.runs.reversing import manifest_of, reverse_run
         from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file
 
         use_threads(threads)
+        listed = _listed(target, frontier, multiples, out)
         if out is not None:
             check_file(out, force, SCENARIO_FORMATS)
         manifest = manifest_of(given) if given.is_dir() else None
         settings = load(given / RUN_COPY if given.is_dir() else given, {"snapshot": snapshot, "threads": threads}, sets or [])
+        if target is None:
+            surface = frontier_run(settings, along or [], listed, most, tolerance, manifest, narrator)
+            narrator.figures = {"computed": surface.computed}
+            if as_json:
+                print_document("frontier", surface.model_dump(mode="json"))
+            else:
+                print(frontier_text(surface), end="")
+            return
         found = reverse_run(settings, target, along or [], most, tolerance, manifest, narrator)
         report = found.report
         if out is not None and len(found.scenarios) > 1:
@@ -82,3 +99,27 @@ def reverse(
         print(reverse_text(report), end="")
         if out is not None and report.file is None and not quiet:
             sys.stderr.write(f"no scenario found: {out} was not written\n")
+
+
+def _listed(target: str | None, frontier: bool, multiples: str | None, out: Path | None) -> tuple[float, float, int]:
+    """The points at which a frontier lists losses.
+
+    Raises:
+        StressTestError: usage, where not one of target and frontier is asked for, or options of the one come with the other.
+    """
+    from stresstest.errors import Reason, StressTestError
+    from stresstest.runs.frontier import MULTIPLES
+
+    if (target is None) != frontier:
+        raise StressTestError(Reason.USAGE, "give either --target or --frontier", hint="For example --target cover-2.")
+    if frontier and out is not None:
+        raise StressTestError(Reason.USAGE, "--frontier finds no single scenario to write", hint="Leave out --out, or name a --target.")
+    if multiples is None:
+        return MULTIPLES
+    if not frontier:
+        raise StressTestError(Reason.USAGE, "--multiples is of --frontier", hint="How far a target is looked for is --most.")
+    try:
+        first, last, count = multiples.split(":")
+        return float(first), float(last), int(count)
+    except ValueError:
+        raise StressTestError(Reason.USAGE, f"no multiples: {multiples}", hint="FIRST:LAST:NUMBER, for example 0.5:5:10.") from None

@@ -136,12 +136,13 @@ def reverse(
         StressTestError: usage, for an unknown target, account, scenario or factor; every fault of the run's files; input data, when the
             snapshot is not the one of a finished run.
     """
-    settings, manifest = _settings(what, snapshot)
+    settings, manifest = settings_of(what, snapshot)
     words = [along] if isinstance(along, str) else list(along)
     return reverse_run(settings, target, words, most, tolerance, manifest, console or Logged())
 
 
-def _settings(what: str | Path | RunFile | Plan | FinishedRun, snapshot: str | Path | None) -> tuple[RunFile, Manifest | None]:
+def settings_of(what: str | Path | RunFile | Plan | FinishedRun, snapshot: str | Path | None) -> tuple[RunFile, Manifest | None]:
+    """The settings that are meant, and of a finished run its manifest."""
     overrides = keyword_overrides({"snapshot": snapshot})
     if isinstance(what, Plan):
         what = what.settings
@@ -170,11 +171,8 @@ def reverse_run(
 ) -> Reversed:
     """`reverse` for settings; `manifest` of the finished run that they are of."""
     wanted = parse_target(target)
-    if most is not None and not 0.0 < most < np.inf:
-        raise StressTestError(Reason.USAGE, f"`most` must be above zero, not {most:g}", hint="It is how far is looked: 5 multiples, 0.5 of a factor.")
-    if not 1e-12 <= tolerance <= 0.1:
-        raise StressTestError(Reason.USAGE, f"a tolerance of {tolerance:g} is no use", hint="Give one between 1e-12 and 0.1; default: 1e-9.")
-    with _staged(settings, manifest, console) as (book, rulebook, scenarios, measurer):
+    check_numbers(most, tolerance)
+    with staged(settings, manifest, console) as (book, rulebook, scenarios, measurer):
         stated = resources_of(settings, book.default_fund)
         wanted = wanted.settled(None if stated is None else stated.total, settings.resources.insurance_fund)
         code = None if wanted.account is None else account_code(book, wanted.account)
@@ -189,8 +187,26 @@ def reverse_run(
             return _told(target, wanted, tolerance, directions, crossings, book, rulebook, asker.computed)
 
 
+def check_numbers(most: float | None, tolerance: float) -> None:
+    """Refuse an end or a tolerance that no search can have.
+
+    Raises:
+        StressTestError: usage.
+    """
+    if most is not None and not 0.0 < most < np.inf:
+        raise StressTestError(Reason.USAGE, f"`most` must be above zero, not {most:g}", hint="It is how far is looked: 5 multiples, 0.5 of a factor.")
+    if not 1e-12 <= tolerance <= 0.1:
+        raise StressTestError(Reason.USAGE, f"a tolerance of {tolerance:g} is no use", hint="Give one between 1e-12 and 0.1; default: 1e-9.")
+
+
+def at_once(book: Book) -> int:
+    """How many scenarios a book is looked at in at once."""
+    values = book.dimensions.instruments.height + book.dimensions.assets.height
+    return min(_MOST_AT_ONCE, max(32, _VALUES_AT_ONCE // max(values, 1)))
+
+
 @contextmanager
-def _staged(settings: RunFile, manifest: Manifest | None, console: Console) -> Iterator[tuple[Book, Rulebook, ScenarioSet, Measurer]]:
+def staged(settings: RunFile, manifest: Manifest | None, console: Console) -> Iterator[tuple[Book, Rulebook, ScenarioSet, Measurer]]:
     """The book of a run, staged for as long as the context lasts, with its rules and scenarios, and somebody to look at it."""
     refusals: list[StressTestError] = []
     with console.stage("documents"):
@@ -220,8 +236,7 @@ class Asker:
     def __init__(self, measurer: Measurer, book: Book, target: Target, code: int | None, console: Console) -> None:
         self._measurer, self._target, self._code, self._console = measurer, target, code, console
         self._blocks = 1 if code is not None else book.blocks
-        values = book.dimensions.instruments.height + book.dimensions.assets.height
-        self._at_once = min(_MOST_AT_ONCE, max(32, _VALUES_AT_ONCE // max(values, 1)))
+        self._at_once = at_once(book)
         self.computed = 0
 
     def readings(self, points: Sequence[Point]) -> list[Reading]:

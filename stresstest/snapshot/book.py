@@ -113,7 +113,8 @@ class Book:
 
     `quality` has the columns of `tables.DATA_QUALITY` (checks of the snapshot itself); `excluded` has `account_id, owner_id, reason`.
     `lots` and `positions` count rows read and positions after netting. `default_fund`: sum of the contributions of all owners of the owners
-    table, also of those without accounts, reporting currency.
+    table, also of those without accounts, reporting currency;
+    `assessments`: sum of their assessment caps.
     """
 
     dimensions: Dimensions
@@ -125,6 +126,7 @@ class Book:
     lots: int
     positions: int
     default_fund: float = 0.0
+    assessments: float = 0.0
 
     def history(self) -> pl.DataFrame:
         """Daily values of factors (columns of `tables.HISTORY`) by factor and date; without rows where the snapshot has none."""

@@ -69,7 +69,16 @@ def open_book(folder: Path) -> Book:
     inputs = tuple(InputFile(**each) for each in json.loads((folder / "inputs.json").read_text(encoding="utf-8")))
     dimensions = Dimensions(datetime.fromisoformat(facts["as_of"]), facts["reporting_currency"], **{name: frames[name] for name in _DIMENSIONS})
     return Book(
-        dimensions, folder, facts["blocks"], inputs, frames["quality"], frames["excluded"], facts["lots"], facts["positions"], facts["default_fund"]
+        dimensions,
+        folder,
+        facts["blocks"],
+        inputs,
+        frames["quality"],
+        frames["excluded"],
+        facts["lots"],
+        facts["positions"],
+        facts["default_fund"],
+        facts["assessments"],
     )
 
 

@@ -114,17 +114,18 @@ def _write(session: Session, files: Files, checked: Checked, unfinished: Path, f
     write_arrow(unfinished / "quality.arrow", as_table(_notes(session, files, checked, totals)))
     _write_json(unfinished / "inputs.json", [asdict(each) for each in files.inputs()])
     facts = {"as_of": session.as_of.isoformat(), "reporting_currency": session.currency, "blocks": checked.layout.blocks}
-    _write_json(unfinished / BOOK_FILE, facts | {"lots": checked.lots, "positions": totals.positions, "default_fund": _default_fund(session)})
+    _write_json(unfinished / BOOK_FILE, facts | {"lots": checked.lots, "positions": totals.positions, **_funds(session)})
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     session.tell("writing", "1")
     return folder
 
 
-def _default_fund(session: Session) -> float:
-    """Contributions of all owners as the table lists them: an owner without accounts has paid too. Summed exactly, so in any order."""
-    rows = session.connection.sql("SELECT default_fund_contribution FROM owners_in").fetchall()
-    return math.fsum(contribution for (contribution,) in rows)
+def _funds(session: Session) -> dict[str, float]:
+    """Contributions and assessment caps of all owners as the table lists them: an owner without accounts has paid too. Summed exactly, so in any
+    order."""
+    rows = session.connection.sql("SELECT default_fund_contribution, assessment_cap FROM owners_in").fetchall()
+    return {"default_fund": math.fsum(contribution for contribution, _ in rows), "assessments": math.fsum(cap for _, cap in rows)}
 
 
 def _write_json(path: Path, data: object) -> None:

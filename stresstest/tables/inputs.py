@@ -40,7 +40,7 @@ OWNERS = Table(
         _required("owner_id", "string", "the owner"),
         Column("name", "string", "display name"),
         Column("default_fund_contribution", "float", "paid into the default fund", "reporting currency", default=0.0),
-        Column("assessment_cap", "float", "largest assessment that can be called", "reporting currency", default=0.0, not_used_yet=True),
+        Column("assessment_cap", "float", "largest assessment that can be called", "reporting currency", default=0.0),
         Column("clearing_member_id", "string", "clearing member through which the owner clears", not_used_yet=True),
     ),
     key=("owner_id",),

@@ -39,6 +39,7 @@ OUTPUTS: dict[str, list[str]] = {
         "reverse {run} --target default:a000003 --along crash --along dip --along spot:BTC --out found.yaml --json",
         "reverse {out} --target accounts-in-default:4 --json",
     ],
+    "output-frontier": ["reverse {run} --frontier --along crash --set resources.insurance_fund=50 --json"],
     "output-history": ["history {history} --json", "history {history} --days 7 --json"],
     "output-history-query": ["history {history} --json --sql FROM/**/runs", "history {history} --json --sql DESCRIBE/**/runs"],
     "output-history-added": ["history add {out} --history history --json"],

@@ -80,3 +80,30 @@ def test_a_resource_can_be_stated_on_the_way(stresstest: Call, run_file: Path):
     # All defaults of `crash` are 40 x 6 = 240 together, at exactly once the scenario.
     assert answer["multiple"] == pytest.approx(1.0, rel=2e-9)
     assert answer["right"]["figure"] > 240.0
+
+
+def test_a_frontier_for_people(stresstest: Call, run_file: Path):
+    words = ("--along", "crash", "--set", "resources.insurance_fund=60", "--multiples", "1:2:2", "-q")
+    done = stresstest("reverse", run_file, "--frontier", *words)
+    assert done.returncode == ExitCode.DONE
+    lines = done.stdout.splitlines()
+    assert lines[0] == "The smallest shock at which so many defaults exhaust the prefunded resources of 60.00 USD:"
+    # Losses over margin of k contracts at 50: 50 k - 10 k. The largest owner alone loses 120.
+    row = next(line for line in lines if line.startswith("       1"))
+    assert row.split() == ["1", "120.00", "200.00", "240.00", "240.00", "240.00", "a000003"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "either --target or --frontier"),
+        (("--frontier", "--target", "cover-2"), "either --target or --frontier"),
+        (("--frontier", "--out", "found.yaml"), "no single scenario"),
+        (("--frontier", "--multiples", "1:2"), "FIRST:LAST:NUMBER"),
+        (("--target", "default:a000001", "--multiples", "1:2:3"), "--multiples is of --frontier"),
+    ],
+)
+def test_questions_that_exclude_each_other(stresstest: Call, run_file: Path, words: tuple[str, ...], says: str):
+    done = stresstest("reverse", run_file, *words)
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert says in done.stderr
