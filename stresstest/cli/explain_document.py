@@ -7,6 +7,7 @@ from typing import Literal
 from stresstest.cli.explain_charges_document import Charge, OrderSide, Strategy
 from stresstest.cli.explain_grid_document import AddOn, From, Scan, SpreadCredit, To
 from stresstest.results.documents import Document
+from stresstest.tables import AttributionKind
 
 Status = Literal["ok", "call", "liquidation", "default"]
 
@@ -186,21 +187,7 @@ class Pool(Document):
 class AttributionLine(Document):
     """A part of the change of margin balance less maintenance margin from base; negative: it took away. What `subject` is depends on the kind."""
 
-    kind: Literal[
-        "price",
-        "vol",
-        "rate",
-        "basis",
-        "time",
-        "fx",
-        "collateral_price",
-        "holding_loss",
-        "haircut",
-        "not_counted",
-        "requirement",
-        "margin_parameters",
-        "residual",
-    ]
+    kind: AttributionKind
     subject: str | None
     amount: float
 

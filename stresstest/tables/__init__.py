@@ -13,6 +13,7 @@ from stresstest.tables.attribution import (
     ATTRIBUTION_SUMMARY,
     ATTRIBUTION_TABLES,
     ATTRIBUTION_WORDS,
+    AttributionKind,
 )
 from stresstest.tables.changes import BREACHES, CHANGE_STEPS, CHANGED_ACCOUNTS, CHANGES, HOW_KNOWN, PRESENCES
 from stresstest.tables.comparison import (
@@ -169,6 +170,7 @@ __all__ = [
     "STEP_KINDS",
     "TOP_OWNERS",
     "TREND",
+    "AttributionKind",
     "Column",
     "Rule",
     "Table",

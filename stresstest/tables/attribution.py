@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from stresstest.tables.model import Column, Table
 
 _MONEY = "reporting currency"
 
-ATTRIBUTION_KINDS = (
+AttributionKind = Literal[
     "price",
     "vol",
     "rate",
@@ -20,8 +22,9 @@ ATTRIBUTION_KINDS = (
     "requirement",
     "margin_parameters",
     "residual",
-)
+]
 """What a change of margin balance less maintenance margin may come from, in the order in which it is told."""
+ATTRIBUTION_KINDS: tuple[AttributionKind, ...] = get_args(AttributionKind)
 
 
 ATTRIBUTION_WORDS = {
