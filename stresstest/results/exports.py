@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from stresstest.results.store import arrow_schema, conform, layout, polars_schema
+from stresstest.results.whole import whole
 from stresstest.tables import Table
 
 FORMATS = (".parquet", ".csv")
@@ -34,16 +34,9 @@ def export(frames: Iterable[pl.DataFrame], table: Table, path: Path, scenarios: 
         OSError: the place cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        write = _write_csv if path.suffix == ".csv" else _write_parquet
-        rows = write((conform(frame, table, scenarios) for frame in frames), table, partial)
-        with partial.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return rows
+    write = _write_csv if path.suffix == ".csv" else _write_parquet
+    with whole(path) as partial:
+        return write((conform(frame, table, scenarios) for frame in frames), table, partial)
 
 
 def _write_parquet(frames: Iterable[pl.DataFrame], table: Table, path: Path) -> int:

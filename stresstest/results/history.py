@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from stresstest.results.manifest import NAME as MANIFEST
 from stresstest.results.manifest import Manifest, sealed_sha256
 from stresstest.results.store import empty, files_of, polars_schema, read_table, write_table
 from stresstest.results.summary import Summary
+from stresstest.results.whole import whole
 from stresstest.tables import KEPT_TABLES, RUN_KEY, RUNS, Table, with_run_key
 
 _AS_OF = "%Y-%m-%dT%H%M%SZ"
@@ -208,24 +208,9 @@ def _fault(file: Path, what: str) -> Fault:
 
 
 def _write(frame: pl.DataFrame, table: Table, folder: Path, name: str) -> None:
-    """Write a file whole or not at all: under a name of its own, synced, renamed, and the folder synced."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.partial"
-    try:
+    with whole(folder / name) as partial:
         write_table(frame, table, partial)
-        _sync(partial)
-        partial.replace(folder / name)
-        _sync(folder)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _run(row: Mapping[str, Any], history: Path) -> HistoryRun:

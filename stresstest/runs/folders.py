@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.results.manifest import NAME as MANIFEST
+from stresstest.results.whole import sync
 
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # fcntl.h
@@ -135,7 +136,7 @@ def publish(work: Path, target: Path) -> None:
     An older result there is exchanged in the same step where the system can (Linux), and then removed.
     """
     with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
-        for _ in pool.map(_sync, (work, *work.rglob("*"))):
+        for _ in pool.map(sync, (work, *work.rglob("*"))):
             pass
     if target.exists():
         if not _exchange(work, target):
@@ -146,15 +147,7 @@ def publish(work: Path, target: Path) -> None:
         shutil.rmtree(work)
     else:
         work.rename(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target.parent)
 
 
 def _exchange(first: Path, second: Path) -> bool:

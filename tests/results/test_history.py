@@ -167,14 +167,14 @@ def test_two_processes_at_once_and_a_reader_meanwhile(tmp_path: Path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from stresstest.results import history
+from stresstest.results import history, whole
 table, place, run = sys.argv[1:]
-synced = history._sync
+synced = whole.sync
 def killed(path):
     synced(path)
     if path.parent.name == table and path.suffix == ".partial":
         os.kill(os.getpid(), signal.SIGKILL)
-history._sync = killed
+whole.sync = killed
 history.add(Path(run), Path(place))
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -15,6 +14,7 @@ from stresstest.results.changed_accounts import changed_accounts
 from stresstest.results.changes import NAME, Changes, ComparedRun, changes_frame, split, steps_of
 from stresstest.results.documents import write_document
 from stresstest.results.store import empty, write_table
+from stresstest.results.whole import whole
 from stresstest.runs.console import Console, Logged
 from stresstest.runs.difference.comparable import Comparable, finished
 from stresstest.runs.difference.exchanging import chain, refused, stored_outcomes
@@ -56,14 +56,11 @@ class Difference:
             StressTestError: environment, when it cannot be written.
         """
         path = Path(path).absolute()
-        partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
         try:
-            partial.write_text(self.html(), encoding="utf-8", newline="\n")
-            partial.replace(path)
+            with whole(path) as partial:
+                partial.write_text(self.html(), encoding="utf-8", newline="\n")
         except OSError as error:
             raise cannot_write(path, error, "the page") from error
-        finally:
-            partial.unlink(missing_ok=True)
         return path
 
     def write(self, folder: Path) -> None:

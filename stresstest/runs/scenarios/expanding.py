@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
 from stresstest.margin.views import views_of
 from stresstest.results.exports import FORMATS, export
+from stresstest.results.whole import whole
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.folders import cannot_write
 from stresstest.runs.scenarios.on_a_book import OnABook, on_a_book
@@ -105,18 +105,15 @@ def write_set(scenarios: ScenarioSet, out: Path) -> Expanded:
     Raises:
         StressTestError: environment, when it cannot be written.
     """
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix == ".parquet":
-            scenarios.frame().write_parquet(partial)
-        else:
-            partial.write_text("".join(f"{line}\n" for line in scenario_file(scenarios)), encoding="utf-8")
-        partial.replace(out)
+        with whole(out) as partial:
+            if out.suffix == ".parquet":
+                scenarios.frame().write_parquet(partial)
+            else:
+                partial.write_text("".join(f"{line}\n" for line in scenario_file(scenarios)), encoding="utf-8")
     except OSError as error:
         raise cannot_write(out, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return Expanded(out, scenarios.shocks.height, len(scenarios))
 
 
