@@ -117,9 +117,9 @@ def table_notes(folder: Path, there: Iterable[str]) -> list[Note]:
 def absence_notes(there: Iterable[str], tables: tuple[Table, ...] = INPUT_TABLES) -> list[Note]:
     """One row that names the optional tables that are absent, of those that figures depend on; none if all are there.
 
-    A book without open orders has no table of them, which is nothing to tell.
+    A book without open orders has no table of them, and one whose scenarios need no history none of it, which is nothing to tell.
     """
-    known = {*there, "orders"}
+    known = {*there, "orders", "history"}
     absent = [table.name for table in tables if table.optional and not table.not_used_yet and table.name not in known]
     message = f"No such table: {', '.join(absent)}; default taken."
     return [Note("optional tables", "snapshot", False, 0, message, float(len(absent)))] if absent else []

@@ -94,5 +94,6 @@ def test_the_terminal_tells_every_step() -> None:
 
 def test_the_document_has_the_schema() -> None:
     document = as_document(explained(book(CHAIN, {"C100": -2.0, "C110": 1.0, "P90": -1.0, "XYZ-STOCK": 10.0})))
-    checked = ExplainedDocument.model_validate({**document, "scenario_choice": "named"})
+    nothing = {"change": 0.0, "wrong_way_share": 0.0, "lines": [], "positions": []}
+    checked = ExplainedDocument.model_validate({**document, "scenario_choice": "named", "attribution": nothing})
     assert [strategy.rule for strategy in checked.pools[0].strategies] == ["shares", "covered", "spread", "strangle", "naked short"]

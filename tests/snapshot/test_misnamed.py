@@ -144,7 +144,8 @@ def test_ignored_columns_or_absent_ones_alone_are_nothing_to_warn_of():
     (absent,) = default_notes(columns_of("positions", "entry_price", "leverage"), {})
     assert (absent.warns, absent.message) == (False, "Optional and absent, default taken: entry_price, leverage.")
     assert default_notes(columns_of("positions"), {}) == []
-    assert default_notes(columns_of("history", extra=("desk",)), {}) == []
+    (of_history,) = default_notes(columns_of("history", extra=("desk",)), {})
+    assert (of_history.warns, of_history.message) == (False, "Not known and ignored: desk.")
 
 
 def test_one_slip_is_told_once():
