@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import polars as pl
@@ -9,8 +10,9 @@ import pytest
 
 from stresstest.cli.distance_view import distance_lines
 from stresstest.report.distance import PRINTED_ACCOUNTS, distance_page
+from stresstest.report.html import render_html
 from stresstest.report.parts import TableView
-from stresstest.report.view import DistancePage
+from stresstest.report.view import DistancePage, ReportFacts
 from stresstest.results.distance import bands, nearest, notional_by_band
 from stresstest.results.store import conform, empty
 from stresstest.tables import DISTANCE
@@ -132,3 +134,17 @@ def test_the_lines_after_a_run(distance: pl.DataFrame):
         "  default      1 account within 10%, 0 at base already; nearest c at spot:BTC -4.00%",
         "  liquidation  scenario:crash: nearest a at 0.8 times",
     ]
+
+
+def test_the_page_in_the_report(page: DistancePage, venue_facts: ReportFacts):
+    assert 'id="distance"' not in render_html(venue_facts)
+    text = render_html(dataclasses.replace(venue_facts, distance=page))
+    section = text[text.index('<section id="distance"') :]
+    section = section[: section.index("</section>")]
+    assert section.count("<svg") == 2
+    assert "Nearest to liquidation" in section
+    assert "The crash" in section
+    nothing = distance_page(empty(DISTANCE), {}, "USD")
+    assert nothing is not None
+    bare = render_html(dataclasses.replace(venue_facts, distance=nothing))
+    assert bare.count("Nothing to report: no margin pool follows") >= 2

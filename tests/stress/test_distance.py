@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from generated.books import make_book, write
+from generated.books import BookSpec, make_book, write
+from generated.orders import with_orders
+from generated.portfolios import with_portfolio_models
+from generated.strategies import with_strategies
 from oracle.reading import Question, read_question
 from oracle.totals import run_snapshot
 from stress.small_book import CASH, Row, cash, coin, lot, perpetual, run, scenario, write_run
@@ -214,10 +218,14 @@ def test_books_of_options_at_their_first_crossing(tmp_path: Path):
 # ---------------------------------------------------------------- against the reference
 
 
-@pytest.mark.parametrize("seed", [3, 11])
-def test_random_books_cross_where_the_reference_says(tmp_path: Path, seed: int):
+@pytest.mark.parametrize(
+    ("seed", "more"),
+    [(3, lambda book: book), (11, with_portfolio_models), (2, with_strategies), (5, with_orders)],
+    ids=["plain", "grids", "strategies", "orders"],
+)
+def test_random_books_cross_where_the_reference_says(tmp_path: Path, seed: int, more: Callable[[BookSpec], BookSpec]):
     """Just before the distance nothing is crossed, nor on the way there; just beyond it is. Books with options, tiers, currencies, isolated pools."""
-    book = write(make_book(tmp_path / "book", seed, 4))
+    book = write(more(make_book(tmp_path / "book", seed, 4)))
     assets = sorted({row["underlying"] for row in book.tables["instruments"]} - {book.reporting})[:2]
     factors = [f"spot:{asset}" for asset in assets]
     folder = run(
