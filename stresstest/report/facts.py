@@ -16,6 +16,7 @@ from stresstest.report.audit import audit_view
 from stresstest.report.changes import changes_page, since
 from stresstest.report.collateral import collateral_page
 from stresstest.report.distance import distance_page
+from stresstest.report.draws import draws_page
 from stresstest.report.drivers import drivers
 from stresstest.report.formats import count, moment, money, named, percent, plural_count, shortened, shown, significant
 from stresstest.report.funding import funding_page
@@ -30,7 +31,7 @@ from stresstest.report.segments import segments_page
 from stresstest.report.shocks import scenario_sources, shock_words
 from stresstest.report.statistics import statistics_page
 from stresstest.report.trend import trend_page
-from stresstest.report.view import ChangesPage, IsolationPage, MarginRulesPage, ReportFacts, StatisticsPage
+from stresstest.report.view import ChangesPage, DrawsPage, IsolationPage, MarginRulesPage, ReportFacts, StatisticsPage
 from stresstest.results.changes import read_changes
 from stresstest.results.comparison import comparison_of
 from stresstest.results.distance import read_distance
@@ -38,7 +39,7 @@ from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import files_of, read_table
 from stresstest.results.summary import Summary
-from stresstest.tables import STATISTICS_TABLES
+from stresstest.tables import DRAW_TABLES, STATISTICS_TABLES
 
 TITLE = 80
 """Characters of the title that fit above the contents on the cover."""
@@ -105,6 +106,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         statistics=_statistics(folder, identity, currency),
         funding=funding_page(_optional(folder, "funding"), _optional(folder, "funding_summary"), _optional(folder, "funding_owners"), summary, names),
         distance=distance_page(read_distance(folder), names, currency),
+        draws=_draws(folder, summary, scenarios, dict(ranked.select("account_id", "name").iter_rows()), currency),
         attribution=attribution_page(
             _optional(folder, "attribution_summary"), attributed, {row["scenario_id"]: row for row in scenarios}, segments, ranked, summary, names
         ),
@@ -134,6 +136,15 @@ def _reasons(reasons: Sequence[str], scenarios: Sequence[Mapping[str, Any]]) -> 
 def _statistics(folder: Path, identity: Identity, currency: str) -> StatisticsPage | None:
     tables = {table.name: read_table(folder, table.name) for table in STATISTICS_TABLES if files_of(folder, table.name)}
     return statistics_page(tables, identity.specification.get("statistics", {}), currency)
+
+
+def _draws(
+    folder: Path, summary: Summary, scenarios: Sequence[Mapping[str, Any]], names: Mapping[str, str | None], currency: str
+) -> DrawsPage | None:
+    if not all(files_of(folder, table.name) for table in DRAW_TABLES):
+        return None
+    tables = {table.name: read_table(folder, table.name) for table in DRAW_TABLES}
+    return draws_page(tables, summary.draws or (), scenarios, names, currency, summary.counts.accounts)
 
 
 class _Changed(TypedDict):

@@ -22,13 +22,14 @@ from markupsafe import Markup, escape
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.report.charts.bars import STACK_COLOURS, paired_bars, stacked_bars, utilisation_bars
 from stresstest.report.charts.heat_map import HEAT_STEPS, heat_map_chart
+from stresstest.report.charts.histogram import histogram_chart
 from stresstest.report.charts.lines import lines_chart
 from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, LOSS, svg
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.formats import HALF_A_CENT
 from stresstest.report.parts import Column, PairedBars
 from stresstest.report.resources import font_faces, templates_folder
-from stresstest.report.view import ChangesPage, ReportFacts, TrendPage
+from stresstest.report.view import ChangesPage, FamilyCharts, ReportFacts, TrendPage
 
 if TYPE_CHECKING:
     import altair as alt
@@ -39,6 +40,7 @@ TEMPLATES = (
     "attribution.html.j2",
     "changes.html.j2",
     "distance.html.j2",
+    "draws.html.j2",
     "funding.html.j2",
     "statistics.html.j2",
     "parts.html.j2",
@@ -86,6 +88,10 @@ CHARTS = (
     "segments",
     "leverage",
     "margin_ratio",
+    "draws_loss_0",
+    "draws_accounts_0",
+    "draws_loss_1",
+    "draws_accounts_1",
     "funding_scenarios",
     "funding_currencies",
     "distances",
@@ -124,6 +130,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("statistics", "Concentration and liquidity of positions", "Concentration", True),
         ("funding", "Liquidity", "Liquidity", facts.funding is not None),
         ("distance", "Distance to liquidation and default", "Distance", facts.distance is not None),
+        ("draws", "Weighted scenarios", "Probabilities", facts.draws is not None),
         ("margin-rules", "Margin rules compared", "Margin rules", facts.margin_rules is not None),
         ("isolation", "Cross margin and isolated", "Cross and isolated", facts.isolation is not None),
         ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
@@ -201,6 +208,7 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
     if facts.statistics is not None:
         bars.append(("leverage", facts.statistics.leverage, "Accounts by leverage, at base and in their worst headline scenario"))
         bars.append(("margin_ratio", facts.statistics.margin_ratio, "Accounts by margin ratio, at base and in their worst headline scenario"))
+    bars += [(each.accounts_chart, each.accounts, f"Accounts by probability: {each.about}") for each in _family_charts(facts)]
     if facts.funding is not None:
         bars.append(("funding_scenarios", facts.funding.by_scenario, f"Cash to find, and what of it cannot be paid, {by_scenario}"))
         bars.append(("funding_currencies", facts.funding.by_currency, "Variation margin by currency of settlement; figures in the table"))
@@ -225,9 +233,20 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         yield "heat_map", heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"
     if facts.changes is not None:
         yield from changes_composed(facts.changes)
+    yield from _histograms(facts)
     if facts.trend is not None:
         yield from _trend_composed(facts.trend)
     yield from _waterfalls(facts)
+
+
+def _family_charts(facts: ReportFacts) -> tuple[FamilyCharts, ...]:
+    return () if facts.draws is None else facts.draws.charts
+
+
+def _histograms(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
+    for family in _family_charts(facts):
+        if family.loss is not None:
+            yield family.loss_chart, histogram_chart(family.loss), f"Probability of the book's loss: {family.about}; figures in the table"
 
 
 def _waterfalls(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:

@@ -191,6 +191,33 @@ class OverTime:
 
 
 @dataclass(frozen=True)
+class Bucket:
+    """Amounts from `lower` to below `upper`: how probable they are, and how much of that is of the worst part."""
+
+    lower: float
+    upper: float
+    probability: float
+    worst: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An amount at which a line is drawn; `worst`: it is of the worst part."""
+
+    name: str
+    amount: float
+    worst: bool
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Buckets side by side, ascending, and marks, ascending."""
+
+    buckets: tuple[Bucket, ...]
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
 class Charts:
     """The charts by scenario, without bars where no scenario counts, and the heat map; `scope` says which scenarios they show."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stresstest.report.parts import Cell, Charts, Definition, Fact, Figure, Light, OverTime, PairedBars, Step, TableView, Utilisation
+from stresstest.report.parts import Cell, Charts, Definition, Fact, Figure, Histogram, Light, OverTime, PairedBars, Step, TableView, Utilisation
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,31 @@ class FundingPage:
     sales: TableView
     owners: TableView
     scenarios: TableView
+
+
+@dataclass(frozen=True)
+class FamilyCharts:
+    """A family of weighted scenarios in two charts: the book's loss, and accounts by how probable their liquidation and default is.
+
+    Their names are those of the drawings; a chart that is None would show nothing.
+    """
+
+    about: str
+    loss_chart: str
+    loss: Histogram | None
+    accounts_chart: str
+    accounts: PairedBars
+
+
+@dataclass(frozen=True)
+class DrawsPage:
+    """What scenarios with a weight say together: the book's losses, accounts that may fail, owners that may lose."""
+
+    summary: str
+    charts: tuple[FamilyCharts, ...]
+    book: TableView
+    accounts: TableView
+    owners: TableView
 
 
 @dataclass(frozen=True)
@@ -239,6 +264,8 @@ class ReportFacts:
     funding: FundingPage | None
     distance: DistancePage | None
     """None where the run was not asked for distances."""
+    draws: DrawsPage | None
+    """None where no scenario has a weight."""
     margin_rules: MarginRulesPage | None
     """None where the run was not asked to compare, as is `isolation`; nothing stands in place of the two."""
     isolation: IsolationPage | None

@@ -80,11 +80,14 @@ class Losses:
         """Mean of the worst 1 - level; of the scenario at its edge only the part that belongs to it (Acerbi and Tasche 2002).
 
         Standard error: that of the mean of max(x - q, 0) / (1 - level) with the value at risk q; with equal weights
-        sqrt((s^2 + level (ES - q)^2) / (n (1 - level))), s^2 the variance in the tail (Manistre and Hancock 2005).
+        sqrt((s^2 + level (ES - q)^2) / (n (1 - level))), s^2 the variance in the tail (Manistre and Hancock 2005). None where the tail is one
+        scenario, which says nothing of how it is spread.
         """
         part, tail = self._tail(level), 1.0 - level
-        beyond = np.maximum(self._values - self.quantile(level), 0.0) / tail
-        return Estimate(_sum(part * self._values) / _sum(part), _spread(beyond, self._p))
+        value = _sum(part * self._values) / _sum(part)
+        if self.scenarios_in_tail(level) < 2:
+            return Estimate(value, None)
+        return Estimate(value, _spread(np.maximum(self._values - self.quantile(level), 0.0) / tail, self._p))
 
     def scenarios_in_tail(self, level: float) -> int:
         """Scenarios that the mean of the worst 1 - level is of, the one at its edge included."""

@@ -97,7 +97,7 @@ OWNER_DISTRIBUTION = Table(
             for level in DRAW_LEVELS
             for column in (
                 Column(f"expected_shortfall_{level_name(level)}", "float", f"mean of the worst {(1 - level) * 100:g} %", _MONEY, nullable=False),
-                Column(f"expected_shortfall_{level_name(level)}_standard_error", "float", f"its {_ERROR}", _MONEY, nullable=False),
+                Column(f"expected_shortfall_{level_name(level)}_standard_error", "float", f"its {_ERROR}; null: one scenario", _MONEY),
             )
         ),
     ),

@@ -16,9 +16,9 @@ def test_it_has_the_sections_of_the_report_in_order(venue_html: str):
     sections = re.findall(r'<div class="title"><h2><bdi>(.*?)</bdi></h2>', venue_html)
     told = re.findall(r"^### (.*)$", TEXT.partition("## Section by section")[2].partition("\n## ")[0], re.MULTILINE)
     assert len(sections) > 10
-    # The run here has no scenario that states a source, sets no limit, compares and attributes nothing and knows no earlier run.
+    # The run here has no scenario that states a source, sets no limit, weighs, compares and attributes nothing and knows no earlier run.
     missing = {"Limits", "Changes since the last run", "Sources of the scenarios", "Margin rules compared", "Cross margin and isolated", "Trend"}
-    missing |= {"Why it changed: attribution", "Distance to liquidation and default"}
+    missing |= {"Why it changed: attribution", "Distance to liquidation and default", "Weighted scenarios"}
     assert [title for title in told if title not in missing] == sections
 
 

@@ -149,6 +149,7 @@ def test_an_owner_of_several_blocks(by_threads: dict[int, Path]) -> None:
         assert row["mean_standard_error"] == pytest.approx(each * contracts * math.sqrt(2 * (0.75 * 0.25) ** 2))
         assert (row["quantile_75"], row["quantile_90"]) == (0.0, pytest.approx(each * contracts))
         assert row["expected_shortfall_97_5"] == row["maximum"] == pytest.approx(each * contracts)
+        assert row["expected_shortfall_97_5_standard_error"] is None
     accounts = read_table(folder, "account_probabilities")
     assert accounts.height == 9_000
     assert accounts["p_default"].unique().to_list() == [0.25]

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stresstest.stress.weighted_statistics import Losses, probability
@@ -61,10 +61,10 @@ def test_the_edge_of_the_tail_is_split() -> None:
 
 def test_where_there_is_hardly_anything() -> None:
     one = of([7.0])
-    assert (one.mean(), one.standard_deviation(), one.expected_shortfall(0.99)) == ((7.0, 0.0), None, (7.0, 0.0))
+    assert (one.mean(), one.standard_deviation(), one.expected_shortfall(0.99)) == ((7.0, 0.0), None, (7.0, None))
     assert of([5.0, 5.0]).standard_deviation() == (0.0, 0.0)
     # A worst scenario more probable than the tail is all of it, whatever the others are.
-    assert of([1.0, 9.0]).expected_shortfall(0.99).value == 9.0
+    assert of([1.0, 9.0]).expected_shortfall(0.99) == (9.0, None)
 
 
 def test_losses_of_a_normal_distribution() -> None:
@@ -87,6 +87,7 @@ def test_losses_of_a_normal_distribution() -> None:
 whole = st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 6)), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(whole, st.sampled_from([0.5, 0.75, 0.95, 0.975, 0.99]))
 def test_a_weight_of_three_is_three_draws(pairs: list[tuple[int, int]], level: float) -> None:
     """Against exact fractions of a list in which every value stands as often as its weight says."""
@@ -102,6 +103,7 @@ def test_a_weight_of_three_is_three_draws(pairs: list[tuple[int, int]], level: f
     assert losses.mean().value == pytest.approx(sum(told) / n, rel=1e-9, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(whole)
 def test_laws_of_expected_shortfall(pairs: list[tuple[int, int]]) -> None:
     values, weights = [float(value) for value, _ in pairs], [float(weight) for _, weight in pairs]
