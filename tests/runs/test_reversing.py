@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,47 @@ from runs.plain_book import write_plain_book
 from stress.small_book import CASH, Row, cash, coin, lot, perpetual, rows, run, scenario, write_run
 
 import stresstest
+from stresstest.config import RunFile
 from stresstest.errors import Reason, StressTestError
+from stresstest.margin.rulebook import Rulebook
 from stresstest.runs import reversing
 from stresstest.runs.console import Silent
 from stresstest.runs.reverse_report import Answer
+from stresstest.runs.staging import stage
+from stresstest.snapshot.book import Book
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
 HALF_PER_CENT: Row = {"margin_schedules": {"half": {"tiers": [{"from": 0, "maintenance_rate": 0.005, "initial_rate": 0.01}]}}}
 TEN_DOWN = scenario("ten_down", {"BTC": -0.1})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A library of one event: reading the shipped one takes longer than a search (tests/cli/test_reverse.py has it)."""
+    file = tmp_path_factory.mktemp("events") / "events.yaml"
+    write_yaml(file, {"version": 1, "name": "events", "any_book": True, "scenarios": [scenario("event", {"BTC": -0.3}, "historical")]})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reversing, "LIBRARY", str(file))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def staged_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The books that many tests ask are staged by the first of them."""
+    known: dict[str, Book] = {}
+
+    def once(settings: RunFile, rulebook: Rulebook, work: Path) -> Book:
+        shared = any(name in settings.snapshot for name in ("leveraged", "owners"))
+        if not shared:
+            return stage(settings, rulebook, work)
+        if settings.snapshot not in known:
+            known[settings.snapshot] = stage(settings, rulebook, tmp_path_factory.mktemp("staged"))
+        return known[settings.snapshot]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reversing, "stage", once)
+        yield
 
 
 def answers(what: Any, target: str, along: Sequence[str] = (), **more: Any) -> tuple[Answer, ...]:
@@ -194,7 +226,7 @@ def test_loss_above_the_insurance_fund(four_owners: Path):
     assert multiples == pytest.approx([20.01 / 40.0, 25.01 / 30.0, 30.01 / 20.0, 40.01 / 10.0], rel=2e-9)
 
 
-def test_threads_processes_and_repetition_give_the_same(four_owners: Path):
+def test_threads_and_repetition_give_the_same(four_owners: Path):
     once = stresstest.reverse(four_owners, "cover-2", console=Silent())
     settings = stresstest.plan(four_owners, threads=2).settings
     assert stresstest.reverse(settings, "cover-2", console=Silent()).report == once.report
