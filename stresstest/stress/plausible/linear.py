@@ -48,7 +48,7 @@ def likeliest(covariance: Floats, exposure: Floats, loss: float) -> Floats | Non
 
 
 def worst(covariance: Floats, exposure: Floats, radius: float) -> Floats:
-    """The move inside x' S^-1 x <= k^2 at which w'x is least: -k S w / sqrt(w' S w). There w'x = -k sqrt(w' S w); zero where nothing moves the book."""
+    """The move inside x' S^-1 x <= k^2 at which w'x is least, -k S w / sqrt(w' S w), where it is -k sqrt(w' S w); zero if nothing moves it."""
     along = covariance @ exposure
     variance = float(exposure @ along)
     return np.zeros(len(exposure)) if variance <= 0.0 else np.asarray(-radius * along / np.sqrt(variance))
