@@ -32,14 +32,10 @@ def on_the_history(scenarios: ScenarioSet, book: Book) -> ScenarioSet:
     """
     if not scenarios.pending:
         return scenarios
-    rows = book.history()
-    if rows.is_empty():
-        faults = [_fault(each, Problem((), "needs a history, and the snapshot has none", _NEEDED)) for each in scenarios.pending]
+    history = history_on(book)
+    if history is None:
+        faults = [_fault(each, Problem((), "needs a history, and the snapshot has none", HISTORY_NEEDED)) for each in scenarios.pending]
         raise StressTestError(Reason.SCENARIO, "the snapshot has no history for generators", faults)
-    assets = book.dimensions.assets
-    history, wrong = history_of(rows, book.dimensions.as_of.date(), frozenset(assets.filter("may_be_negative")["asset"]))
-    if wrong:
-        raise StressTestError(Reason.INPUT_DATA, f"the history has {counted(len(wrong), 'fault')}", wrong)
     whole, shocks, faults = list(scenarios.scenarios), [scenarios.shocks], []
     seen, height = set(scenarios.ids), scenarios.shocks.height
     for pending in scenarios.pending:
@@ -62,7 +58,23 @@ def on_the_history(scenarios: ScenarioSet, book: Book) -> ScenarioSet:
     return ScenarioSet(tuple(whole), pl.concat(shocks), scenarios.name, stated=scenarios)
 
 
-_NEEDED = "Add the table `history` to it: date, factor (spot:BTC), value."
+def history_on(book: Book) -> History | None:
+    """The history of a book, without days after its moment; None where its snapshot has none.
+
+    Raises:
+        StressTestError: input data, when it cannot be used.
+    """
+    rows = book.history()
+    if rows.is_empty():
+        return None
+    additive = frozenset(book.dimensions.assets.filter("may_be_negative")["asset"])
+    history, wrong = history_of(rows, book.dimensions.as_of.date(), additive)
+    if wrong:
+        raise StressTestError(Reason.INPUT_DATA, f"the history has {counted(len(wrong), 'fault')}", wrong)
+    return history
+
+
+HISTORY_NEEDED = "Add the table `history` to it: date, factor (spot:BTC), value."
 
 
 def _fault(pending: Pending, problem: Problem) -> Fault:
@@ -72,12 +84,12 @@ def _fault(pending: Pending, problem: Problem) -> Fault:
 
 def _made(generator: FromHistory, scenarios: ScenarioSet, history: History, book: Book) -> Made:
     if isinstance(generator, Historical):
-        factors, problems = _chosen(generator, history, tuple(generator.proxies))
+        factors, problems = chosen_factors(generator.factors, history, tuple(generator.proxies))
         if problems:
             return [], pl.DataFrame(schema=SHOCKS), problems
         return replayed(generator, history, factors)
     assert isinstance(generator, MonteCarlo | Complete)
-    factors, problems = _chosen(generator, history, ())
+    factors, problems = chosen_factors(generator.factors, history)
     if problems:
         return [], pl.DataFrame(schema=SHOCKS), problems
     wanted = history.only(factors)
@@ -91,13 +103,13 @@ def _made(generator: FromHistory, scenarios: ScenarioSet, history: History, book
     return drawn(generator, moves, estimated) if isinstance(generator, MonteCarlo) else complete(generator, scenarios, estimated)
 
 
-def _chosen(generator: FromHistory, history: History, besides: Sequence[str]) -> tuple[tuple[str, ...], list[Problem]]:
-    """The factors of a generator: those of the history that it names, in the order of the history, then those that only have a proxy."""
-    if generator.factors is None:
+def chosen_factors(wanted: Sequence[str] | None, history: History, besides: Sequence[str] = ()) -> tuple[tuple[str, ...], list[Problem]]:
+    """The factors of the history that are `wanted` (names, or `type:*`; None: all), in its order, then those `besides`, which only have a proxy."""
+    if wanted is None:
         return (*history.factors, *(name for name in besides if name not in history.factors)), []
     known = (*history.factors, *besides)
     problems, chosen = [], set()
-    for name in generator.factors:
+    for name in wanted:
         kind, every = split_factor(name)
         found = [each for each in known if split_factor(each)[0] == kind] if every == "*" else [each for each in known if each == name]
         if not found:

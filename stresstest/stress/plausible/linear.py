@@ -54,6 +54,16 @@ def worst(covariance: Floats, exposure: Floats, radius: float) -> Floats:
     return np.zeros(len(exposure)) if variance <= 0.0 else np.asarray(-radius * along / np.sqrt(variance))
 
 
+def worst_in_box(covariance: Floats, exposure: Floats, deviations: float) -> float:
+    """The loss with every factor so many standard deviations against the book at once, k * sum |w_i| s_i: no correlation allows for more."""
+    return float(deviations * (np.abs(exposure) * np.sqrt(np.diagonal(covariance))).sum())
+
+
+def worst_of_one_factor(covariance: Floats, exposure: Floats, deviations: float) -> float:
+    """The loss with the one factor that costs most so many standard deviations against the book, k * max |w_i| s_i, and no other moving."""
+    return float(deviations * (np.abs(exposure) * np.sqrt(np.diagonal(covariance))).max(initial=0.0))
+
+
 def distance(covariance: Floats, move: Floats) -> float:
     """The Mahalanobis distance of a move: sqrt(x' S^-1 x)."""
     return float(np.sqrt(move @ np.linalg.solve(covariance, move)))

@@ -1,0 +1,359 @@
+"""Reverse stress by plausibility on a book: the likeliest move that reaches a target, and the worst move that is still so likely."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stresstest.config import RunFile
+from stresstest.documents import Problem
+from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.margin.rulebook import Rulebook
+from stresstest.results.plausible import AccountDistance, CovarianceUsed, FactorMove, Plausible, SampleDay
+from stresstest.runs.console import Console, Silent
+from stresstest.runs.planning import load_rulebook_of
+from stresstest.runs.staging import stage
+from stresstest.scenarios.generators.covariance import Estimate, Moves, estimate, moves_of
+from stresstest.scenarios.generators.history import day, kinds_of, shift_of
+from stresstest.scenarios.generators.of_history import Covariance
+from stresstest.scenarios.generators.with_history import HISTORY_NEEDED, chosen_factors, history_on
+from stresstest.scenarios.scenario_set import ScenarioSet
+from stresstest.snapshot.book import Book
+
+Floats = npt.NDArray[np.float64]
+
+FARTHEST = 10.0
+"""Standard deviations up to which a target is looked for unless asked otherwise."""
+
+CORRELATED = 0.9
+_LISTED = 10
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How moves are measured and how far is looked. `factors`: names or `type:*` of the history, None: all that it has; `df`: degrees of freedom of
+    the Student-t law that probabilities are also given under."""
+
+    factors: tuple[str, ...] | None = None
+    covariance_days: int = 500
+    shrinkage: Literal["none", "ledoit_wolf", "clip"] = "ledoit_wolf"
+    returns: Literal["log", "relative"] = "log"
+    horizon_days: float = 1.0
+    within: float = FARTHEST
+    df: float = 4.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found, and the move as a scenario set of one that can be written and run; None where the target was not reached, or is at base."""
+
+    document: Plausible
+    scenarios: ScenarioSet | None
+
+
+def likeliest(settings: RunFile, target: str, asked: Asked | None = None, console: Console | None = None) -> Answer:
+    """The move with the smallest Mahalanobis distance found at which the book, revalued in full, reaches the target.
+
+    Args:
+        settings: the run file; its book must have a history.
+        target: see `stress.plausible.targets.target_of`.
+        asked: covariance and reach.
+        console: told of the stages.
+
+    Raises:
+        StressTestError: usage, for a target, account or factor that there is not; input data, where the history is missing, too short, or makes
+            a singular covariance; every fault of margin file and snapshot.
+    """
+    with _Question(settings, target, asked or Asked(), console or Silent()) as question:
+        return question.likeliest()
+
+
+def worst(settings: RunFile, target: str = "uncollateralised-loss", asked: Asked | None = None, console: Console | None = None) -> Answer:
+    """The move inside the ellipsoid of radius `asked.within` at which the target's figure is largest, of those found. See `likeliest`."""
+    with _Question(settings, target, asked or Asked(), console or Silent()) as question:
+        return question.worst()
+
+
+class _Question:
+    """A book staged for one question, for as long as the context lasts."""
+
+    def __init__(self, settings: RunFile, target: str, asked: Asked, console: Console) -> None:
+        self._settings, self._wanted, self._asked, self._console = settings, target, asked, console
+        self._folder = tempfile.TemporaryDirectory(prefix="stresstest-plausible-")
+
+    def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def _begin(self) -> None:
+        for name, value in (("the distance", self._asked.within), ("the horizon", self._asked.horizon_days), ("df - 2", self._asked.df - 2.0)):
+            if not (np.isfinite(value) and value > 0.0):
+                raise StressTestError(Reason.USAGE, f"{name} must be above zero", hint="Write a number, for example 10.")
+        rulebook = load_rulebook_of(self._settings)
+        with self._console.stage("snapshot"):
+            book = stage(self._settings, rulebook, Path(self._folder.name))
+        from stresstest.stress.plausible.targets import target_of  # imports nothing heavy, but its room does
+
+        self.target = target_of(self._wanted, book.dimensions.accounts["account_id"].to_list(), self._settings.resources.insurance_fund)
+        self._estimate(book)
+        self._expose(book, rulebook)
+
+    def _estimate(self, book: Book) -> None:
+        """The covariance over the horizon, and the sample scaled to it."""
+        history = history_on(book)
+        if history is None:
+            fault = Fault("the snapshot has no history", HISTORY_NEEDED, file=self._settings.snapshot, table="history")
+            raise StressTestError(Reason.INPUT_DATA, "plausibility needs a history", [fault])
+        factors, problems = chosen_factors(self._asked.factors, history)
+        if problems:
+            raise _refused(problems, Reason.USAGE)
+        wanted = history.only(factors)
+        asked = Covariance(window_days=self._asked.covariance_days, shrinkage=self._asked.shrinkage)
+        moves, problems = moves_of(wanted, kinds_of(wanted, factors, {}, self._asked.returns), asked, book.dimensions.as_of.date())
+        if moves is None:
+            raise _refused(problems, Reason.INPUT_DATA)
+        estimated, problems = estimate(moves, asked)
+        if estimated is None:
+            raise _refused(problems, Reason.INPUT_DATA)
+        self.moves: Moves = moves
+        self.estimated: Estimate = estimated
+        self.covariance: Floats = estimated.matrix * self._asked.horizon_days
+        self.root: Floats = np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
+        self.sample: Floats = moves.values / np.sqrt(moves.gap / self._asked.horizon_days)[:, np.newaxis]
+
+    def _expose(self, book: Book, rulebook: Rulebook) -> None:
+        from stresstest.stress.plausible.exposures import exposures
+        from stresstest.stress.plausible.revaluation import Revaluation
+        from stresstest.stress.plausible.seeds import seeds
+
+        self.book = book
+        self.revalued = Revaluation(book, rulebook, self.target, self.estimated.factors, self.estimated.kinds)
+        with self._console.stage("exposures"):
+            self.exposures = exposures(self.revalued.cushions, np.sqrt(np.diagonal(self.covariance)))
+            self.at_base = float(self.target.figure(self.exposures.cushion[:, np.newaxis], self.revalued.account)[0])
+            self.seeds = seeds(
+                self.covariance,
+                self.exposures,
+                self.target,
+                self.revalued.account,
+                self.revalued.cushions,
+                self.sample,
+                self._asked.within,
+                self._settings.seed,
+            )
+        self.white = self._whitened(self.seeds.directions)
+
+    def _whitened(self, moves: Floats) -> Floats:
+        return np.asarray(np.linalg.solve(self.root, moves.T).T, dtype=np.float64)
+
+    def _figure(self, z: Floats) -> Floats:
+        return self.revalued.figure(z @ self.root.T)
+
+    def likeliest(self) -> Answer:
+        from stresstest.stress.plausible.search import nearest
+
+        if self.at_base > self.target.level:
+            return Answer(self._document("target", np.zeros(len(self.covariance)), self.at_base, None, "exact", 0), None)
+        with self._console.stage("search"):
+            found = nearest(self._figure, self.target.level, self._asked.within, self.white, self.at_base)
+        if found is None:
+            return Answer(self._document("target", None, None, None, None, len(self.white)), None)
+        move = self.root @ (found.crossing.right * found.direction)
+        closed = self.seeds.linear
+        same = closed is not None and abs(found.crossing.right - closed) <= _SAME * closed
+        exact = same and self._closed_form() and self._linear(found.crossing.right)
+        document = self._document(
+            "target", move, found.crossing.figure_right, found.crossing.figure_left, "exact" if exact else "best found", found.directions
+        )
+        return Answer(document, self._scenario(move, document))
+
+    def worst(self) -> Answer:
+        from stresstest.stress.plausible import system
+        from stresstest.stress.plausible.search import largest
+
+        radius = self._asked.within
+        inside = np.empty((0, len(self.covariance)))
+        if self.target.kind == "uncollateralised-loss":
+            together = system.worst(self.covariance, self.exposures.cushion, self.exposures.slope, radius, list(self.seeds.directions))
+            inside = self._whitened(together.move[np.newaxis, :])
+        elif self.target.count == 1:
+            inside = self._curved_worst(radius)
+        with self._console.stage("search"):
+            found = largest(self._figure, radius, self.white, inside, self.at_base)
+        deviations = np.sqrt(np.maximum(((self.exposures.slope @ self.covariance) * self.exposures.slope).sum(axis=1), 0.0))
+        closed = float((radius * deviations - self.exposures.cushion).max())
+        size = float(np.abs(self.exposures.cushion).max()) + radius * float(deviations.max())
+        exact = self._closed_form() and abs(found.figure - closed) <= _SAME * size and self._linear(radius)
+        move = self.root @ found.move
+        document = self._document("worst", move, found.figure, None, "exact" if exact else "best found", found.directions)
+        return Answer(document, self._scenario(move, document) if np.any(move) else None)
+
+    def _curved_worst(self, radius: float) -> Floats:
+        """The worst inside of the nearest pool's slopes and curvature, whitened."""
+        from stresstest.stress.plausible import delta_gamma
+        from stresstest.stress.plausible.exposures import curvature
+
+        pool = int(np.argmin(self.seeds.distances))
+        curved = curvature(self.revalued.cushions, np.sqrt(np.diagonal(self.covariance)), self.exposures, pool)
+        move = delta_gamma.worst(self.covariance, self.exposures.slope[pool], curved, radius)
+        return self._whitened(move[np.newaxis, :])
+
+    def _closed_form(self) -> bool:
+        """Whether a linear book has one: the target is that some one pool falls below a line."""
+        return self.target.kind != "uncollateralised-loss" and self.target.count == 1
+
+    def _linear(self, reach: float) -> bool:
+        """Whether revaluation agrees with the slopes, for all pools, along all directions looked along, as far as `reach`."""
+        lengths = np.sqrt((self.white * self.white).sum(axis=1))
+        units = self.white / lengths[:, np.newaxis]
+        moves = np.concatenate([share * reach * units for share in (0.25, 0.5, 1.0)]) @ self.root.T
+        found = self.revalued.cushions(moves)
+        expected = self.exposures.cushion[:, np.newaxis] + self.exposures.slope @ moves.T
+        size = np.abs(self.exposures.cushion) + np.abs(self.exposures.slope) @ np.abs(moves).max(axis=0)
+        return bool((np.abs(found - expected) <= _SAME * np.maximum(size, 1.0)[:, np.newaxis]).all())
+
+    def _scenario(self, move: Floats, document: Plausible) -> ScenarioSet:
+        made = self.revalued.scenarios(move[np.newaxis, :])
+        name = f"{'Likeliest' if document.question == 'target' else 'Worst inside'}: {self.target.text}"
+        found = dataclasses.replace(
+            made.scenarios[1],
+            id="reverse.plausible",
+            name=name,
+            horizon_days=self._asked.horizon_days,
+            source=story(document, self.estimated.words()),
+        )
+        return dataclasses.replace(made, scenarios=(made.scenarios[0], found), name="reverse stress by plausibility")
+
+    def _document(
+        self, question: Literal["target", "worst"], move: Floats | None, figure: float | None, before: float | None,
+        label: Literal["exact", "best found"] | None, directions: int,
+    ) -> Plausible:  # fmt: skip
+        from stresstest.stress.plausible import linear
+        from stresstest.stress.plausible.seeds import nearest_day
+
+        far = None if move is None else linear.distance(self.covariance, move)
+        likely = None if far is None else linear.plausibility(far, len(self.covariance), self._asked.df)
+        moved = move is not None and bool(np.any(move))
+        found: SampleDay | None = None
+        if move is not None and moved:
+            place, cosine = nearest_day(self.covariance, move, self.sample)
+            found = SampleDay(date=day(int(self.moves.days[place])).isoformat(), cosine=cosine)
+        single = self.exposures.slope[0] if len(self.exposures.slope) == 1 and question == "worst" else None
+        within = self._asked.within
+        return Plausible(
+            question=question,
+            target=self.target.text,
+            figure_is=_FIGURES[self.target.kind],
+            reporting_currency=self.book.dimensions.reporting_currency,
+            level=self.target.level,
+            within=within,
+            label=label,
+            distance=far,
+            figure_at_base=self.at_base,
+            figure_before=before,
+            figure=figure,
+            moves=() if move is None else self._factor_moves(move),
+            half_space=None if likely is None else likely.half_space,
+            half_space_t=None if likely is None else likely.half_space_t,
+            df=self._asked.df,
+            outside_ellipsoid=None if likely is None else likely.outside,
+            distance_correlated=self._correlated(move) if move is not None and moved else None,
+            distance_linear=self.seeds.linear,
+            distance_delta_gamma=self.seeds.delta_gamma,
+            box=None if single is None else linear.worst_in_box(self.covariance, single, within),
+            one_factor=None if single is None else linear.worst_of_one_factor(self.covariance, single, within),
+            nearest_day=found,
+            nearest_accounts=self._accounts(),
+            directions=directions,
+            covariance=CovarianceUsed(
+                factors=self.estimated.factors,
+                returns=self._asked.returns,
+                horizon_days=self._asked.horizon_days,
+                moves=self.estimated.moves,
+                first=self.estimated.first.isoformat(),
+                last=self.estimated.last.isoformat(),
+                shrinkage=self.estimated.shrinkage,
+                condition=self.estimated.condition,
+            ),
+        )
+
+    def _factor_moves(self, move: Floats) -> tuple[FactorMove, ...]:
+        """All that move, largest in standard deviations first."""
+        sizes = self.revalued.sizes(move[np.newaxis, :])[0]
+        apart = move / np.sqrt(np.diagonal(self.covariance))
+        return tuple(
+            FactorMove(
+                factor=self.estimated.factors[at],
+                shift="absolute" if shift_of(self.estimated.kinds[at]) == "absolute" else "relative",
+                size=float(sizes[at]),
+                standard_deviations=float(apart[at]),
+            )
+            for at in np.argsort(-np.abs(apart), kind="stable").tolist()
+            if sizes[at] != 0.0
+        )
+
+    def _correlated(self, move: Floats) -> float | None:
+        """|g'x| / sqrt(g' S* g): to first order at the move, with g = S^-1 x, which the slopes there are parallel to where it is the nearest."""
+        from stresstest.stress.plausible import linear
+
+        slope = np.asarray(np.linalg.solve(self.covariance, move), dtype=np.float64)
+        spread = linear.deviation(linear.with_correlation(self.covariance, CORRELATED), slope)
+        return float(abs(slope @ move) / spread) if spread > 0.0 else None
+
+    def _accounts(self) -> tuple[AccountDistance, ...]:
+        first = np.flatnonzero(np.diff(self.revalued.account, prepend=-1))
+        nearest = np.minimum.reduceat(self.seeds.distances, first)
+        names = self.book.dimensions.accounts["account_id"]
+        return tuple(
+            AccountDistance(
+                account_id=names[int(self.revalued.account[first[at]])], distance=float(nearest[at]) if np.isfinite(nearest[at]) else None
+            )
+            for at in np.argsort(nearest, kind="stable")[:_LISTED].tolist()
+        )
+
+
+_FIGURES = {
+    "shortfall": "margin shortfall beyond the tolerance of a status",
+    "default": "deficit beyond the tolerance of a status",
+    "accounts-in-shortfall": "margin shortfall of the last account needed, beyond the tolerance of a status",
+    "accounts-in-default": "deficit of the last account needed, beyond the tolerance of a status",
+    "uncollateralised-loss": "uncollateralised loss of all pools",
+}
+
+
+def _refused(problems: list[Problem], reason: Reason) -> StressTestError:
+    faults = [Fault(each.what, each.hint, table="history") for each in problems]
+    return StressTestError(reason, "no covariance can be had from the history", faults)
+
+
+def story(document: Plausible, sample: str) -> str:
+    """How a move came about, for the source of its scenario."""
+    assert document.distance is not None
+    assert document.half_space is not None
+    first = (
+        f"likeliest move found to {document.target}"
+        if document.question == "target"
+        else f"worst move found for {document.target} within {document.within:g} standard deviations"
+    )
+    moved = ", ".join(
+        f"{each.factor} {each.size:+.2%}" if each.shift == "relative" else f"{each.factor} {each.size:+.4g}" for each in document.moves[:5]
+    )
+    near = f"; most like {document.nearest_day.date} (cosine {document.nearest_day.cosine:.2f})" if document.nearest_day else ""
+    return (
+        f"{first} ({document.label}): {document.distance:.3f} standard deviations away (Mahalanobis), half-space probability "
+        f"{document.half_space:.3g} (normal); largest moves {moved}{near}; covariance of {sample}, over {document.covariance.horizon_days:g} days"
+    )

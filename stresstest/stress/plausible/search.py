@@ -1,0 +1,249 @@
+"""The likeliest move to a level and the worst move inside an ellipsoid, of any figure that can only be computed: searched, the same way every time.
+
+Moves are whitened here: z with x = L z, L L' the covariance, so that |z| is the Mahalanobis distance. A figure is computed for many moves at once,
+f64[moves, factors] to f64[moves]; NaN where a move cannot be made (a price below zero), which counts as not reaching anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+Floats = npt.NDArray[np.float64]
+Figure = Callable[[Floats], Floats]
+
+_POINTS = 48
+"""Points of the first look along a direction, closer together near zero."""
+
+_INNER = 7
+"""Even points between two ends in every further look."""
+
+_NEAR = np.concatenate([-(10.0 ** -np.arange(1, 11)), 10.0 ** -np.arange(1, 11)])
+"""Further points, from where a straight line would cross, as shares of the bracket: smooth figures are done in a few looks."""
+
+_CLOSE = 1e-11
+"""Width of the last bracket, as a share of the distance."""
+
+_IMPROVED = 3
+"""Directions of those looked along from which a search begins."""
+
+_REFINED = 2
+"""Directions along which the crossing is found to the last digits."""
+
+_STEPS = 20
+_SLOPE_STEP = 0.02
+"""Half the distance between the two moves that a slope is measured with, in standard deviations."""
+
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where a figure first exceeds a level along a direction: `left` the last place at or below it, `right` the first above, and the figures there."""
+
+    left: float
+    right: float
+    figure_left: float
+    figure_right: float
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest crossing found: `direction` f64[factors] of length one, and how many directions were looked along."""
+
+    direction: Floats
+    crossing: Crossing
+    directions: int
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The largest figure found inside a ball, and the (whitened) move there."""
+
+    move: Floats
+    figure: float
+    directions: int
+
+
+def first_crossing(figure: Callable[[Floats], Floats], level: float, most: float, at_zero: float) -> Crossing | None:
+    """The first place in (0, most] at which a figure exceeds the level; None where it does at none of the places looked at.
+
+    A grid from zero outwards gives the first bracket, and finer grids inside it the place: never a bisection of [0, most], because figures of
+    options are not monotone. At a jump the figures on both sides stay apart.
+
+    Args:
+        figure: f64[n] ascending places to f64[n] figures.
+        level: what is to be exceeded.
+        most: how far to look.
+        at_zero: the figure at zero, not above the level.
+    """
+    places = _grid(most)
+    found = _bracket(np.concatenate([[0.0], places]), np.concatenate([[at_zero], figure(places)]), level)
+    return None if found is None else _refined(figure, level, found)
+
+
+def _refined(figure: Callable[[Floats], Floats], level: float, found: Crossing) -> Crossing:
+    """The first crossing inside a bracket: looked for among even points, and others ever closer to where a straight line would cross."""
+    while found.right - found.left > _CLOSE * found.right:
+        width, guess = found.right - found.left, _guess(found, level)
+        inner = np.concatenate([np.linspace(found.left, found.right, _INNER + 2)[1:-1], guess + width * _NEAR])
+        inner = np.unique(inner[(inner > found.left) & (inner < found.right)])
+        if not len(inner):
+            break
+        values = np.concatenate([[found.figure_left], figure(inner), [found.figure_right]])
+        found = _bracket(np.concatenate([[found.left], inner, [found.right]]), values, level) or found
+    return found
+
+
+def _grid(most: float) -> Floats:
+    return np.asarray(most * (np.arange(1, _POINTS + 1) / _POINTS) ** 1.5)
+
+
+def _bracket(places: Floats, values: Floats, level: float) -> Crossing | None:
+    above = np.flatnonzero(values > level)
+    if not len(above):
+        return None
+    at = int(above[0])
+    return Crossing(float(places[at - 1]), float(places[at]), float(values[at - 1]), float(values[at]))
+
+
+def nearest(figure: Figure, level: float, most: float, directions: Floats, at_zero: float) -> Nearest | None:
+    """The nearest move found at which the figure exceeds the level; None where no direction reaches it within `most`.
+
+    All directions are looked along at once; from those that reach the level first, |z|^2 is minimised subject to the level (SLSQP, slopes by central
+    differences); then the first crossing along every direction that was best is found exactly. An upper bound of the distance.
+
+    Args:
+        figure: of whitened moves.
+        level: what is to be exceeded.
+        most: how far to look.
+        directions: f64[directions, factors], of any length above zero.
+        at_zero: the figure without any move, not above the level.
+    """
+    units = _distinct(directions)
+    reached = _along(figure, level, most, units, at_zero)[:_IMPROVED]
+    if not reached:
+        return None
+    better = [_improved(figure, level, far * units[number], at_zero) for far, number, _ in reached]
+    found = _distinct(np.array([*(units[number] for _, number, _ in reached), *(move for move in better if move is not None)]))
+    best: Nearest | None = None
+    for _, number, bracket in _along(figure, level, most, found, at_zero)[:_REFINED]:
+        unit = found[number]
+        crossing = _refined(lambda t, unit=unit: figure(np.multiply.outer(t, unit)), level, bracket)  # type: ignore[misc]
+        if best is None or crossing.right < best.crossing.right:
+            best = Nearest(unit, crossing, len(units))
+    return best
+
+
+def _along(figure: Figure, level: float, most: float, units: Floats, at_zero: float) -> list[tuple[float, int, Crossing]]:
+    """The first bracket along each direction that has one: where about it crosses, number of the direction, bracket; nearest first."""
+    places = _grid(most)
+    values = figure((units[:, np.newaxis, :] * places[np.newaxis, :, np.newaxis]).reshape(-1, units.shape[1])).reshape(len(units), -1)
+    brackets = [_bracket(np.concatenate([[0.0], places]), np.concatenate([[at_zero], row]), level) for row in values]
+    return sorted(((_guess(each, level), number, each) for number, each in enumerate(brackets) if each is not None), key=lambda found: found[:2])
+
+
+def _guess(bracket: Crossing, level: float) -> float:
+    """Where the straight line through both ends of a bracket meets the level."""
+    rise = bracket.figure_right - bracket.figure_left
+    share = (level - bracket.figure_left) / rise if np.isfinite(rise) and rise > 0.0 else 1.0
+    return bracket.left + share * (bracket.right - bracket.left)
+
+
+def largest(figure: Figure, radius: float, directions: Floats, moves: Floats, at_zero: float) -> Largest:
+    """The largest figure found with |z| <= radius: on the way along every direction, then by a search from the best of them. A lower bound.
+
+    Args:
+        figure: of whitened moves.
+        radius: k.
+        directions: f64[directions, factors], of any length above zero.
+        moves: f64[moves, factors], further moves inside.
+        at_zero: the figure without any move.
+    """
+    units = _distinct(directions)
+    shares = radius * np.arange(1, 9) / 8.0
+    along = (units[:, np.newaxis, :] * shares[np.newaxis, :, np.newaxis]).reshape(-1, units.shape[1])
+    tried = np.concatenate([along, moves])
+    values = np.nan_to_num(figure(tried), nan=-np.inf)
+    order = np.argsort(-values, kind="stable")
+    best = tried[order[0]] if len(order) and values[order[0]] > at_zero else np.zeros(units.shape[1])
+    top = max(at_zero, float(values[order[0]]) if len(order) else at_zero)
+    scale = max(abs(top - at_zero), _LEAST)
+    for start in tried[order[:_IMPROVED]]:
+        z = _climbed(figure, start, radius, scale)
+        if z is None:
+            continue
+        length = float(np.sqrt(z @ z))
+        z = z if length <= radius else z * (radius / length)
+        value = float(figure(z[np.newaxis, :])[0])
+        if value > top:
+            best, top = z, value
+    return Largest(best, top, len(units))
+
+
+def _distinct(directions: Floats) -> Floats:
+    """Directions of length one, each once, in the order given."""
+    lengths = np.sqrt((directions * directions).sum(axis=1))
+    units = directions[lengths > 0.0] / lengths[lengths > 0.0, np.newaxis]
+    kept: dict[tuple[float, ...], Floats] = {}
+    for unit in units:
+        kept.setdefault(tuple(np.round(unit, 9).tolist()), unit)
+    return np.array(list(kept.values())) if kept else np.empty((0, directions.shape[1]))
+
+
+class _NotAMoveError(Exception):
+    """A search came to a move that cannot be made."""
+
+
+class _Measured:
+    """A figure with its slopes, both from one computation, for an optimiser that asks for them one after the other."""
+
+    def __init__(self, figure: Figure, scale: float) -> None:
+        self._figure, self._scale = figure, scale
+        self._at: bytes | None = None
+        self._known: tuple[float, Floats] = (0.0, np.empty(0))
+
+    def __call__(self, z: Floats) -> tuple[float, Floats]:
+        if z.tobytes() != self._at:
+            steps = _SLOPE_STEP * np.eye(len(z))
+            values = self._figure(np.concatenate([z[np.newaxis, :], z + steps, z - steps])) / self._scale
+            if not np.isfinite(values).all():
+                raise _NotAMoveError
+            count = len(z)
+            self._at, self._known = z.tobytes(), (float(values[0]), (values[1 : count + 1] - values[count + 1 :]) / (2.0 * _SLOPE_STEP))
+        return self._known
+
+
+def _improved(figure: Figure, level: float, start: Floats, at_zero: float) -> Floats | None:
+    """A nearer move on the level, from `start` on; None where the search failed."""
+    scale = max(abs(level - at_zero), _LEAST)
+    measured = _Measured(figure, scale)
+    reach = {"type": "ineq", "fun": lambda z: measured(z)[0] - level / scale, "jac": lambda z: measured(z)[1]}
+    try:
+        found = minimize(
+            lambda z: 0.5 * float(z @ z), start, jac=lambda z: z, method="SLSQP", constraints=[reach], options={"maxiter": _STEPS, "ftol": 1e-10}
+        )
+    except _NotAMoveError:
+        return None
+    return np.asarray(found.x) if np.isfinite(found.x).all() and float(found.x @ found.x) > 0.0 else None
+
+
+def _climbed(figure: Figure, start: Floats, radius: float, scale: float) -> Floats | None:
+    measured = _Measured(figure, scale)
+    inside = {"type": "ineq", "fun": lambda z: radius * radius - float(z @ z), "jac": lambda z: -2.0 * z}
+    try:
+        found = minimize(
+            lambda z: -measured(z)[0],
+            start,
+            jac=lambda z: -measured(z)[1],
+            method="SLSQP",
+            constraints=[inside],
+            options={"maxiter": _STEPS, "ftol": 1e-10},
+        )
+    except _NotAMoveError:
+        return None
+    return np.asarray(found.x) if np.isfinite(found.x).all() else None
