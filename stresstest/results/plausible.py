@@ -48,8 +48,8 @@ class AccountDistance(Document):
 class Plausible(Document):
     """The likeliest move found that reaches a target, or the worst inside an ellipsoid (`question`).
 
-    `figure`: in reporting currency, what the target looks at (`figure_is`), which it reaches above `level`; at base, on the last step before the target
-    and at the move found; at a jump the two differ. `distance`: Mahalanobis, of the move found; null: not reachable `within` so many standard
+    `figure`: in reporting currency, what the target looks at (`figure_is`), which it reaches above `level`: at base, just before the move found,
+    and at it (at a jump the two differ). `distance`: Mahalanobis, of the move found; null: not reachable `within` so many standard
     deviations. `label`: `exact` where the book is linear and revaluation agrees with the closed form, else `best found` (of the question `target` an
     upper bound of the distance, of `worst` a lower bound of the loss).
 

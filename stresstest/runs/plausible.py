@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -34,6 +35,8 @@ FARTHEST = 10.0
 CORRELATED = 0.9
 _LISTED = 10
 _SAME = 1e-9
+_MOST_PARTS = 100
+"""Accounts in default up to which a search looks at each of them on its own."""
 
 
 @dataclass(frozen=True)
@@ -163,13 +166,18 @@ class _Question:
     def _figure(self, z: Floats) -> Floats:
         return self.revalued.figure(z @ self.root.T)
 
+    def _parts(self, z: Floats) -> Callable[[Floats], Floats]:
+        pools = self.revalued.binding(self.root @ z)
+        return lambda moves: -self.revalued.cushions(moves @ self.root.T)[pools].T
+
     def likeliest(self) -> Answer:
         from stresstest.stress.plausible.search import nearest
 
         if self.at_base > self.target.level:
             return Answer(self._document("target", np.zeros(len(self.covariance)), self.at_base, None, "exact", 0), None)
         with self._console.stage("search"):
-            found = nearest(self._figure, self.target.level, self._asked.within, self.white, self.at_base)
+            parts = None if self.target.kind == "uncollateralised-loss" or self.target.count > _MOST_PARTS else self._parts
+            found = nearest(self._figure, self.target.level, self._asked.within, self.white, self.at_base, parts)
         if found is None:
             return Answer(self._document("target", None, None, None, None, len(self.white)), None)
         move = self.root @ (found.crossing.right * found.direction)

@@ -71,6 +71,13 @@ class Revaluation:
             found[:, part] = self._cushions(moves[part])
         return found
 
+    def binding(self, move: Floats) -> npt.NDArray[np.int64]:
+        """Pools that decide about the target at a move f64[factors]: of each of its accounts that are deepest below (or nearest to it) the worst."""
+        cushions = self.cushions(move[np.newaxis, :])[:, 0]
+        order = np.argsort(cushions, kind="stable")
+        _, first = np.unique(self.account[order], return_index=True)
+        return np.asarray(order[np.sort(first)[: self._target.count]], dtype=np.int64)
+
     def figure(self, moves: Floats) -> Floats:
         """The target's figure, f64[moves]; NaN where a move cannot be made."""
         found = np.full(len(moves), np.nan)

@@ -15,6 +15,8 @@ from scipy.optimize import minimize
 
 Floats = npt.NDArray[np.float64]
 Figure = Callable[[Floats], Floats]
+Parts = Callable[[Floats], Figure]
+"""For a move f64[factors] near the level, smooth figures f64[moves] to f64[moves, parts] that must all exceed it there for the figure to do so."""
 
 _POINTS = 48
 """Points of the first look along a direction, closer together near zero."""
@@ -43,7 +45,7 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where a figure first exceeds a level along a direction: `left` the last place at or below it, `right` the first above, and the figures there."""
+    """Where a figure first exceeds a level along a direction: `left` the last place at or below it, `right` the first above; the figures there."""
 
     left: float
     right: float
@@ -111,7 +113,7 @@ def _bracket(places: Floats, values: Floats, level: float) -> Crossing | None:
     return Crossing(float(places[at - 1]), float(places[at]), float(values[at - 1]), float(values[at]))
 
 
-def nearest(figure: Figure, level: float, most: float, directions: Floats, at_zero: float) -> Nearest | None:
+def nearest(figure: Figure, level: float, most: float, directions: Floats, at_zero: float, parts: Parts | None = None) -> Nearest | None:
     """The nearest move found at which the figure exceeds the level; None where no direction reaches it within `most`.
 
     All directions are looked along at once; from those that reach the level first, |z|^2 is minimised subject to the level (SLSQP, slopes by central
@@ -123,12 +125,13 @@ def nearest(figure: Figure, level: float, most: float, directions: Floats, at_ze
         most: how far to look.
         directions: f64[directions, factors], of any length above zero.
         at_zero: the figure without any move, not above the level.
+        parts: what the figure is the least of, where it has corners; None: it is smooth itself.
     """
     units = _distinct(directions)
     reached = _along(figure, level, most, units, at_zero)[:_IMPROVED]
     if not reached:
         return None
-    better = [_improved(figure, level, far * units[number], at_zero) for far, number, _ in reached]
+    better = [_improved(parts, figure, level, far * units[number], at_zero) for far, number, _ in reached]
     found = _distinct(np.array([*(units[number] for _, number, _ in reached), *(move for move in better if move is not None)]))
     best: Nearest | None = None
     for _, number, bracket in _along(figure, level, most, found, at_zero)[:_REFINED]:
@@ -200,28 +203,29 @@ class _NotAMoveError(Exception):
 
 
 class _Measured:
-    """A figure with its slopes, both from one computation, for an optimiser that asks for them one after the other."""
+    """Figures f64[parts] with their slopes f64[parts, factors], both from one computation, for an optimiser that asks for one after the other."""
 
-    def __init__(self, figure: Figure, scale: float) -> None:
-        self._figure, self._scale = figure, scale
+    def __init__(self, figures: Figure, scale: float) -> None:
+        self._figures, self._scale = figures, scale
         self._at: bytes | None = None
-        self._known: tuple[float, Floats] = (0.0, np.empty(0))
+        self._known: tuple[Floats, Floats] = (np.empty(0), np.empty((0, 0)))
 
-    def __call__(self, z: Floats) -> tuple[float, Floats]:
+    def __call__(self, z: Floats) -> tuple[Floats, Floats]:
         if z.tobytes() != self._at:
             steps = _SLOPE_STEP * np.eye(len(z))
-            values = self._figure(np.concatenate([z[np.newaxis, :], z + steps, z - steps])) / self._scale
+            values = self._figures(np.concatenate([z[np.newaxis, :], z + steps, z - steps])) / self._scale
             if not np.isfinite(values).all():
                 raise _NotAMoveError
             count = len(z)
-            self._at, self._known = z.tobytes(), (float(values[0]), (values[1 : count + 1] - values[count + 1 :]) / (2.0 * _SLOPE_STEP))
+            slopes = (values[1 : count + 1] - values[count + 1 :]) / (2.0 * _SLOPE_STEP)
+            self._at, self._known = z.tobytes(), (values[0], slopes.T)
         return self._known
 
 
-def _improved(figure: Figure, level: float, start: Floats, at_zero: float) -> Floats | None:
+def _improved(parts: Parts | None, figure: Figure, level: float, start: Floats, at_zero: float) -> Floats | None:
     """A nearer move on the level, from `start` on; None where the search failed."""
     scale = max(abs(level - at_zero), _LEAST)
-    measured = _Measured(figure, scale)
+    measured = _Measured((lambda z: figure(z)[:, np.newaxis]) if parts is None else parts(start), scale)
     reach = {"type": "ineq", "fun": lambda z: measured(z)[0] - level / scale, "jac": lambda z: measured(z)[1]}
     try:
         found = minimize(
@@ -233,13 +237,13 @@ def _improved(figure: Figure, level: float, start: Floats, at_zero: float) -> Fl
 
 
 def _climbed(figure: Figure, start: Floats, radius: float, scale: float) -> Floats | None:
-    measured = _Measured(figure, scale)
+    measured = _Measured(lambda z: figure(z)[:, np.newaxis], scale)
     inside = {"type": "ineq", "fun": lambda z: radius * radius - float(z @ z), "jac": lambda z: -2.0 * z}
     try:
         found = minimize(
-            lambda z: -measured(z)[0],
+            lambda z: -float(measured(z)[0][0]),
             start,
-            jac=lambda z: -measured(z)[1],
+            jac=lambda z: -measured(z)[1][0],
             method="SLSQP",
             constraints=[inside],
             options={"maxiter": _STEPS, "ftol": 1e-10},
