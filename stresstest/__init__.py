@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stresstest.runs.frontier import frontier
     from stresstest.runs.frontier_report import FrontierReport
     from stresstest.runs.planning import Plan
+    from stresstest.runs.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
     from stresstest.runs.reversing import Reversed, reverse
     from stresstest.runs.verification import Verification
     from stresstest.runs.verifying import verify
@@ -41,7 +42,9 @@ __all__ = [
     "Explanation",
     "Fault",
     "FinishedRun",
+    "FoundMove",
     "FrontierReport",
+    "MoveTerms",
     "Plan",
     "Reason",
     "Reversed",
@@ -52,6 +55,7 @@ __all__ = [
     "compare",
     "diff",
     "frontier",
+    "likeliest_move",
     "open_run",
     "plan",
     "read_document",
@@ -60,6 +64,7 @@ __all__ = [
     "run",
     "validate",
     "verify",
+    "worst_move",
 ]
 
 _HOMES = {
@@ -74,6 +79,7 @@ _HOMES = {
     "runs.frontier": ("frontier",),
     "runs.frontier_report": ("FrontierReport",),
     "runs.planning": ("Plan",),
+    "runs.plausible": ("FoundMove", "MoveTerms", "likeliest_move", "worst_move"),
     "runs.reversing": ("Reversed", "reverse"),
     "runs.verification": ("Verification",),
     "runs.verifying": ("verify",),

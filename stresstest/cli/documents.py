@@ -24,6 +24,7 @@ from stresstest.config.limits import Limit
 from stresstest.results.changes import Changes
 from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
+from stresstest.results.plausible import Plausible
 from stresstest.results.summary import Summary
 from stresstest.runs.frontier_report import FrontierReport
 from stresstest.runs.reverse_report import ReverseReport
@@ -316,6 +317,7 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-expansion": ExpansionDocument,
     "output-reverse": ReverseReport,
     "output-frontier": FrontierReport,
+    "output-reverse-plausible": Plausible,
     "output-history": HistoryDocument,
     "output-history-query": HistoryQueryDocument,
     "output-history-added": HistoryAddedDocument,

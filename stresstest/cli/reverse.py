@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from stresstest.cli.completion import complete_scenario
 from stresstest.cli.options import Debug, Json, LogFile, Quiet, Sets, Snapshot, Threads, Verbose
+
+CLOSELY = 1e-9
 
 
 def register(app: typer.Typer) -> None:
@@ -45,9 +47,27 @@ def reverse(
         ),
     ] = None,
     most: Annotated[
-        float | None, typer.Option("--most", help="How far to look; default: 5 multiples of a scenario, -1 and +4 (-100 %, +400 %) of a factor.")
+        float | None, typer.Option("--most", help="How far to look; default: 5 multiples of a scenario, -1 and +4 (-100 %, +400 %) of a factor, 10 standard deviations.")
     ] = None,
-    tolerance: Annotated[float, typer.Option("--tolerance", help="How closely the answer is found, relative.")] = 1e-9,
+    tolerance: Annotated[float, typer.Option("--tolerance", help="How closely the answer is found, relative.")] = CLOSELY,
+    plausible: Annotated[
+        bool, typer.Option("--plausible", help="In any direction: the likeliest move, the least far out by the covariance of the snapshot's history.")
+    ] = False,
+    worst_loss: Annotated[
+        float | None,
+        typer.Option("--worst-loss", metavar="K", help="The worst of a target's figure within K standard deviations; default: uncollateralised-loss."),
+    ] = None,
+    covariance_days: Annotated[int, typer.Option("--covariance-days", min=2, help="Days of history that the covariance is of.")] = 500,
+    shrinkage: Annotated[
+        Literal["none", "ledoit_wolf", "clip"], typer.Option("--shrinkage", help="How correlations are made steady.")
+    ] = "ledoit_wolf",
+    returns: Annotated[
+        Literal["log", "relative"], typer.Option("--returns", help="How moves of prices are measured; in relative moves spots and futures are linear.")
+    ] = "log",
+    horizon_days: Annotated[float, typer.Option("--horizon-days", help="Calendar days that the move takes.")] = 1.0,
+    factors: Annotated[
+        str | None, typer.Option("--factors", metavar="A,B,C", help="Factors of the history that may move, with commas between; default: all.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the scenarios found as an ordinary scenario file: .yaml or .parquet.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     snapshot: Snapshot = None,
@@ -67,6 +87,7 @@ def reverse(
         from stresstest.cli.frontier_view import frontier_text
         from stresstest.cli.light_scan import RUN_COPY
         from stresstest.cli.output import print_document
+        from stresstest.cli.reverse_plausible import PlausibleWords, answer_plausibly, check_words
         from stresstest.cli.reverse_view import reverse_text
         from stresstest.cli.run import use_threads
         from stresstest.cli.settings import load
@@ -75,11 +96,20 @@ def reverse(
         from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file
 
         use_threads(threads)
-        listed = _listed(target, frontier, multiples, out)
+        likely = plausible or worst_loss is not None
+        given_too = (("--along", along), ("--tolerance", tolerance != CLOSELY), ("--frontier", frontier), ("--multiples", multiples))
+        others = tuple(name for name, stated in given_too if stated)
+        asked = PlausibleWords(target, plausible, worst_loss, most, covariance_days, shrinkage, returns, horizon_days, factors, others)
+        if likely:
+            check_words(asked)
+        listed = _listed("" if likely else target, frontier, multiples, out)
         if out is not None:
             check_file(out, force, SCENARIO_FORMATS)
         manifest = manifest_of(given) if given.is_dir() else None
         settings = load(given / RUN_COPY if given.is_dir() else given, {"snapshot": snapshot, "threads": threads}, sets or [])
+        if likely:
+            answer_plausibly(asked, settings, manifest, narrator, out, force=force, as_json=as_json, quiet=quiet)
+            return
         if target is None:
             surface = frontier_run(settings, along or [], listed, most, tolerance, manifest, narrator)
             narrator.figures = {"computed": surface.computed}
@@ -111,7 +141,7 @@ def _listed(target: str | None, frontier: bool, multiples: str | None, out: Path
     from stresstest.runs.frontier import MULTIPLES
 
     if (target is None) != frontier:
-        raise StressTestError(Reason.USAGE, "give either --target or --frontier", hint="For example --target cover-2.")
+        raise StressTestError(Reason.USAGE, "give either --target or --frontier", hint="For example --target cover-2; or --worst-loss 3.")
     if frontier and out is not None:
         raise StressTestError(Reason.USAGE, "--frontier finds no single scenario to write", hint="Leave out --out, or name a --target.")
     if multiples is None:

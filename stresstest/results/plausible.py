@@ -37,6 +37,15 @@ class SampleDay(Document):
     cosine: float
 
 
+class Event(Document):
+    """The nearest event of the library of crises: root mean square difference of logarithmic price moves, over `assets` that both move."""
+
+    scenario_id: str
+    name: str
+    distance: float
+    assets: int
+
+
 class AccountDistance(Document):
     """How far an account is from the target's condition by its slopes at base alone: cushion over the standard deviation of it; null where no factor
     of the covariance moves it."""
@@ -60,8 +69,12 @@ class Plausible(Document):
     by its slopes at base, with all factors `within` deviations against it, and with the worst one alone.
     """
 
+    schema_version: Literal[1] = 1
+    kind: Literal["reverse-plausible"] = "reverse-plausible"
     question: Literal["target", "worst"]
+    as_of: str
     target: str
+    words: str
     figure_is: str
     reporting_currency: str
     level: float
@@ -81,7 +94,10 @@ class Plausible(Document):
     distance_delta_gamma: float | None
     box: float | None
     one_factor: float | None
+    nearest_event: Event | None
     nearest_day: SampleDay | None
     nearest_accounts: tuple[AccountDistance, ...]
     directions: int
     covariance: CovarianceUsed
+    scenario_id: str | None
+    file: str | None

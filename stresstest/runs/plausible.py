@@ -7,25 +7,47 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, Union
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from stresstest.config import RunFile
 from stresstest.documents import Problem
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
-from stresstest.results.plausible import AccountDistance, CovarianceUsed, FactorMove, Plausible, SampleDay
-from stresstest.runs.console import Console, Silent
-from stresstest.runs.planning import load_rulebook_of
+from stresstest.results.manifest import Manifest
+from stresstest.results.plausible import AccountDistance, CovarianceUsed, Event, FactorMove, Plausible, SampleDay
+from stresstest.runs.console import Console, Logged
+from stresstest.runs.explaining import account_code, same_inputs
+from stresstest.runs.installation import kernels_to_compile
+from stresstest.runs.planning import Plan, load_rulebook_of
+from stresstest.runs.reversing import events_of, settings_of
+from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file, write_set
 from stresstest.runs.staging import stage
 from stresstest.scenarios.generators.covariance import Estimate, Moves, estimate, moves_of
 from stresstest.scenarios.generators.history import day, kinds_of, shift_of
 from stresstest.scenarios.generators.of_history import Covariance
 from stresstest.scenarios.generators.with_history import HISTORY_NEEDED, chosen_factors, history_on
-from stresstest.scenarios.scenario_set import ScenarioSet
+from stresstest.scenarios.resolve import resolve
+from stresstest.scenarios.scenario_set import BASE, SHOCKS, ScenarioSet
 from stresstest.snapshot.book import Book
+from stresstest.stress.limits import check_limits
+from stresstest.stress.plausible import delta_gamma, linear, system
+from stresstest.stress.plausible.exposures import curvature, exposures
+from stresstest.stress.plausible.revaluation import Revaluation
+from stresstest.stress.plausible.search import largest, nearest
+from stresstest.stress.plausible.seeds import nearest_day, seeds
+from stresstest.stress.plausible.targets import target_of
+from stresstest.stress.reverse.story import Storyteller
+from stresstest.stress.reverse.targets import parse_target
+from stresstest.valuation.value import value_instruments
+
+if TYPE_CHECKING:
+    from stresstest.runs.finished import FinishedRun
+
+Base = Union[str, Path, RunFile, Plan, "FinishedRun"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,6 +55,7 @@ FARTHEST = 10.0
 """Standard deviations up to which a target is looked for unless asked otherwise."""
 
 CORRELATED = 0.9
+SCENARIO = "reverse.plausible"
 _LISTED = 10
 _SAME = 1e-9
 _MOST_PARTS = 100
@@ -40,7 +63,7 @@ _MOST_PARTS = 100
 
 
 @dataclass(frozen=True)
-class Asked:
+class MoveTerms:
     """How moves are measured and how far is looked. `factors`: names or `type:*` of the history, None: all that it has; `df`: degrees of freedom of
     the Student-t law that probabilities are also given under."""
 
@@ -54,41 +77,71 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FoundMove:
     """What was found, and the move as a scenario set of one that can be written and run; None where the target was not reached, or is at base."""
 
     document: Plausible
     scenarios: ScenarioSet | None
 
+    def write(self, out: str | Path, *, force: bool = False) -> Path:
+        """Write the scenario found as an ordinary scenario file (`.yaml` or `.parquet`).
 
-def likeliest(settings: RunFile, target: str, asked: Asked | None = None, console: Console | None = None) -> Answer:
+        Raises:
+            StressTestError: usage, when there is nothing to write, or the file may not be replaced; environment, when it cannot be written.
+        """
+        out = Path(out).absolute()
+        check_file(out, force, SCENARIO_FORMATS)
+        if self.scenarios is None:
+            raise StressTestError(Reason.USAGE, "there is no scenario to write", hint="The target was not reached, or is at base.")
+        write_set(self.scenarios, out)
+        return out
+
+
+def likeliest_move(what: Base, target: str, asked: MoveTerms | None = None, *, snapshot: str | Path | None = None, console: Console | None = None) -> FoundMove:
     """The move with the smallest Mahalanobis distance found at which the book, revalued in full, reaches the target.
 
     Args:
-        settings: the run file; its book must have a history.
-        target: see `stress.plausible.targets.target_of`.
+        what: a run file, settings, a plan; or a finished run or its folder, whose copies and snapshot are then meant. Its book must have a history.
+        target: as for `reverse`, without Cover.
         asked: covariance and reach.
-        console: told of the stages.
+        snapshot: where the snapshot is now.
+        console: told of stages; default: the log.
 
     Raises:
         StressTestError: usage, for a target, account or factor that there is not; input data, where the history is missing, too short, or makes
             a singular covariance; every fault of margin file and snapshot.
     """
-    with _Question(settings, target, asked or Asked(), console or Silent()) as question:
-        return question.likeliest()
+    settings, manifest = settings_of(what, snapshot)
+    return answer(settings, target, "target", asked or MoveTerms(), manifest, console or Logged())
 
 
-def worst(settings: RunFile, target: str = "uncollateralised-loss", asked: Asked | None = None, console: Console | None = None) -> Answer:
-    """The move inside the ellipsoid of radius `asked.within` at which the target's figure is largest, of those found. See `likeliest`."""
-    with _Question(settings, target, asked or Asked(), console or Silent()) as question:
-        return question.worst()
+def worst_move(
+    what: Base,
+    target: str = "uncollateralised-loss",
+    asked: MoveTerms | None = None,
+    *,
+    snapshot: str | Path | None = None,
+    console: Console | None = None,
+) -> FoundMove:
+    """The move inside the ellipsoid of radius `asked.within` at which the target's figure is largest, of those found. See `likeliest_move`."""
+    settings, manifest = settings_of(what, snapshot)
+    return answer(settings, target, "worst", asked or MoveTerms(), manifest, console or Logged())
+
+
+def answer(settings: RunFile, target: str, question: Literal["target", "worst"], asked: MoveTerms, manifest: Manifest | None, console: Console) -> FoundMove:
+    """`likeliest_move` or `worst_move` for settings; `manifest` of the finished run that they are of."""
+    with _Question(settings, target, question, asked, manifest, console) as found:
+        return found.likeliest() if question == "target" else found.worst()
 
 
 class _Question:
     """A book staged for one question, for as long as the context lasts."""
 
-    def __init__(self, settings: RunFile, target: str, asked: Asked, console: Console) -> None:
-        self._settings, self._wanted, self._asked, self._console = settings, target, asked, console
+    def __init__(
+        self, settings: RunFile, target: str, question: Literal["target", "worst"], asked: MoveTerms, manifest: Manifest | None, console: Console
+    ) -> None:
+        self._settings, self._text, self._worst = settings, target, question == "worst"
+        self._asked, self._manifest, self._console = asked, manifest, console
         self._folder = tempfile.TemporaryDirectory(prefix="stresstest-plausible-")
 
     def __enter__(self) -> Self:
@@ -106,13 +159,23 @@ class _Question:
         for name, value in (("the distance", self._asked.within), ("the horizon", self._asked.horizon_days), ("df - 2", self._asked.df - 2.0)):
             if not (np.isfinite(value) and value > 0.0):
                 raise StressTestError(Reason.USAGE, f"{name} must be above zero", hint="Write a number, for example 10.")
+        wanted = parse_target(self._text)
         rulebook = load_rulebook_of(self._settings)
         with self._console.stage("snapshot"):
             book = stage(self._settings, rulebook, Path(self._folder.name))
-        from stresstest.stress.plausible.targets import target_of  # imports nothing heavy, but its room does
-
-        self.target = target_of(self._wanted, book.dimensions.accounts["account_id"].to_list(), self._settings.resources.insurance_fund)
+        if self._manifest is not None:
+            same_inputs(book, self._manifest, self._settings)
+        if not (self._worst and wanted.kind == "uncollateralised-loss") and wanted.kind not in ("cover-1", "cover-2"):
+            wanted = wanted.settled(None, self._settings.resources.insurance_fund)
+        code = None if wanted.account is None else account_code(book, wanted.account)
+        self.target = target_of(self._text, wanted, code, book.dimensions.accounts.height)
         self._estimate(book)
+        base = ScenarioSet((BASE,), pl.DataFrame(schema=SHOCKS))
+        resolved, _ = resolve(base, book.dimensions, rulebook.margin_names())
+        check_limits(book, resolved, value_instruments(book.dimensions, resolved), rulebook)
+        wait = kernels_to_compile()
+        if wait is not None:
+            self._console.announce(wait)
         self._expose(book, rulebook)
 
     def _estimate(self, book: Book) -> None:
@@ -139,11 +202,8 @@ class _Question:
         self.sample: Floats = moves.values / np.sqrt(moves.gap / self._asked.horizon_days)[:, np.newaxis]
 
     def _expose(self, book: Book, rulebook: Rulebook) -> None:
-        from stresstest.stress.plausible.exposures import exposures
-        from stresstest.stress.plausible.revaluation import Revaluation
-        from stresstest.stress.plausible.seeds import seeds
 
-        self.book = book
+        self.book, self.rulebook = book, rulebook
         self.revalued = Revaluation(book, rulebook, self.target, self.estimated.factors, self.estimated.kinds)
         with self._console.stage("exposures"):
             self.exposures = exposures(self.revalued.cushions, np.sqrt(np.diagonal(self.covariance)))
@@ -170,16 +230,15 @@ class _Question:
         pools = self.revalued.binding(self.root @ z)
         return lambda moves: -self.revalued.cushions(moves @ self.root.T)[pools].T
 
-    def likeliest(self) -> Answer:
-        from stresstest.stress.plausible.search import nearest
+    def likeliest(self) -> FoundMove:
 
         if self.at_base > self.target.level:
-            return Answer(self._document("target", np.zeros(len(self.covariance)), self.at_base, None, "exact", 0), None)
+            return FoundMove(self._document("target", np.zeros(len(self.covariance)), self.at_base, None, "exact", 0), None)
         with self._console.stage("search"):
             parts = None if self.target.kind == "uncollateralised-loss" or self.target.count > _MOST_PARTS else self._parts
             found = nearest(self._figure, self.target.level, self._asked.within, self.white, self.at_base, parts)
         if found is None:
-            return Answer(self._document("target", None, None, None, None, len(self.white)), None)
+            return FoundMove(self._document("target", None, None, None, None, len(self.white)), None)
         move = self.root @ (found.crossing.right * found.direction)
         closed = self.seeds.linear
         same = closed is not None and abs(found.crossing.right - closed) <= _SAME * closed
@@ -187,11 +246,9 @@ class _Question:
         document = self._document(
             "target", move, found.crossing.figure_right, found.crossing.figure_left, "exact" if exact else "best found", found.directions
         )
-        return Answer(document, self._scenario(move, document))
+        return FoundMove(document, self._scenario(move, document))
 
-    def worst(self) -> Answer:
-        from stresstest.stress.plausible import system
-        from stresstest.stress.plausible.search import largest
+    def worst(self) -> FoundMove:
 
         radius = self._asked.within
         inside = np.empty((0, len(self.covariance)))
@@ -208,12 +265,10 @@ class _Question:
         exact = self._closed_form() and abs(found.figure - closed) <= _SAME * size and self._linear(radius)
         move = self.root @ found.move
         document = self._document("worst", move, found.figure, None, "exact" if exact else "best found", found.directions)
-        return Answer(document, self._scenario(move, document) if np.any(move) else None)
+        return FoundMove(document, self._scenario(move, document) if np.any(move) else None)
 
     def _curved_worst(self, radius: float) -> Floats:
         """The worst inside of the nearest pool's slopes and curvature, whitened."""
-        from stresstest.stress.plausible import delta_gamma
-        from stresstest.stress.plausible.exposures import curvature
 
         pool = int(np.argmin(self.seeds.distances))
         curved = curvature(self.revalued.cushions, np.sqrt(np.diagonal(self.covariance)), self.exposures, pool)
@@ -237,21 +292,19 @@ class _Question:
     def _scenario(self, move: Floats, document: Plausible) -> ScenarioSet:
         made = self.revalued.scenarios(move[np.newaxis, :])
         name = f"{'Likeliest' if document.question == 'target' else 'Worst inside'}: {self.target.text}"
-        found = dataclasses.replace(
-            made.scenarios[1],
-            id="reverse.plausible",
-            name=name,
-            horizon_days=self._asked.horizon_days,
-            source=story(document, self.estimated.words()),
-        )
+        source = story(document, self.estimated.words())
+        found = dataclasses.replace(made.scenarios[1], id=SCENARIO, name=name, horizon_days=self._asked.horizon_days, source=source)
         return dataclasses.replace(made, scenarios=(made.scenarios[0], found), name="reverse stress by plausibility")
+
+    def _event(self, move: Floats) -> Event | None:
+        resolved, _ = resolve(self.revalued.scenarios(move[np.newaxis, :]), self.book.dimensions, self.rulebook.margin_names())
+        found = Storyteller(self.book, self.rulebook, events_of(self.book, self.rulebook)).nearest(resolved, 1)
+        return None if found is None else Event(**vars(found))
 
     def _document(
         self, question: Literal["target", "worst"], move: Floats | None, figure: float | None, before: float | None,
         label: Literal["exact", "best found"] | None, directions: int,
     ) -> Plausible:  # fmt: skip
-        from stresstest.stress.plausible import linear
-        from stresstest.stress.plausible.seeds import nearest_day
 
         far = None if move is None else linear.distance(self.covariance, move)
         likely = None if far is None else linear.plausibility(far, len(self.covariance), self._asked.df)
@@ -264,7 +317,9 @@ class _Question:
         within = self._asked.within
         return Plausible(
             question=question,
+            as_of=self.book.dimensions.as_of.isoformat(),
             target=self.target.text,
+            words=self.target.words,
             figure_is=_FIGURES[self.target.kind],
             reporting_currency=self.book.dimensions.reporting_currency,
             level=self.target.level,
@@ -284,6 +339,7 @@ class _Question:
             distance_delta_gamma=self.seeds.delta_gamma,
             box=None if single is None else linear.worst_in_box(self.covariance, single, within),
             one_factor=None if single is None else linear.worst_of_one_factor(self.covariance, single, within),
+            nearest_event=self._event(move) if move is not None and moved else None,
             nearest_day=found,
             nearest_accounts=self._accounts(),
             directions=directions,
@@ -297,6 +353,8 @@ class _Question:
                 shrinkage=self.estimated.shrinkage,
                 condition=self.estimated.condition,
             ),
+            scenario_id=SCENARIO if moved else None,
+            file=None,
         )
 
     def _factor_moves(self, move: Floats) -> tuple[FactorMove, ...]:
@@ -316,7 +374,6 @@ class _Question:
 
     def _correlated(self, move: Floats) -> float | None:
         """|g'x| / sqrt(g' S* g): to first order at the move, with g = S^-1 x, which the slopes there are parallel to where it is the nearest."""
-        from stresstest.stress.plausible import linear
 
         slope = np.asarray(np.linalg.solve(self.covariance, move), dtype=np.float64)
         spread = linear.deviation(linear.with_correlation(self.covariance, CORRELATED), slope)
@@ -360,7 +417,8 @@ def story(document: Plausible, sample: str) -> str:
     moved = ", ".join(
         f"{each.factor} {each.size:+.2%}" if each.shift == "relative" else f"{each.factor} {each.size:+.4g}" for each in document.moves[:5]
     )
-    near = f"; most like {document.nearest_day.date} (cosine {document.nearest_day.cosine:.2f})" if document.nearest_day else ""
+    near = f"; nearest event {document.nearest_event.name} ({document.nearest_event.scenario_id})" if document.nearest_event else ""
+    near += f"; most like {document.nearest_day.date} (cosine {document.nearest_day.cosine:.2f})" if document.nearest_day else ""
     return (
         f"{first} ({document.label}): {document.distance:.3f} standard deviations away (Mahalanobis), half-space probability "
         f"{document.half_space:.3g} (normal); largest moves {moved}{near}; covariance of {sample}, over {document.covariance.horizon_days:g} days"

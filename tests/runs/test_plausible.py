@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 import stresstest
 from stresstest.config import RunFile, load_run
 from stresstest.errors import Reason, StressTestError
-from stresstest.runs.plausible import Answer, Asked, likeliest, worst
+from stresstest.runs.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
 from stresstest.scenarios.text import scenario_file
 
 pytestmark = pytest.mark.usefixtures("read_here")
@@ -26,7 +26,7 @@ SIGMA = np.array([[4e-4, 3e-4], [3e-4, 9e-4]])
 """Vols 2 % and 3 %, correlation 0.5."""
 TOLERANCE = 0.01
 """What a status forgives, which a default must exceed."""
-LINEAR = Asked(shrinkage="none", returns="relative")
+LINEAR = MoveTerms(shrinkage="none", returns="relative")
 
 
 def history(covariance: np.ndarray, factors: list[str], days: int = 24) -> pl.DataFrame:
@@ -93,11 +93,11 @@ def linear_book(tmp_path_factory: pytest.TempPathFactory) -> RunFile:
 
 
 @pytest.fixture(scope="module")
-def t25(linear_book: RunFile) -> Answer:
-    return likeliest(linear_book, "default:a1", LINEAR)
+def t25(linear_book: RunFile) -> FoundMove:
+    return likeliest_move(linear_book, "default:a1", LINEAR)
 
 
-def test_t25_by_revaluation(t25: Answer) -> None:
+def test_t25_by_revaluation(t25: FoundMove) -> None:
     found = t25.document
     assert found.label == "exact"
     lost = 100_000.0 + TOLERANCE
@@ -116,7 +116,7 @@ def test_t25_by_revaluation(t25: Answer) -> None:
     assert found.nearest_accounts[0].distance == pytest.approx(found.distance)
 
 
-def test_the_scenario_runs_to_the_target(linear_book: RunFile, t25: Answer, tmp_path: Path) -> None:
+def test_the_scenario_runs_to_the_target(linear_book: RunFile, t25: FoundMove, tmp_path: Path) -> None:
     answer = t25
     assert answer.scenarios is not None
     found = answer.scenarios.scenarios[1]
@@ -135,12 +135,12 @@ def test_the_scenario_runs_to_the_target(linear_book: RunFile, t25: Answer, tmp_
     assert "default" not in again.table("account_scenario", ("status",))["status"].to_list()
 
 
-def test_the_same_question_has_the_same_answer(linear_book: RunFile, t25: Answer) -> None:
-    assert likeliest(linear_book, "default:a1", LINEAR).document == t25.document
+def test_the_same_question_has_the_same_answer(linear_book: RunFile, t25: FoundMove) -> None:
+    assert likeliest_move(linear_book, "default:a1", LINEAR).document == t25.document
 
 
 def test_t25_the_worst_inside_three_deviations(linear_book: RunFile) -> None:
-    found = worst(linear_book, "default:a1", Asked(shrinkage="none", returns="relative", within=3.0)).document
+    found = worst_move(linear_book, "default:a1", MoveTerms(shrinkage="none", returns="relative", within=3.0)).document
     assert found.label == "exact"
     assert found.figure == pytest.approx(91_241.4379544733 - 100_000.0 - TOLERANCE, abs=1e-3)
     assert found.distance == pytest.approx(3.0)
@@ -149,7 +149,7 @@ def test_t25_the_worst_inside_three_deviations(linear_book: RunFile) -> None:
 
 def test_moves_measured_as_logarithms(linear_book: RunFile) -> None:
     """w1 (exp(x1) - 1) + w2 (exp(x2) - 1) = -L is curved: the nearest point of that line, found on its own one parameter."""
-    found = likeliest(linear_book, "default:a1", Asked(shrinkage="none")).document
+    found = likeliest_move(linear_book, "default:a1", MoveTerms(shrinkage="none")).document
     moves = np.log(np.array([rows["value"].to_list() for _, rows in sorted(BOTH.group_by("factor"))]))
     steps = np.diff(moves, axis=1)
     inverse = np.linalg.inv(steps @ steps.T / steps.shape[1])
@@ -166,20 +166,20 @@ def test_moves_measured_as_logarithms(linear_book: RunFile) -> None:
 
 def test_a_margin_shortfall(linear_book: RunFile) -> None:
     """Margin 5 % of what is left: 100,000 + w'x - 0.05 (1,500,000 + w'x) = 0 at w'x = -25,000 / 0.95."""
-    found = likeliest(linear_book, "shortfall:a1", LINEAR).document
+    found = likeliest_move(linear_book, "shortfall:a1", LINEAR).document
     assert found.label == "exact"
     assert found.distance == pytest.approx((25_000.0 + TOLERANCE) / 0.95 / 30_413.8126514911, rel=1e-9)
 
 
 def test_what_is_out_of_reach_is_said(linear_book: RunFile) -> None:
-    found = likeliest(linear_book, "default:a1", Asked(shrinkage="none", within=2.0))
+    found = likeliest_move(linear_book, "default:a1", MoveTerms(shrinkage="none", within=2.0))
     assert (found.document.distance, found.document.label, found.document.figure, found.scenarios) == (None, None, None, None)
     assert (found.document.within, found.document.moves) == (2.0, ())
 
 
 def test_what_is_at_base_needs_no_move(tmp_path: Path) -> None:
     book = write(tmp_path, [("a1", "AAA-PERP", 10.0)], {"a1": -5.0}, BOTH)
-    found = likeliest(book, "default:a1", LINEAR)
+    found = likeliest_move(book, "default:a1", LINEAR)
     assert (found.document.distance, found.document.moves, found.scenarios) == (0.0, (), None)
 
 
@@ -198,7 +198,7 @@ def two_sides(tmp_path_factory: pytest.TempPathFactory) -> RunFile:
 def test_the_likeliest_way_through_the_insurance_fund(two_sides: RunFile) -> None:
     """One alone: 170,000 of `other` is 5.667 deviations, 120,000 of a side of AAA 6. Together `long` and `other` start to lose at 5 and 5 of two
     independent factors, 7.07 away: never nearer than one alone."""
-    found = likeliest(two_sides, "uncollateralised-loss", LINEAR).document
+    found = likeliest_move(two_sides, "uncollateralised-loss", LINEAR).document
     assert (found.level, found.label) == (20_000.0, "best found")
     assert found.distance == pytest.approx(170_000.0 / 30_000.0, rel=1e-8)
     assert found.moves[0].factor == "spot:BBB"
@@ -206,36 +206,36 @@ def test_the_likeliest_way_through_the_insurance_fund(two_sides: RunFile) -> Non
 
 def test_several_accounts_in_default(two_sides: RunFile) -> None:
     """The second account: `other` at 5 deviations of BBB and a side of AAA at 5 of its own: 5 * sqrt(2); both sides of AAA never."""
-    one = likeliest(two_sides, "accounts-in-default:1", LINEAR).document
+    one = likeliest_move(two_sides, "accounts-in-default:1", LINEAR).document
     assert (one.label, one.distance) == ("exact", pytest.approx(5.0, rel=1e-6))
-    two = likeliest(two_sides, "accounts-in-default:2", LINEAR).document
+    two = likeliest_move(two_sides, "accounts-in-default:2", LINEAR).document
     assert two.distance == pytest.approx(5.0 * np.sqrt(2.0), rel=1e-5)
-    assert likeliest(two_sides, "accounts-in-default:3", LINEAR).document.distance is None
+    assert likeliest_move(two_sides, "accounts-in-default:3", LINEAR).document.distance is None
 
 
 def test_the_system_inside_an_ellipsoid(two_sides: RunFile) -> None:
     """Inside 8 deviations: z1, z2 with z1^2 + z2^2 = 64 lose 20,000 z1 - 100,000 and 30,000 z2 - 150,000 where above zero."""
-    found = worst(two_sides, "uncollateralised-loss", Asked(shrinkage="none", returns="relative", within=8.0)).document
+    found = worst_move(two_sides, "uncollateralised-loss", MoveTerms(shrinkage="none", returns="relative", within=8.0)).document
     angles = np.linspace(0.0, np.pi / 2.0, 100_001)
     losses = np.maximum(20_000.0 * 8.0 * np.cos(angles) - 100_000.0, 0.0) + np.maximum(30_000.0 * 8.0 * np.sin(angles) - 150_000.0, 0.0)
     assert found.figure == pytest.approx(losses.max(), rel=1e-7)
     assert found.label == "best found"
 
 
-REFUSED: list[tuple[str, Asked, str, Reason]] = [
+REFUSED: list[tuple[str, MoveTerms, str, Reason]] = [
     ("default:a2", LINEAR, "no account `a2`", Reason.USAGE),
     ("ruin:a1", LINEAR, "no target `ruin", Reason.USAGE),
     ("accounts-in-default:0", LINEAR, "number of accounts", Reason.USAGE),
-    ("default:a1", Asked(factors=("spot:AAB",)), "`spot:AAB` has no history", Reason.USAGE),
-    ("default:a1", Asked(covariance_days=10), "too little history", Reason.INPUT_DATA),
-    ("default:a1", Asked(within=float("nan")), "must be above zero", Reason.USAGE),
+    ("default:a1", MoveTerms(factors=("spot:AAB",)), "`spot:AAB` has no history", Reason.USAGE),
+    ("default:a1", MoveTerms(covariance_days=10), "too little history", Reason.INPUT_DATA),
+    ("default:a1", MoveTerms(within=float("nan")), "must be above zero", Reason.USAGE),
 ]
 
 
 @pytest.mark.parametrize(("target", "asked", "said", "reason"), REFUSED)
-def test_refusals(linear_book: RunFile, target: str, asked: Asked, said: str, reason: Reason) -> None:
+def test_refusals(linear_book: RunFile, target: str, asked: MoveTerms, said: str, reason: Reason) -> None:
     with pytest.raises(StressTestError) as caught:
-        likeliest(linear_book, target, asked)
+        likeliest_move(linear_book, target, asked)
     assert said in " ".join([str(caught.value), *(fault.what for fault in caught.value.faults)])
     assert caught.value.reason == reason
 
@@ -245,12 +245,12 @@ def test_factors_that_move_as_one_are_refused_unless_shrunk(tmp_path: Path) -> N
     twins = pl.concat([one, one.with_columns(factor=pl.lit("spot:BBB"))])
     book = write(tmp_path, [("a1", "AAA-PERP", 100.0)], {"a1": 1_000.0}, twins)
     with pytest.raises(StressTestError) as caught:
-        likeliest(book, "default:a1", LINEAR)
+        likeliest_move(book, "default:a1", LINEAR)
     assert "singular" in caught.value.faults[0].what
 
 
 def test_a_book_without_history_is_refused(tmp_path: Path) -> None:
     book = write(tmp_path, [("a1", "AAA-PERP", 100.0)], {"a1": 1_000.0}, None)
     with pytest.raises(StressTestError) as caught:
-        likeliest(book, "default:a1")
+        likeliest_move(book, "default:a1")
     assert caught.value.faults[0].what == "the snapshot has no history"

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.documents import suggest
 from stresstest.errors import Reason, StressTestError
+from stresstest.stress.reverse import targets as reverse
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.integer]
 
 Kind = Literal["shortfall", "default", "accounts-in-shortfall", "accounts-in-default", "uncollateralised-loss"]
-KINDS = ("shortfall:ACCOUNT", "default:ACCOUNT", "accounts-in-shortfall:K", "accounts-in-default:K", "uncollateralised-loss")
 Measure = Literal["equity", "excess"]
 """Equity; or margin balance less maintenance margin."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """`account`: code of the one account that is meant, `count`: how many of any. `level`: what the figure must exceed, in reporting currency."""
+    """`account`: code of the one account that is meant, `count`: how many of any. `level`: what the figure must exceed, in reporting currency.
+    `words`: what happens then."""
 
     text: str
     kind: Kind
+    words: str = ""
     level: float = 0.0
     account: int | None = None
     count: int = 1
@@ -58,29 +58,23 @@ class Target:
         return np.asarray(np.partition(deficits, len(deficits) - self.count, axis=0)[len(deficits) - self.count])
 
 
-def target_of(text: str, accounts: Sequence[str], insurance_fund: float) -> Target:
-    """The target that a text names.
+def target_of(text: str, wanted: reverse.Target, account: int | None, accounts: int) -> Target:
+    """A target of `reverse` as a figure of pools.
 
     Args:
-        text: `shortfall:ACCOUNT`, `default:ACCOUNT`, `accounts-in-shortfall:K`, `accounts-in-default:K` or `uncollateralised-loss`.
-        accounts: names of the book's accounts, in the order of their codes.
-        insurance_fund: what an uncollateralised loss is held against, reporting currency.
+        text: as it was asked.
+        wanted: the target, with its threshold.
+        account: code of the account that it names.
+        accounts: number of accounts of the book.
 
     Raises:
-        StressTestError: usage, with what targets there are, or the account that is nearest in name.
+        StressTestError: usage, for one that is not about pools alone, or more accounts than there are.
     """
-    kind, colon, about = text.partition(":")
-    if kind in ("shortfall", "default") and about:
-        if about not in accounts:
-            hint = suggest(about, list(accounts), "Accounts") if len(accounts) <= 20_000 else ""
-            raise StressTestError(Reason.USAGE, f"no account `{about}`", hint=hint if 0 < len(hint) < 200 else "The table accounts lists them.")
-        return Target(text, kind, account=list(accounts).index(about))  # type: ignore[arg-type]
-    if kind in ("accounts-in-shortfall", "accounts-in-default") and about:
-        if not about.isdecimal() or not 1 <= int(about) <= len(accounts):
-            raise StressTestError(
-                Reason.USAGE, f"`{text}`: not a number of accounts of this book", hint=f"Write {kind}:K, K from 1 to {len(accounts):,}."
-            )
-        return Target(text, kind, count=int(about))  # type: ignore[arg-type]
-    if kind == "uncollateralised-loss" and not colon:
-        return Target(text, "uncollateralised-loss", level=insurance_fund)
-    raise StressTestError(Reason.USAGE, f"no target `{text}`", hint=f"Targets: {', '.join(KINDS)}.")
+    if wanted.kind in ("cover-1", "cover-2"):
+        hint = f"By plausibility: {', '.join(get_args(Kind))}. Along scenarios and factors {wanted.kind} is searched for without --plausible."
+        raise StressTestError(Reason.USAGE, f"{wanted.kind} is not searched for by plausibility", hint=hint)
+    if wanted.counts and int(wanted.threshold or 1) > accounts:
+        raise StressTestError(Reason.USAGE, f"`{text}`: the book has {accounts:,} accounts", hint=f"Write {wanted.kind}:K, K from 1 to {accounts:,}.")
+    if wanted.kind in ("accounts-in-shortfall", "accounts-in-default"):
+        return Target(text, wanted.kind, wanted.words(), account=account, count=int(wanted.threshold or 1))
+    return Target(text, wanted.kind, wanted.words(), level=wanted.threshold or 0.0, account=account)

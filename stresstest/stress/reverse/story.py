@@ -110,9 +110,11 @@ class Storyteller:
         order = moving[np.lexsort((moving, -np.abs(change[moving])))]
         moves = tuple(Move(self._names[code], float(change[code])) for code in order[:LARGEST].tolist())
         plausibility, why = self._plausibility(scenario, moving, prices)
-        return Story(moves, len(moving), self._nearest(prices), plausibility, why)
+        return Story(moves, len(moving), self.nearest(resolved, place), plausibility, why)
 
-    def _nearest(self, prices: Floats) -> Event | None:
+    def nearest(self, resolved: Resolved, place: int) -> Event | None:
+        """The event that is nearest to a scenario, `place` in what was resolved; None where none moves enough of what it moves."""
+        prices = resolved.spot[:, place]
         mine = _logs(prices, self._base)
         moving = np.isfinite(mine) & (mine != 0.0)
         if not moving.any():
