@@ -23,7 +23,21 @@ from stresstest.runs.calls import Settings
 PAGE = Path(__file__).with_name("notebook.md")
 PART = re.compile(r"(<!-- generated: reference -->\n).*?(<!-- end of reference -->)", re.DOTALL)
 
-FUNCTIONS = ("plan", "run", "open_run", "compare", "diff", "verify", "reverse", "frontier", "validate", "read_snapshot", "read_document")
+FUNCTIONS = (
+    "plan",
+    "run",
+    "open_run",
+    "compare",
+    "diff",
+    "verify",
+    "reverse",
+    "frontier",
+    "likeliest_move",
+    "worst_move",
+    "validate",
+    "read_snapshot",
+    "read_document",
+)
 CLASSES = (
     "FinishedRun",
     "Charts",
@@ -34,6 +48,8 @@ CLASSES = (
     "Verification",
     "Reversed",
     "FrontierReport",
+    "MoveTerms",
+    "FoundMove",
     "Snapshot",
     "StressTestError",
     "Fault",

@@ -14,7 +14,11 @@ def plausible_text(found: Plausible) -> str:
     parts = [_answer(found)]
     if found.moves:
         rows = [
-            (printable(each.factor), percent(each.size, signed=True) if each.shift == "relative" else f"{each.size:+.4g}", f"{each.standard_deviations:+.2f}")
+            (
+                printable(each.factor),
+                percent(each.size, signed=True) if each.shift == "relative" else f"{each.size:+.4g}",
+                f"{each.standard_deviations:+.2f}",
+            )
             for each in found.moves[:_LISTED]
         ]
         more = f"\nand {len(found.moves) - _LISTED:,} more" if len(found.moves) > _LISTED else ""
@@ -31,10 +35,11 @@ def _answer(found: Plausible) -> str:
     about = f"{found.figure_is} ({unit}): {money(found.figure_at_base)} at base"
     if found.question == "worst":
         assert found.figure is not None
-        return f"The worst of {printable(found.target)} within {found.within:g} standard deviations, {found.label}:\n{about}, {money(found.figure)} there"
+        head = f"The worst of {printable(found.target)} within {found.within:g} standard deviations, {found.label}"
+        return f"{head}:\n{about}, {money(found.figure)} there"
     head = f"The likeliest move at which {printable(found.words)}"
     if found.distance is None:
-        return f"{head}: not reachable within {found.within:g} standard deviations in {found.directions:,} directions and what a search made of them\n{about}"
+        return f"{head}: not reachable within {found.within:g} standard deviations, in none of {found.directions:,} directions\n{about}"
     if found.figure_before is None:
         return f"{head}: hit at base, without any move\n{about}"
     above = f" above {money(found.level)}" if found.level else ""
@@ -47,10 +52,11 @@ def _answer(found: Plausible) -> str:
 def _likely(found: Plausible) -> str:
     assert found.half_space is not None
     assert found.outside_ellipsoid is not None
-    lines = [
+    first = (
         f"half-space probability {found.half_space:.3g} (normal), {found.half_space_t or 0.0:.3g} (Student-t, {found.df:g} degrees of freedom); "
         f"outside the ellipsoid, whatever the direction: {found.outside_ellipsoid:.3g}"
-    ]
+    )
+    lines = [first]
     if found.distance_correlated is not None:
         lines.append(f"with correlations of at least 0.9: {found.distance_correlated:.4f} standard deviations, to first order")
     near = [f"nearest event {found.nearest_event.name} ({found.nearest_event.scenario_id})"] if found.nearest_event else []
@@ -66,7 +72,9 @@ def _by_slopes(found: Plausible) -> str:
     ]
     lines = [f"standard deviations {', '.join(told)}"] if told and found.question == "target" else []
     if found.box is not None and found.one_factor is not None:
-        lines.append(f"by slopes, all {found.within:g} deviations against it: {money(found.box)}; the worst one factor alone: {money(found.one_factor)}")
+        lines.append(
+            f"by slopes, all {found.within:g} deviations against it: {money(found.box)}; the worst one factor alone: {money(found.one_factor)}"
+        )
     if len(found.nearest_accounts) > 1:
         near = ", ".join(f"{each.account_id} {each.distance:.2f}" for each in found.nearest_accounts[:5] if each.distance is not None)
         lines += [printable(f"nearest accounts by slopes (standard deviations): {near}")] if near else []
@@ -76,7 +84,7 @@ def _by_slopes(found: Plausible) -> str:
 def _sample(found: Plausible) -> str:
     used = found.covariance
     days = "day" if used.horizon_days == 1.0 else "days"
-    return (
-        f"covariance: {used.moves:,} {used.returns} moves from {used.first} to {used.last} of {len(used.factors):,} factors, over {used.horizon_days:g} {days}; "
-        f"shrinkage {used.shrinkage:.3f}, condition number {used.condition:.3g}"
+    sample = (
+        f"{used.moves:,} {used.returns} moves from {used.first} to {used.last} of {len(used.factors):,} factors, over {used.horizon_days:g} {days}"
     )
+    return f"covariance: {sample}; shrinkage {used.shrinkage:.3f}, condition number {used.condition:.3g}"

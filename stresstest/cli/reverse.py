@@ -47,7 +47,10 @@ def reverse(
         ),
     ] = None,
     most: Annotated[
-        float | None, typer.Option("--most", help="How far to look; default: 5 multiples of a scenario, -1 and +4 (-100 %, +400 %) of a factor, 10 standard deviations.")
+        float | None,
+        typer.Option(
+            "--most", help="How far to look; default: 5 multiples of a scenario, -1 and +4 (-100 %, +400 %) of a factor, 10 standard deviations."
+        ),
     ] = None,
     tolerance: Annotated[float, typer.Option("--tolerance", help="How closely the answer is found, relative.")] = CLOSELY,
     plausible: Annotated[
@@ -55,14 +58,17 @@ def reverse(
     ] = False,
     worst_loss: Annotated[
         float | None,
-        typer.Option("--worst-loss", metavar="K", help="The worst of a target's figure within K standard deviations; default: uncollateralised-loss."),
+        typer.Option(
+            "--worst-loss", metavar="K", help="The worst of a target's figure within K standard deviations; default: uncollateralised-loss."
+        ),
     ] = None,
     covariance_days: Annotated[int, typer.Option("--covariance-days", min=2, help="Days of history that the covariance is of.")] = 500,
     shrinkage: Annotated[
         Literal["none", "ledoit_wolf", "clip"], typer.Option("--shrinkage", help="How correlations are made steady.")
     ] = "ledoit_wolf",
     returns: Annotated[
-        Literal["log", "relative"], typer.Option("--returns", help="How moves of prices are measured; in relative moves spots and futures are linear.")
+        Literal["log", "relative"],
+        typer.Option("--returns", help="How moves of prices are measured; in relative moves spots and futures are linear."),
     ] = "log",
     horizon_days: Annotated[float, typer.Option("--horizon-days", help="Calendar days that the move takes.")] = 1.0,
     factors: Annotated[

@@ -97,7 +97,9 @@ class FoundMove:
         return out
 
 
-def likeliest_move(what: Base, target: str, asked: MoveTerms | None = None, *, snapshot: str | Path | None = None, console: Console | None = None) -> FoundMove:
+def likeliest_move(
+    what: Base, target: str, asked: MoveTerms | None = None, *, snapshot: str | Path | None = None, console: Console | None = None
+) -> FoundMove:
     """The move with the smallest Mahalanobis distance found at which the book, revalued in full, reaches the target.
 
     Args:
@@ -128,7 +130,9 @@ def worst_move(
     return answer(settings, target, "worst", asked or MoveTerms(), manifest, console or Logged())
 
 
-def answer(settings: RunFile, target: str, question: Literal["target", "worst"], asked: MoveTerms, manifest: Manifest | None, console: Console) -> FoundMove:
+def answer(
+    settings: RunFile, target: str, question: Literal["target", "worst"], asked: MoveTerms, manifest: Manifest | None, console: Console
+) -> FoundMove:
     """`likeliest_move` or `worst_move` for settings; `manifest` of the finished run that they are of."""
     with _Question(settings, target, question, asked, manifest, console) as found:
         return found.likeliest() if question == "target" else found.worst()

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from runs.plain_book import write_moving
 
 import stresstest.cli
 from stresstest.cli.documents import PRINTED
@@ -20,7 +21,8 @@ Call = Callable[..., Any]
 
 pytestmark = pytest.mark.usefixtures("read_here", "drawn_here")
 
-# The words of the command, with `{run}` the run file, `{book}` its folder, `{out}` a finished run and `{history}` a history with it.
+# The words of the command, with `{run}` the run file, `{book}` its folder, `{moving}` its snapshot with prices of earlier days, `{out}` a finished run
+# and `{history}` a history with it.
 OUTPUTS: dict[str, list[str]] = {
     "output-run": ["run {run} --out out --json", "run {run} --out out --json --fail-on red", "run {out}/inputs/run.json --out other --json"],
     "output-plan": ["run {run} --dry-run --json"],
@@ -40,6 +42,11 @@ OUTPUTS: dict[str, list[str]] = {
         "reverse {out} --target accounts-in-default:4 --json",
     ],
     "output-frontier": ["reverse {run} --frontier --along crash --set resources.insurance_fund=50 --json"],
+    "output-reverse-plausible": [
+        "reverse {run} --target default:a000001 --plausible --snapshot {moving} --out likeliest.yaml --json",
+        "reverse {run} --worst-loss 2 --snapshot {moving} --json",
+        "reverse {run} --target accounts-in-default:3 --plausible --most 0.1 --snapshot {moving} --json",
+    ],
     "output-history": ["history {history} --json", "history {history} --days 7 --json"],
     "output-history-query": ["history {history} --json --sql FROM/**/runs", "history {history} --json --sql DESCRIBE/**/runs"],
     "output-history-added": ["history add {out} --history history --json"],
@@ -87,10 +94,10 @@ def schema_of(stresstest: Call, name: str) -> dict[str, Any]:
 def test_what_is_printed_is_what_its_schema_says(stresstest, run_file: Path, finished: Path, tmp_path: Path, name: str):
     schema = schema_of(stresstest, name)
     add(finished, tmp_path / "runs of a book")
+    places = {"run": run_file, "book": run_file.parent, "out": finished, "history": tmp_path / "runs of a book", "moving": tmp_path / "moving"}
+    write_moving(run_file.parent / "snapshot", tmp_path / "moving")
     for words in OUTPUTS[name]:
-        done = stresstest(
-            *(word.format(run=run_file, book=run_file.parent, out=finished, history=tmp_path / "runs of a book") for word in words.split())
-        )
+        done = stresstest(*(word.format(**places) for word in words.split()))
         jsonschema.validate(json.loads(done.stdout), schema, jsonschema.Draft202012Validator)
 
 

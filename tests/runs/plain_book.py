@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -60,3 +62,11 @@ def write_plain_book(folder: Path, accounts: int) -> Path:
     (folder / "scenarios.yaml").write_text(SCENARIOS)
     (folder / "run.yaml").write_text(RUN)
     return folder / "run.yaml"
+
+
+def write_moving(snapshot: Path, folder: Path) -> None:
+    """The snapshot of a plain book again, with a history: 24 days on which the coin moves by a tenth up and down, a deviation of 10 % about zero."""
+    shutil.copytree(snapshot, folder)
+    days = [date(2026, 11, 19) - timedelta(days=24 - number) for number in range(25)]
+    values = [100.0 * 1.1 ** ((number + 1) // 2) * 0.9 ** (number // 2) for number in range(25)]
+    pl.DataFrame({"date": days, "factor": ["spot:BTC"] * 25, "value": values}).write_parquet(folder / "history.parquet")

@@ -70,11 +70,13 @@ def target_of(text: str, wanted: reverse.Target, account: int | None, accounts: 
     Raises:
         StressTestError: usage, for one that is not about pools alone, or more accounts than there are.
     """
-    if wanted.kind in ("cover-1", "cover-2"):
-        hint = f"By plausibility: {', '.join(get_args(Kind))}. Along scenarios and factors {wanted.kind} is searched for without --plausible."
-        raise StressTestError(Reason.USAGE, f"{wanted.kind} is not searched for by plausibility", hint=hint)
     if wanted.counts and int(wanted.threshold or 1) > accounts:
         raise StressTestError(Reason.USAGE, f"`{text}`: the book has {accounts:,} accounts", hint=f"Write {wanted.kind}:K, K from 1 to {accounts:,}.")
-    if wanted.kind in ("accounts-in-shortfall", "accounts-in-default"):
-        return Target(text, wanted.kind, wanted.words(), account=account, count=int(wanted.threshold or 1))
-    return Target(text, wanted.kind, wanted.words(), level=wanted.threshold or 0.0, account=account)
+    match wanted.kind:
+        case "accounts-in-shortfall" | "accounts-in-default":
+            return Target(text, wanted.kind, wanted.words(), count=int(wanted.threshold or 1))
+        case "shortfall" | "default" | "uncollateralised-loss":
+            return Target(text, wanted.kind, wanted.words(), level=wanted.threshold or 0.0, account=account)
+        case "cover-1" | "cover-2":
+            hint = f"By plausibility: {', '.join(get_args(Kind))}. Along scenarios and factors {wanted.kind} is searched for without --plausible."
+            raise StressTestError(Reason.USAGE, f"{wanted.kind} is not searched for by plausibility", hint=hint)
