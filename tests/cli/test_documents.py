@@ -21,7 +21,7 @@ Call = Callable[..., Any]
 
 pytestmark = pytest.mark.usefixtures("read_here", "drawn_here")
 
-# The words of the command, with `{run}` the run file, `{book}` its folder, `{moving}` its snapshot with prices of earlier days, `{out}` a finished run
+# The words of the command, with `{run}` the run file, `{book}` its folder, `{moving}` its snapshot with earlier prices, `{out}` a finished run
 # and `{history}` a history with it.
 OUTPUTS: dict[str, list[str]] = {
     "output-run": ["run {run} --out out --json", "run {run} --out out --json --fail-on red", "run {out}/inputs/run.json --out other --json"],
