@@ -23,6 +23,7 @@ from stresstest.runs.console import Console, Logged
 from stresstest.runs.explaining import account_code, same_inputs
 from stresstest.runs.installation import kernels_to_compile
 from stresstest.runs.planning import Plan, load_rulebook_of
+from stresstest.runs.plausible_story import FIGURES, story
 from stresstest.runs.reversing import events_of, settings_of
 from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file, write_set
 from stresstest.runs.staging import stage
@@ -324,7 +325,7 @@ class _Question:
             as_of=self.book.dimensions.as_of.isoformat(),
             target=self.target.text,
             words=self.target.words,
-            figure_is=_FIGURES[self.target.kind],
+            figure_is=FIGURES[self.target.kind],
             reporting_currency=self.book.dimensions.reporting_currency,
             level=self.target.level,
             within=within,
@@ -395,35 +396,6 @@ class _Question:
         )
 
 
-_FIGURES = {
-    "shortfall": "margin shortfall beyond the tolerance of a status",
-    "default": "deficit beyond the tolerance of a status",
-    "accounts-in-shortfall": "margin shortfall of the last account needed, beyond the tolerance of a status",
-    "accounts-in-default": "deficit of the last account needed, beyond the tolerance of a status",
-    "uncollateralised-loss": "uncollateralised loss of all pools",
-}
-
-
 def _refused(problems: list[Problem], reason: Reason) -> StressTestError:
     faults = [Fault(each.what, each.hint, table="history") for each in problems]
     return StressTestError(reason, "no covariance can be had from the history", faults)
-
-
-def story(document: Plausible, sample: str) -> str:
-    """How a move came about, for the source of its scenario."""
-    assert document.distance is not None
-    assert document.half_space is not None
-    first = (
-        f"likeliest move found to {document.target}"
-        if document.question == "target"
-        else f"worst move found for {document.target} within {document.within:g} standard deviations"
-    )
-    moved = ", ".join(
-        f"{each.factor} {each.size:+.2%}" if each.shift == "relative" else f"{each.factor} {each.size:+.4g}" for each in document.moves[:5]
-    )
-    near = f"; nearest event {document.nearest_event.name} ({document.nearest_event.scenario_id})" if document.nearest_event else ""
-    near += f"; most like {document.nearest_day.date} (cosine {document.nearest_day.cosine:.2f})" if document.nearest_day else ""
-    return (
-        f"{first} ({document.label}): {document.distance:.3f} standard deviations away (Mahalanobis), half-space probability "
-        f"{document.half_space:.3g} (normal); largest moves {moved}{near}; covariance of {sample}, over {document.covariance.horizon_days:g} days"
-    )
