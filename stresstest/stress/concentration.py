@@ -174,8 +174,9 @@ def _listed(held: Notionals, top: int) -> _Listed:
     gross = held.gross
     chosen = largest_first(gross, top)
     part = Notionals(held.holder[chosen], held.underlying[chosen], held.sides[:, chosen], held.members[chosen])
-    whole = _sum(held.sides)
-    return _Listed(part, gross[chosen] / float(whole[LONG] + whole[SHORT]))
+    sums = _sum(held.sides)
+    whole = float(sums[LONG] + sums[SHORT])
+    return _Listed(part, gross[chosen] / whole if whole > 0.0 else np.full(len(chosen), np.nan))
 
 
 def _owners(dimensions: Dimensions, listed: Sequence[_Listed], capacity: Floats) -> pl.DataFrame:

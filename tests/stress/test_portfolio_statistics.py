@@ -79,6 +79,18 @@ def test_how_few_owners_hold_an_underlying(held: Path) -> None:
     assert by_underlying(held, "top_1_open_interest_share", "top_5_open_interest_share")["BTC"] == pytest.approx([1_200 / 1_400, 1.0])
 
 
+def test_an_underlying_worth_nothing_has_owners_and_no_shares(tmp_path: Path) -> None:
+    tables: dict[str, list[Row]] = {
+        "assets": [coin("OIL", price=0.0, may_be_negative=True), CASH],
+        "instruments": [perpetual("O", "OIL", mark_price=0.0)],
+        "positions": [lot("a", "O", 2.0), lot("b", "O", -3.0)],
+        "collateral": [cash("a", 600.0), cash("b", 600.0)],
+    }
+    folder = run(write_run(tmp_path, tables, [{"id": "up", "shocks": [{"factor": "spot:OIL", "absolute": 1.0}]}]), tmp_path / "out").folder
+    assert by_underlying(folder, "owners", "gross_notional", "gross_share", "herfindahl", "top_1_share") == {"OIL": [2, 0.0, None, None, None]}
+    assert rows(folder, "concentration_owners", "owner_id", "gross_notional", "share") == [("a", 0.0, None), ("b", 0.0, None)]
+
+
 def test_days_at_a_tenth_of_daily_volume(held: Path) -> None:
     # 1,000 of BTC a day. o1 is net long 600, o2 net short 300. A volume of zero is none.
     columns = ("largest_net_owner_id", "largest_net_notional", "daily_volume", "days_to_liquidate_largest_owner", "days_to_liquidate_gross")
