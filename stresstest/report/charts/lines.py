@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from stresstest.report.charts.style import ACCENT, ALARM, INK, LOSS, MUTED, RULE, TEXT_SIZE, down, drawing, named_rows, words
+from stresstest.report.charts.style import ACCENT, ALARM, INK, LOSS, MUTED, RULE, TEXT_SIZE, down, drawing, named_rows, words, y_at
 from stresstest.report.formats import HALF_A_CENT, count, money
 from stresstest.report.parts import OverTime
 
@@ -58,7 +58,7 @@ def lines_chart(data: OverTime) -> alt.LayerChart:
         .encode(x=across("x"), y=below("top", _HEIGHT), y2=alt.Y2(field="bottom"))
     )
     layers.append(_text("windows", "left", MUTED, dx=2, dy=-8).encode(x=across("x"), y=below("top", _HEIGHT), text=words("text")))
-    layers.append(_text("dates", "center", MUTED, dy=_HEIGHT + 13).encode(x=across("x"), y=alt.YValue(0), text=words("text")))  # type: ignore[no-untyped-call]
+    layers.append(_text("dates", "center", MUTED, dy=_HEIGHT + 13).encode(x=across("x"), y=y_at(0), text=words("text")))
     for number, line in enumerate(data.lines):
         colour, width, dash = _LIMIT if line.limit else _STYLES[number]
         parts = _parts([(x(day), y(value)) if value is not None else None for day, value in zip(data.days, line.values, strict=True)])
