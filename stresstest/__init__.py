@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from stresstest.runs.console import Console
     from stresstest.runs.difference.diffing import Difference, diff
     from stresstest.runs.finished import FinishedRun, compare, open_run
-    from stresstest.runs.frontier import frontier
-    from stresstest.runs.frontier_report import FrontierReport
     from stresstest.runs.planning import Plan
-    from stresstest.runs.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
-    from stresstest.runs.reversing import Reversed, reverse
+    from stresstest.runs.reverse.answers import Reversed
+    from stresstest.runs.reverse.frontier import frontier
+    from stresstest.runs.reverse.frontier_report import FrontierReport
+    from stresstest.runs.reverse.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
+    from stresstest.runs.reverse.searching import reverse
     from stresstest.runs.verification import Verification
     from stresstest.runs.verifying import verify
     from stresstest.snapshot.frames import Snapshot, read_snapshot
@@ -76,11 +77,12 @@ _HOMES = {
     "runs.console": ("Console",),
     "runs.difference.diffing": ("Difference", "diff"),
     "runs.finished": ("FinishedRun", "compare", "open_run"),
-    "runs.frontier": ("frontier",),
-    "runs.frontier_report": ("FrontierReport",),
+    "runs.reverse.frontier": ("frontier",),
+    "runs.reverse.frontier_report": ("FrontierReport",),
     "runs.planning": ("Plan",),
-    "runs.plausible": ("FoundMove", "MoveTerms", "likeliest_move", "worst_move"),
-    "runs.reversing": ("Reversed", "reverse"),
+    "runs.reverse.plausible": ("FoundMove", "MoveTerms", "likeliest_move", "worst_move"),
+    "runs.reverse.answers": ("Reversed",),
+    "runs.reverse.searching": ("reverse",),
     "runs.verification": ("Verification",),
     "runs.verifying": ("verify",),
     "snapshot.frames": ("Snapshot", "read_snapshot"),

@@ -26,8 +26,8 @@ from stresstest.results.comparison import Comparison
 from stresstest.results.documents import Document
 from stresstest.results.plausible import Plausible
 from stresstest.results.summary import Summary
-from stresstest.runs.frontier_report import FrontierReport
-from stresstest.runs.reverse_report import ReverseReport
+from stresstest.runs.reverse.frontier_report import FrontierReport
+from stresstest.runs.reverse.report import ReverseReport
 from stresstest.runs.scenarios.lint_report import LintReport
 from stresstest.runs.verification import Verification
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stresstest.cli.figures import NOTHING, money_of
 from stresstest.cli.output import shortened, text_table
-from stresstest.runs.frontier_report import FrontierDirection, FrontierReport
+from stresstest.runs.reverse.frontier_report import FrontierDirection, FrontierReport
 
 LISTED_NAMES = 3
 

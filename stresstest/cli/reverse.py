@@ -97,8 +97,9 @@ def reverse(
         from stresstest.cli.reverse_view import reverse_text
         from stresstest.cli.run import use_threads
         from stresstest.cli.settings import load
-        from stresstest.runs.frontier import frontier_run
-        from stresstest.runs.reversing import manifest_of, reverse_run
+        from stresstest.runs.reverse.asked import manifest_of
+        from stresstest.runs.reverse.frontier import frontier_run
+        from stresstest.runs.reverse.searching import reverse_run
         from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file
 
         use_threads(threads)
@@ -144,7 +145,7 @@ def _listed(target: str | None, frontier: bool, multiples: str | None, out: Path
         StressTestError: usage, where not one of target and frontier is asked for, or options of the one come with the other.
     """
     from stresstest.errors import Reason, StressTestError
-    from stresstest.runs.frontier import MULTIPLES
+    from stresstest.runs.reverse.frontier import MULTIPLES
 
     if (target is None) != frontier:
         raise StressTestError(Reason.USAGE, "give either --target or --frontier", hint="For example --target cover-2; or --worst-loss 3.")

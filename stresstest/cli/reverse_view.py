@@ -5,7 +5,7 @@ from __future__ import annotations
 from stresstest.cli.figures import NOTHING, money, number, percent
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
-from stresstest.runs.reverse_report import Answer, ReverseReport, StoryDocument
+from stresstest.runs.reverse.report import Answer, ReverseReport, StoryDocument
 
 
 def reverse_text(report: ReverseReport) -> str:

@@ -12,9 +12,10 @@ from stresstest.config import RunFile
 from stresstest.errors import Reason, StressTestError
 from stresstest.results.manifest import Manifest
 from stresstest.runs.console import Console, Logged
-from stresstest.runs.frontier_report import Exhausted, FrontierDirection, FrontierPoint, FrontierReport, SurfacePoint
 from stresstest.runs.planning import Plan
-from stresstest.runs.reversing import Point, at_once, check_numbers, settings_of, staged
+from stresstest.runs.reverse.asked import at_once, settings_of, staged
+from stresstest.runs.reverse.frontier_report import Exhausted, FrontierDirection, FrontierPoint, FrontierReport, SurfacePoint
+from stresstest.runs.reverse.searching import Point, check_numbers
 from stresstest.runs.writing import resources_of
 from stresstest.snapshot.book import Book
 from stresstest.stress.reverse.directions import Direction, directions_of, scenarios_at, within_the_book

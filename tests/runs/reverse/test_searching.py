@@ -18,9 +18,10 @@ import stresstest
 from stresstest.config import RunFile
 from stresstest.errors import Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
-from stresstest.runs import reversing
 from stresstest.runs.console import Silent
-from stresstest.runs.reverse_report import Answer
+from stresstest.runs.reverse import answers as told
+from stresstest.runs.reverse import asked
+from stresstest.runs.reverse.report import Answer
 from stresstest.runs.staging import stage
 from stresstest.snapshot.book import Book
 
@@ -36,7 +37,7 @@ def one_event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     file = tmp_path_factory.mktemp("events") / "events.yaml"
     write_yaml(file, {"version": 1, "name": "events", "any_book": True, "scenarios": [scenario("event", {"BTC": -0.3}, "historical")]})
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(reversing, "LIBRARY", str(file))
+        patched.setattr(told, "LIBRARY", str(file))
         yield
 
 
@@ -54,7 +55,7 @@ def staged_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         return known[settings.snapshot]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(reversing, "stage", once)
+        patched.setattr(asked, "stage", once)
         yield
 
 
@@ -255,7 +256,7 @@ def test_nearest_event_and_plausibility(leveraged: Path, tmp_path: Path, monkeyp
         scenario("impossible", {"BTC": -1.5}, "historical"),
     ]
     write_yaml(tmp_path / "events.yaml", {"version": 1, "name": "events", "scenarios": events})
-    monkeypatch.setattr(reversing, "LIBRARY", str(tmp_path / "events.yaml"))
+    monkeypatch.setattr(told, "LIBRARY", str(tmp_path / "events.yaml"))
     found = {each.along: each.story for each in answers(run_file, "default:long", ["ten_down", "both"])}
     fall = math.log(0.8 - 1e-7)
     one, both = found["ten_down"], found["both"]

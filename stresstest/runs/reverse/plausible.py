@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, Self, Union
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from stresstest.config import RunFile
 from stresstest.documents import Problem
@@ -20,11 +19,11 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.results.manifest import Manifest
 from stresstest.results.plausible import AccountDistance, CovarianceUsed, Event, FactorMove, Plausible, SampleDay
 from stresstest.runs.console import Console, Logged
-from stresstest.runs.explaining import account_code, same_inputs
-from stresstest.runs.installation import kernels_to_compile
+from stresstest.runs.explaining import account_code
 from stresstest.runs.planning import Plan, load_rulebook_of
-from stresstest.runs.plausible_story import FIGURES, story
-from stresstest.runs.reversing import events_of, settings_of
+from stresstest.runs.reverse.answers import events_of
+from stresstest.runs.reverse.asked import check_ready, settings_of
+from stresstest.runs.reverse.plausible_story import FIGURES, story
 from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file, write_set
 from stresstest.runs.staging import stage
 from stresstest.scenarios.generators.covariance import Estimate, Moves, estimate, moves_of
@@ -32,9 +31,8 @@ from stresstest.scenarios.generators.history import day, kinds_of, shift_of
 from stresstest.scenarios.generators.of_history import Covariance
 from stresstest.scenarios.generators.with_history import HISTORY_NEEDED, chosen_factors, history_on
 from stresstest.scenarios.resolve import resolve
-from stresstest.scenarios.scenario_set import BASE, SHOCKS, ScenarioSet
+from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Book
-from stresstest.stress.limits import check_limits
 from stresstest.stress.plausible import delta_gamma, linear, system
 from stresstest.stress.plausible.exposures import curvature, exposures
 from stresstest.stress.plausible.revaluation import Revaluation
@@ -43,7 +41,6 @@ from stresstest.stress.plausible.seeds import nearest_day, seeds
 from stresstest.stress.plausible.targets import target_of
 from stresstest.stress.reverse.story import Storyteller
 from stresstest.stress.reverse.targets import parse_target
-from stresstest.valuation.value import value_instruments
 
 if TYPE_CHECKING:
     from stresstest.runs.finished import FinishedRun
@@ -168,19 +165,12 @@ class _Question:
         rulebook = load_rulebook_of(self._settings)
         with self._console.stage("snapshot"):
             book = stage(self._settings, rulebook, Path(self._folder.name))
-        if self._manifest is not None:
-            same_inputs(book, self._manifest, self._settings)
+        check_ready(book, rulebook, self._settings, self._manifest, self._console)
         if not (self._worst and wanted.kind == "uncollateralised-loss") and wanted.kind not in ("cover-1", "cover-2"):
             wanted = wanted.settled(None, self._settings.resources.insurance_fund)
         code = None if wanted.account is None else account_code(book, wanted.account)
         self.target = target_of(self._text, wanted, code, book.dimensions.accounts.height)
         self._estimate(book)
-        base = ScenarioSet((BASE,), pl.DataFrame(schema=SHOCKS))
-        resolved, _ = resolve(base, book.dimensions, rulebook.margin_names())
-        check_limits(book, resolved, value_instruments(book.dimensions, resolved), rulebook)
-        wait = kernels_to_compile()
-        if wait is not None:
-            self._console.announce(wait)
         self._expose(book, rulebook)
 
     def _estimate(self, book: Book) -> None:
@@ -207,7 +197,6 @@ class _Question:
         self.sample: Floats = moves.values / np.sqrt(moves.gap / self._asked.horizon_days)[:, np.newaxis]
 
     def _expose(self, book: Book, rulebook: Rulebook) -> None:
-
         self.book, self.rulebook = book, rulebook
         self.revalued = Revaluation(book, rulebook, self.target, self.estimated.factors, self.estimated.kinds)
         with self._console.stage("exposures"):
@@ -236,7 +225,6 @@ class _Question:
         return lambda moves: -self.revalued.cushions(moves @ self.root.T)[pools].T
 
     def likeliest(self) -> FoundMove:
-
         if self.at_base > self.target.level:
             return FoundMove(self._document("target", np.zeros(len(self.covariance)), self.at_base, None, "exact", 0), None)
         with self._console.stage("search"):
@@ -254,7 +242,6 @@ class _Question:
         return FoundMove(document, self._scenario(move, document))
 
     def worst(self) -> FoundMove:
-
         radius = self._asked.within
         inside = np.empty((0, len(self.covariance)))
         if self.target.kind == "uncollateralised-loss":

@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 import stresstest
 from stresstest.config import RunFile, load_run
 from stresstest.errors import Reason, StressTestError
-from stresstest.runs.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
+from stresstest.runs.reverse.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
 from stresstest.scenarios.text import scenario_file
 
 pytestmark = pytest.mark.usefixtures("read_here")
