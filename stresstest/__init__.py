@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from stresstest.runs.finished import FinishedRun, compare, open_run
     from stresstest.runs.planning import Plan
     from stresstest.runs.reverse.answers import Reversed
+    from stresstest.runs.reverse.covariance import MoveTerms
     from stresstest.runs.reverse.frontier import frontier
     from stresstest.runs.reverse.frontier_report import FrontierReport
-    from stresstest.runs.reverse.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
+    from stresstest.runs.reverse.plausible import FoundMove, likeliest_move, worst_move
     from stresstest.runs.reverse.searching import reverse
     from stresstest.runs.verification import Verification
     from stresstest.runs.verifying import verify
@@ -80,7 +81,8 @@ _HOMES = {
     "runs.reverse.frontier": ("frontier",),
     "runs.reverse.frontier_report": ("FrontierReport",),
     "runs.planning": ("Plan",),
-    "runs.reverse.plausible": ("FoundMove", "MoveTerms", "likeliest_move", "worst_move"),
+    "runs.reverse.covariance": ("MoveTerms",),
+    "runs.reverse.plausible": ("FoundMove", "likeliest_move", "worst_move"),
     "runs.reverse.answers": ("Reversed",),
     "runs.reverse.searching": ("reverse",),
     "runs.verification": ("Verification",),

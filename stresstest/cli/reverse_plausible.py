@@ -62,7 +62,8 @@ def answer_plausibly(
     """Find, write and print the answer."""
     from stresstest.cli.output import print_document
     from stresstest.cli.plausible_view import plausible_text
-    from stresstest.runs.reverse.plausible import MoveTerms, answer
+    from stresstest.runs.reverse.covariance import MoveTerms
+    from stresstest.runs.reverse.plausible import answer
 
     question: Literal["target", "worst"] = "target" if asked.worst_loss is None else "worst"
     reach = asked.worst_loss if asked.worst_loss is not None else DISTANCE if asked.most is None else asked.most

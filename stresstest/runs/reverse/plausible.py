@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.config import RunFile
-from stresstest.documents import Problem
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
 from stresstest.results.manifest import Manifest
 from stresstest.results.plausible import AccountDistance, CovarianceUsed, Event, FactorMove, Plausible, SampleDay
@@ -23,13 +22,11 @@ from stresstest.runs.explaining import account_code
 from stresstest.runs.planning import Plan, load_rulebook_of
 from stresstest.runs.reverse.answers import events_of
 from stresstest.runs.reverse.asked import check_ready, settings_of
+from stresstest.runs.reverse.covariance import MoveTerms, sample_of
 from stresstest.runs.reverse.plausible_story import FIGURES, story
 from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file, write_set
 from stresstest.runs.staging import stage
-from stresstest.scenarios.generators.covariance import Estimate, Moves, estimate, moves_of
-from stresstest.scenarios.generators.history import day, kinds_of, shift_of
-from stresstest.scenarios.generators.of_history import Covariance
-from stresstest.scenarios.generators.with_history import HISTORY_NEEDED, chosen_factors, history_on
+from stresstest.scenarios.generators.history import day, shift_of
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Book
@@ -49,29 +46,12 @@ Base = Union[str, Path, RunFile, Plan, "FinishedRun"]
 
 Floats = npt.NDArray[np.float64]
 
-FARTHEST = 10.0
-"""Standard deviations up to which a target is looked for unless asked otherwise."""
-
 CORRELATED = 0.9
 SCENARIO = "reverse.plausible"
 _LISTED = 10
 _SAME = 1e-9
 _MOST_PARTS = 100
 """Accounts in default up to which a search looks at each of them on its own."""
-
-
-@dataclass(frozen=True)
-class MoveTerms:
-    """How moves are measured and how far is looked. `factors`: names or `type:*` of the history, None: all that it has; `df`: degrees of freedom of
-    the Student-t law that probabilities are also given under."""
-
-    factors: tuple[str, ...] | None = None
-    covariance_days: int = 500
-    shrinkage: Literal["none", "ledoit_wolf", "clip"] = "ledoit_wolf"
-    returns: Literal["log", "relative"] = "log"
-    horizon_days: float = 1.0
-    within: float = FARTHEST
-    df: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -170,31 +150,10 @@ class _Question:
             wanted = wanted.settled(None, self._settings.resources.insurance_fund)
         code = None if wanted.account is None else account_code(book, wanted.account)
         self.target = target_of(self._text, wanted, code, book.dimensions.accounts.height)
-        self._estimate(book)
+        sample = sample_of(book, self._asked, self._settings.snapshot)
+        self.moves, self.estimated = sample.moves, sample.estimated
+        self.covariance, self.root, self.sample = sample.covariance, sample.root, sample.over_horizon
         self._expose(book, rulebook)
-
-    def _estimate(self, book: Book) -> None:
-        """The covariance over the horizon, and the sample scaled to it."""
-        history = history_on(book)
-        if history is None:
-            fault = Fault("the snapshot has no history", HISTORY_NEEDED, file=self._settings.snapshot, table="history")
-            raise StressTestError(Reason.INPUT_DATA, "plausibility needs a history", [fault])
-        factors, problems = chosen_factors(self._asked.factors, history)
-        if problems:
-            raise _refused(problems, Reason.USAGE)
-        wanted = history.only(factors)
-        asked = Covariance(window_days=self._asked.covariance_days, shrinkage=self._asked.shrinkage)
-        moves, problems = moves_of(wanted, kinds_of(wanted, factors, {}, self._asked.returns), asked, book.dimensions.as_of.date())
-        if moves is None:
-            raise _refused(problems, Reason.INPUT_DATA)
-        estimated, problems = estimate(moves, asked)
-        if estimated is None:
-            raise _refused(problems, Reason.INPUT_DATA)
-        self.moves: Moves = moves
-        self.estimated: Estimate = estimated
-        self.covariance: Floats = estimated.matrix * self._asked.horizon_days
-        self.root: Floats = np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
-        self.sample: Floats = moves.values / np.sqrt(moves.gap / self._asked.horizon_days)[:, np.newaxis]
 
     def _expose(self, book: Book, rulebook: Rulebook) -> None:
         self.book, self.rulebook = book, rulebook
@@ -381,8 +340,3 @@ class _Question:
             )
             for at in np.argsort(nearest, kind="stable")[:_LISTED].tolist()
         )
-
-
-def _refused(problems: list[Problem], reason: Reason) -> StressTestError:
-    faults = [Fault(each.what, each.hint, table="history") for each in problems]
-    return StressTestError(reason, "no covariance can be had from the history", faults)

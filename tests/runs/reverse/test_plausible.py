@@ -13,7 +13,8 @@ from scipy.optimize import minimize_scalar
 import stresstest
 from stresstest.config import RunFile, load_run
 from stresstest.errors import Reason, StressTestError
-from stresstest.runs.reverse.plausible import FoundMove, MoveTerms, likeliest_move, worst_move
+from stresstest.runs.reverse.covariance import MoveTerms
+from stresstest.runs.reverse.plausible import FoundMove, likeliest_move, worst_move
 from stresstest.scenarios.text import scenario_file
 
 pytestmark = pytest.mark.usefixtures("read_here")
