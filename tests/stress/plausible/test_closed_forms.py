@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -138,8 +140,34 @@ def test_two_accounts_by_hand() -> None:
     assert linear.distances(np.eye(1), np.array([10.0, -1.0, 5.0]), np.array([[2.0], [1.0], [0.0]])).tolist() == [5.0, 0.0, np.inf]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(2, 7), st.integers(0, 100_000))
+def test_the_system_against_every_set_of_accounts(factors: int, count: int, seed: int) -> None:
+    """The largest over all sets A of k sqrt(w_A' S w_A) - E_A, and the smallest (L + E_A) / sqrt(w_A' S w_A): no set is left out here."""
+    rng = np.random.default_rng(seed)
+    equity, exposures = rng.random(count) * 3.0 - 0.1, rng.standard_normal((count, factors))
+    half = rng.standard_normal((factors, factors + 2))
+    covariance = half @ half.T / factors
+    sets = [list(chosen) for size in range(1, count + 1) for chosen in combinations(range(count), size)]
+    own = [float(equity[chosen].sum()) for chosen in sets]
+    spread = [linear.deviation(covariance, exposures[chosen].sum(axis=0)) for chosen in sets]
+    most = max(0.0, *(2.0 * wide - held for wide, held in zip(spread, own, strict=True)))
+    found = system.worst(covariance, equity, exposures, 2.0)
+    assert found.shortfall == pytest.approx(most, rel=1e-9, abs=1e-12)
+    assert system.shortfall(equity, exposures, found.move) == pytest.approx(found.shortfall, rel=1e-9, abs=1e-12)
+    at_base = system.shortfall(equity, exposures, np.zeros(factors))
+    if most > at_base * (1.0 + 1e-6) + 1e-6:
+        target = 0.5 * (at_base + most)
+        near = system.smallest_radius(covariance, equity, exposures, target, 2.0)
+        assert near is not None
+        least = min((target + held) / wide for wide, held in zip(spread, own, strict=True))
+        assert linear.distance(covariance, near.move) == pytest.approx(least, rel=1e-9)
+        assert system.shortfall(equity, exposures, near.move) == pytest.approx(target, rel=1e-9)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 100_000))
+@example(66_937)
 def test_the_system_against_a_search_by_a_library(seed: int) -> None:
     """A general optimiser from many starts finds nothing worse."""
     rng = np.random.default_rng(seed)
