@@ -1,8 +1,8 @@
 """Many accounts at once: their uncollateralised losses together, and the likeliest move that brings them to a level.
 
-Both questions are about sets A of accounts. S(x) is the largest over all sets of -(E_A + w_A'x), sums over A; inside an ellipsoid of radius k, A loses at
-most k sqrt(w_A' S w_A) - E_A, in its own direction -S w_A; and it loses L no nearer than at (L + E_A) / sqrt(w_A' S w_A). There are too many sets to
-try: each answer is the best found from many starts (`system_starts`).
+Both questions are about sets A of accounts. S(x) is the largest over all sets of -(E_A + w_A'x), sums over A; in an ellipsoid of radius k, A loses
+at most k sqrt(w_A' S w_A) - E_A, in its own direction -S w_A; and it loses L no nearer than at (L + E_A) / sqrt(w_A' S w_A). There are too many sets
+to try: each answer is the best found from many starts (`system_starts`).
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def worst(covariance: Floats, equity: Floats, exposures: Floats, radius: float, 
 def smallest_radius(covariance: Floats, equity: Floats, exposures: Floats, target: float, most: float, starts: Sequence[Floats] = ()) -> Worst | None:
     """The smallest ellipsoid found in which the system shortfall reaches the target, with the move there; None where it does not within `most`.
 
-    From the worst moves found inside `most`, x <- -S g (L + E) / (g' S g), E and g the sums over accounts in shortfall: S stays at L or above, and the
-    distance falls at every step. Then the worst moves inside the ellipsoid so found, and so on, until none exceeds the target. What is found is an
-    upper bound of the distance; the distance itself where accounts span one or two axes.
+    From the worst moves found inside `most`, x <- -S g (L + E) / (g' S g), E and g the sums over accounts in shortfall: S stays at L or above, and
+    the distance falls at every step. Then the worst moves inside the ellipsoid so found, and so on, until none exceeds the target. What is found is
+    an upper bound of the distance; the distance itself where accounts span one or two axes.
     """
     if shortfall(equity, exposures, np.zeros(len(covariance))) >= target:
         return Worst(shortfall(equity, exposures, np.zeros(len(covariance))), np.zeros(len(covariance)), 0)

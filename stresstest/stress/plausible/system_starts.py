@@ -33,7 +33,7 @@ _OF_PLANE = 32
 
 
 def directions(equity: Floats, exposures: Floats, radius: float) -> Floats:
-    """All that are begun with: the whole book's; leading accounts' alone and in pairs; both ways along every principal axis, and along pairs; and with
+    """All that are begun with: the whole book's; leading accounts' alone and in pairs; both ways along principal axes and pairs of them; and with
 
     - two axes: every set of accounts that is in shortfall anywhere on the circle (the best of them), so that nothing is missed;
     - three: directions spread evenly over the sphere;
@@ -47,9 +47,9 @@ def directions(equity: Floats, exposures: Floats, radius: float) -> Floats:
     axes = exposures.shape[1]
     spread = np.sqrt((exposures * exposures).sum(axis=1))
     leading = np.argsort(equity - radius * spread, kind="stable")[:LEADING]
-    # Each as a share of the other, so that the smaller of two accounts counts.
+    # Of length one, so that of two accounts the smaller counts too once they are added.
     alone = -exposures[leading] / np.where(spread[leading] > 0.0, spread[leading], 1.0)[:, np.newaxis]
-    several = [-exposures.sum(axis=0)[np.newaxis, :], alone, _pairs(-exposures[leading[:_PAIRED]]), _both(np.eye(axes))]
+    several = [-exposures.sum(axis=0)[np.newaxis, :], alone, _pairs(-exposures[leading[:_PAIRED]]), _pairs(alone[:_PAIRED]), _both(np.eye(axes))]
     several.append(_both(np.concatenate([_pairs(np.eye(axes)[:_AXES]), _pairs(np.eye(axes)[:_AXES], -1.0)])))
     if axes == 2:
         several.append(around(equity, exposures, radius))
