@@ -181,13 +181,14 @@ class _System:
         for _ in range(_STEPS):
             sums = self._sums(moves[going])
             towards = sums[:, 1:]
-            squares = (towards * towards).sum(axis=1)
-            far = (target + sums[:, 0]) / np.sqrt(squares)
+            wide = np.sqrt((towards * towards).sum(axis=1))
+            # A move at the very edge of a tiny target may find nobody in shortfall, for rounding: it stays.
+            far = np.divide(target + sums[:, 0], wide, out=np.full(len(going), np.inf), where=wide > 0.0)
             better = far < lengths[going] * (1.0 - _GAIN)
             if not better.any():
                 break
             going = going[better]
-            moves[going] = -towards[better] * (far / np.sqrt(squares))[better, np.newaxis]
+            moves[going] = -towards[better] * (far[better] / wide[better])[:, np.newaxis]
             lengths[going] = far[better]
         return moves
 

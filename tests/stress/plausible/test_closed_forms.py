@@ -140,6 +140,13 @@ def test_two_accounts_by_hand() -> None:
     assert linear.distances(np.eye(1), np.array([10.0, -1.0, 5.0]), np.array([[2.0], [1.0], [0.0]])).tolist() == [5.0, 0.0, np.inf]
 
 
+def test_the_first_loss_of_all_is_at_the_nearest_account() -> None:
+    """The least figure above zero: two accounts at 5 and 6 deviations."""
+    near = system.smallest_radius(np.eye(2), np.array([5.0, 6.0]), np.eye(2), 5e-324, 10.0)
+    assert near is not None
+    assert near.move == pytest.approx([-5.0, 0.0], abs=1e-9)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 6), st.integers(2, 7), st.integers(0, 100_000))
 def test_the_system_against_every_set_of_accounts(factors: int, count: int, seed: int) -> None:
