@@ -6,6 +6,7 @@ from stresstest.config import RunFile
 from stresstest.documents import read_document
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.tables import (
+    CASCADE_TABLES,
     COMPARISON_TABLES,
     DISTANCE_TABLES,
     FUNDING_TABLES,
@@ -55,6 +56,7 @@ def tables_to_be(settings: RunFile) -> tuple[Table, ...]:
         *(() if asked.isolated else ISOLATION_TABLES),
         *(FUNDING_TABLES if settings.funding is False else ()),
         *(() if settings.reverse.asks else DISTANCE_TABLES),
+        *(CASCADE_TABLES if settings.cascade is None else ()),
     )
     return tuple(table for table in RESULT_TABLES if table not in absent)
 

@@ -15,6 +15,24 @@ from stresstest.tables.attribution import (
     ATTRIBUTION_WORDS,
     AttributionKind,
 )
+from stresstest.tables.cascade import (
+    CASCADE_ACTIONS,
+    CASCADE_ISOLATED,
+    CASCADE_PARAMETERS,
+    CASCADE_PATH,
+    CASCADE_PRICES,
+    CASCADE_ROUND_TOTALS,
+    CASCADE_ROUNDS,
+    CASCADE_SENSITIVITY,
+    CASCADE_SUMMARY,
+    CASCADE_TABLES,
+    CASCADE_VULNERABILITY,
+    CONTAGION,
+    PAYER_METHODS,
+    WATERFALL,
+    WATERFALL_LAYERS,
+    WATERFALL_PAYERS,
+)
 from stresstest.tables.changes import BREACHES, CHANGE_STEPS, CHANGED_ACCOUNTS, CHANGES, HOW_KNOWN, PRESENCES
 from stresstest.tables.comparison import (
     AS_BOOKED,
@@ -96,6 +114,17 @@ __all__ = [
     "ATTRIBUTION_TABLES",
     "ATTRIBUTION_WORDS",
     "BREACHES",
+    "CASCADE_ACTIONS",
+    "CASCADE_ISOLATED",
+    "CASCADE_PARAMETERS",
+    "CASCADE_PATH",
+    "CASCADE_PRICES",
+    "CASCADE_ROUNDS",
+    "CASCADE_ROUND_TOTALS",
+    "CASCADE_SENSITIVITY",
+    "CASCADE_SUMMARY",
+    "CASCADE_TABLES",
+    "CASCADE_VULNERABILITY",
     "CHANGED_ACCOUNTS",
     "CHANGES",
     "CHANGE_STEPS",
@@ -104,6 +133,7 @@ __all__ = [
     "COMPARISON_TABLES",
     "CONCENTRATION",
     "CONCENTRATION_OWNERS",
+    "CONTAGION",
     "CONTEXT_TABLES",
     "DATA_QUALITY",
     "DAYS_TO_LIQUIDATE",
@@ -152,6 +182,7 @@ __all__ = [
     "OWNER_QUANTILES",
     "OWNER_SCENARIO",
     "OWNER_SUMMARY",
+    "PAYER_METHODS",
     "POOL_SCENARIO",
     "POSITIONS",
     "PRESENCES",
@@ -170,6 +201,9 @@ __all__ = [
     "STEP_KINDS",
     "TOP_OWNERS",
     "TREND",
+    "WATERFALL",
+    "WATERFALL_LAYERS",
+    "WATERFALL_PAYERS",
     "AttributionKind",
     "Column",
     "Rule",
@@ -181,8 +215,8 @@ __all__ = [
 ]
 
 
-RESULT_TABLES: tuple[Table, ...] = (*RUN_TABLES, *COMPARISON_TABLES, *ISOLATION_TABLES, *DISTANCE_TABLES)
-"""Tables that a run may have; those that compare, and distances, only where the run file asks for it."""
+RESULT_TABLES: tuple[Table, ...] = (*RUN_TABLES, *COMPARISON_TABLES, *ISOLATION_TABLES, *DISTANCE_TABLES, *CASCADE_TABLES)
+"""Tables that a run may have; those that compare, distances and the cascade only where the run file asks for it."""
 
 FOLDER_TABLES: tuple[Table, ...] = (*RESULT_TABLES, *CONTEXT_TABLES)
 """Every table that the folder of a run may have: what it found, and what it learned from earlier runs."""
