@@ -65,15 +65,15 @@ def option_units(terms: pl.DataFrame, resolved: Resolved, option: Longs, scenari
     # The value is the price in another currency: both move by the same share.
     step = pl.when(price == 0.0).then(pl.col("strike").abs().clip(1e-9)).otherwise(price.abs()) * BUMP
     # At a price of zero the rate between the two is that of the currency of the strike, in which it is quoted.
-    rate = pl.when(price == 0.0).then(pl.col("quote_value")).otherwise(value / price)
-    states = states.with_columns(step=step, rate=rate)
+    exchange = pl.when(price == 0.0).then(pl.col("quote_value")).otherwise(value / price)
+    states = states.with_columns(step=step, exchange=exchange)
     marks = [
         value_states(
-            states.with_columns(underlying_price=price + sign * pl.col("step"), underlying_value=value + sign * pl.col("step") * pl.col("rate"))
+            states.with_columns(underlying_price=price + sign * pl.col("step"), underlying_value=value + sign * pl.col("step") * pl.col("exchange"))
         )["mark"].to_numpy()
         for sign in (1.0, -1.0)
     ]
-    moved = 2.0 * (states["step"] * states["rate"]).to_numpy()
+    moved = 2.0 * (states["step"] * states["exchange"]).to_numpy()
     size, money = states["contract_size"].to_numpy(), states["money_value"].to_numpy()
     delta: Floats = size * money * (marks[0] - marks[1]) / moved
     return delta
