@@ -62,7 +62,7 @@ def test_nothing_found_is_no_error(stresstest: Call, run_file: Path, moving: Pat
     [
         (("--plausible", "--target", "default:a000001"), "plausibility needs a history"),
         (("--plausible",), "nothing is looked for"),
-        (("--plausible", "--target", "cover-2"), "cover-2 is not searched for by plausibility"),
+        (("--plausible", "--target", "cover-2"), "the run states no resources that cover-2 could exceed"),
         (("--plausible", "--target", "uncollateralised-loss"), "the run states no insurance fund"),
         (("--plausible", "--target", "accounts-in-default:4"), "the book has 3 accounts"),
         (("--plausible", "--target", "default:a000001", "--along", "crash"), "--plausible does not go with --along"),

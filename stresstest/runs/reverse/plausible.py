@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, Union
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from stresstest.config import RunFile
 from stresstest.errors import Reason, StressTestError
-from stresstest.margin.rulebook import Rulebook
+from stresstest.executors import Executor, make_executor
 from stresstest.results.manifest import Manifest
 from stresstest.results.plausible import AccountDistance, CovarianceUsed, Event, FactorMove, Plausible, SampleDay
 from stresstest.runs.console import Console, Logged
@@ -25,17 +27,18 @@ from stresstest.runs.reverse.asked import check_ready, settings_of
 from stresstest.runs.reverse.covariance import MoveTerms, sample_of
 from stresstest.runs.reverse.plausible_story import FIGURES, story
 from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file, write_set
-from stresstest.runs.staging import stage
+from stresstest.runs.staging import stage, workers
+from stresstest.runs.writing import resources_of
 from stresstest.scenarios.generators.history import day, shift_of
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import ScenarioSet
-from stresstest.snapshot.book import Book
 from stresstest.stress.plausible import delta_gamma, linear, system
 from stresstest.stress.plausible.exposures import curvature, exposures
 from stresstest.stress.plausible.revaluation import Revaluation
 from stresstest.stress.plausible.search import largest, nearest
 from stresstest.stress.plausible.seeds import nearest_day, seeds
 from stresstest.stress.plausible.targets import target_of
+from stresstest.stress.reverse.measuring import Measurer
 from stresstest.stress.reverse.story import Storyteller
 from stresstest.stress.reverse.targets import parse_target
 
@@ -82,7 +85,7 @@ def likeliest_move(
 
     Args:
         what: a run file, settings, a plan; or a finished run or its folder, whose copies and snapshot are then meant. Its book must have a history.
-        target: as for `reverse`, without Cover.
+        target: as for `reverse`.
         asked: covariance and reach.
         snapshot: where the snapshot is now.
         console: told of stages; default: the log.
@@ -124,48 +127,51 @@ class _Question:
     ) -> None:
         self._settings, self._text, self._worst = settings, target, question == "worst"
         self._asked, self._manifest, self._console = asked, manifest, console
-        self._folder = tempfile.TemporaryDirectory(prefix="stresstest-plausible-")
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        try:
-            self._begin()
-        except BaseException:
-            self._folder.cleanup()
-            raise
+        with ExitStack() as opened:
+            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="stresstest-plausible-")))
+            # How a library of linear algebra divides its sums among threads moves their last bits.
+            opened.enter_context(threadpool_limits(limits=1, user_api="blas"))
+            self._begin(folder, opened.enter_context(make_executor(self._settings.executor, workers(self._settings), folder)))
+            self._open = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
+        self._open.close()
 
-    def _begin(self) -> None:
+    def _begin(self, folder: Path, executor: Executor) -> None:
         for name, value in (("the distance", self._asked.within), ("the horizon", self._asked.horizon_days), ("df - 2", self._asked.df - 2.0)):
             if not (np.isfinite(value) and value > 0.0):
                 raise StressTestError(Reason.USAGE, f"{name} must be above zero", hint="Write a number, for example 10.")
         wanted = parse_target(self._text)
         rulebook = load_rulebook_of(self._settings)
         with self._console.stage("snapshot"):
-            book = stage(self._settings, rulebook, Path(self._folder.name))
+            book = stage(self._settings, rulebook, folder)
         check_ready(book, rulebook, self._settings, self._manifest, self._console)
-        if not (self._worst and wanted.kind == "uncollateralised-loss") and wanted.kind not in ("cover-1", "cover-2"):
-            wanted = wanted.settled(None, self._settings.resources.insurance_fund)
+        if not (self._worst and wanted.kind in ("uncollateralised-loss", "cover-1", "cover-2")):
+            stated = resources_of(self._settings, book.default_fund)
+            wanted = wanted.settled(None if stated is None else stated.total, self._settings.resources.insurance_fund)
         code = None if wanted.account is None else account_code(book, wanted.account)
         self.target = target_of(self._text, wanted, code, book.dimensions.accounts.height)
         sample = sample_of(book, self._asked, self._settings.snapshot)
         self.moves, self.estimated = sample.moves, sample.estimated
         self.covariance, self.root, self.sample = sample.covariance, sample.root, sample.over_horizon
-        self._expose(book, rulebook)
+        self._expose(Measurer(book, rulebook, executor))
 
-    def _expose(self, book: Book, rulebook: Rulebook) -> None:
-        self.book, self.rulebook = book, rulebook
-        self.revalued = Revaluation(book, rulebook, self.target, self.estimated.factors, self.estimated.kinds)
+    def _expose(self, measurer: Measurer) -> None:
+        self.book, self.rulebook = measurer.book, measurer.rulebook
+        self.revalued = Revaluation(measurer, self.target, self.estimated.factors, self.estimated.kinds)
         with self._console.stage("exposures"):
             self.exposures = exposures(self.revalued.cushions, np.sqrt(np.diagonal(self.covariance)))
-            self.at_base = float(self.target.figure(self.exposures.cushion[:, np.newaxis], self.revalued.account)[0])
+            self.at_base = float(self.revalued.figure(np.zeros((1, len(self.covariance))))[0])
             self.seeds = seeds(
                 self.covariance,
                 self.exposures,
                 self.target,
-                self.revalued.account,
+                self.revalued.code,
+                self.revalued.units(),
                 self.revalued.cushions,
                 self.sample,
                 self._asked.within,
@@ -180,6 +186,9 @@ class _Question:
         return self.revalued.figure(z @ self.root.T)
 
     def _parts(self, z: Floats) -> Callable[[Floats], Floats]:
+        if self.target.of_owners:
+            owners = self.revalued.largest_owners(self.root @ z)
+            return lambda moves: self.revalued.figure_of_owners(owners, moves @ self.root.T)[:, np.newaxis]
         pools = self.revalued.binding(self.root @ z)
         return lambda moves: -self.revalued.cushions(moves @ self.root.T)[pools].T
 
@@ -206,7 +215,7 @@ class _Question:
         if self.target.kind == "uncollateralised-loss":
             together = system.worst(self.covariance, self.exposures.cushion, self.exposures.slope, radius, list(self.seeds.directions))
             inside = self._whitened(together.move[np.newaxis, :])
-        elif self.target.count == 1:
+        elif self.target.count == 1 and not self.target.of_owners:
             inside = self._curved_worst(radius)
         with self._console.stage("search"):
             found = largest(self._figure, radius, self.white, inside, self.at_base)
@@ -228,7 +237,7 @@ class _Question:
 
     def _closed_form(self) -> bool:
         """Whether a linear book has one: the target is that some one pool falls below a line."""
-        return self.target.kind != "uncollateralised-loss" and self.target.count == 1
+        return not self.target.of_totals and self.target.count == 1
 
     def _linear(self, reach: float) -> bool:
         """Whether revaluation agrees with the slopes, for all pools, along all directions looked along, as far as `reach`."""

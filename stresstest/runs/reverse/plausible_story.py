@@ -13,6 +13,8 @@ FIGURES: Mapping[Kind, str] = {
     "accounts-in-shortfall": "margin shortfall of the last account needed, beyond the tolerance of a status",
     "accounts-in-default": "deficit of the last account needed, beyond the tolerance of a status",
     "uncollateralised-loss": "uncollateralised loss of all pools",
+    "cover-1": "largest owner loss over margin (Cover-1)",
+    "cover-2": "two largest owner losses over margin (Cover-2)",
 }
 """The figure of each target."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from stresstest.margin.compile import compile_tables
-from stresstest.margin.kernels.figures import BALANCE, COLLATERAL, MAINTENANCE_MARGIN, POSITIONS
-from stresstest.margin.rulebook import Rulebook
+from stresstest.margin.compile import Compiled, compile_tables
+from stresstest.margin.kernels.figures import BALANCE, COLLATERAL, INITIAL_MARGIN, MAINTENANCE_MARGIN, POSITIONS
 from stresstest.scenarios.generators.history import Return, shift_of, size_of
 from stresstest.scenarios.generators.windows import as_shocks
 from stresstest.scenarios.resolve import resolve
@@ -17,8 +19,9 @@ from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
 from stresstest.stress.evaluation import dense_rows
 from stresstest.stress.held import held_by_model
-from stresstest.stress.holders import block_holdings, holders_of
+from stresstest.stress.holders import Holders, block_holdings, holders_of
 from stresstest.stress.plausible.targets import Target
+from stresstest.stress.reverse.measuring import Measurer
 from stresstest.valuation.value import value_instruments
 
 Floats = npt.NDArray[np.float64]
@@ -32,26 +35,55 @@ _CUSHIONS = 16_000_000
 _LEAST_SCENARIOS, _MOST_SCENARIOS = 64, 2_048
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What a block is revalued with; blocks in order make the book."""
+
+    book: Book
+    compiled: Compiled
+    holders: Holders
+    target: Target
+
+
 class Revaluation:
-    """Cushions of a target's pools under moves of factors: equity, or margin balance less maintenance margin, plus the tolerance of a status.
+    """Cushions of a target's pools under moves of factors, and its figure: blocks in parallel, put together in their order.
+
+    A cushion is equity, margin balance less maintenance margin (both plus the tolerance of a status), or for Cover initial margin at base less
+    the loss of positions. Figures of amounts of the whole book are the totals that a run would have.
 
     Args:
-        book: a staged book.
-        rulebook: its margin file.
+        measurer: a staged book with its margin file, and workers.
         target: whose pools, and what of them.
         factors: names of the factors, in the order of the moves.
         kinds: how the moves are measured.
     """
 
-    def __init__(self, book: Book, rulebook: Rulebook, target: Target, factors: tuple[str, ...], kinds: tuple[Return, ...]) -> None:
-        self._book, self._rulebook, self._target = book, rulebook, target
+    def __init__(self, measurer: Measurer, target: Target, factors: tuple[str, ...], kinds: tuple[Return, ...]) -> None:
+        book = measurer.book
+        self._measurer, self._book, self._rulebook, self._target = measurer, book, measurer.rulebook, target
         self._factors, self._kinds = factors, kinds
-        self._held = held_by_model(book, rulebook)
+        self._held = held_by_model(book, self._rulebook)
         accounts = book.dimensions.pools["account_code"].to_numpy().astype(np.int64)
         self.account = accounts if target.account is None else accounts[accounts == target.account]
         """Account code of every pool, ascending."""
-        widest = min(_VALUES // max(1, book.dimensions.instruments.height), _CUSHIONS // max(1, len(self.account)))
-        self._chunk = max(_LEAST_SCENARIOS, min(_MOST_SCENARIOS, widest))
+        owner = book.dimensions.accounts["owner_code"].to_numpy().astype(np.int64)
+        self.code = owner[self.account] if target.of_owners else self.account
+        """Of every pool, what the target counts: accounts, or owners."""
+        values = _VALUES // max(1, book.dimensions.instruments.height)
+        self._chunk = max(_LEAST_SCENARIOS, min(_MOST_SCENARIOS, values, _CUSHIONS // max(1, len(self.account))))
+        self._chunk_of_totals = max(_LEAST_SCENARIOS, min(_MOST_SCENARIOS, values))
+
+    def units(self) -> npt.NDArray[np.int64]:
+        """Of every pool the number of what Cover cuts at zero: a number of its own, for cross pools of a netting group that of the first of them."""
+        found = np.arange(len(self.account))
+        if not self._target.of_owners:
+            return found
+        # A netting group belongs to one owner.
+        group = self._book.dimensions.accounts["netting_group"].rank("dense").fill_null(0).to_numpy().astype(np.int64)[self.account]
+        cross = np.flatnonzero((group > 0) & ~self._book.dimensions.pools["isolated"].to_numpy())
+        _, first, member = np.unique(group[cross], return_index=True, return_inverse=True)
+        found[cross] = cross[first][member]
+        return found
 
     def sizes(self, moves: Floats) -> Floats:
         """The sizes of the shocks that make moves f64[moves, factors]."""
@@ -80,11 +112,35 @@ class Revaluation:
 
     def figure(self, moves: Floats) -> Floats:
         """The target's figure, f64[moves]; NaN where a move cannot be made."""
+        if self._target.of_totals:
+            return self._totals(moves, None)
         found = np.full(len(moves), np.nan)
         can = np.flatnonzero(self.possible(moves))
         for first in range(0, len(can), self._chunk):
             part = can[first : first + self._chunk]
             found[part] = self._target.figure(self._cushions(moves[part]), self.account)
+        return found
+
+    def figure_of_owners(self, owners: npt.NDArray[np.int32], moves: Floats) -> Floats:
+        """Cover as if there were only these owners: never above what it is, f64[moves]."""
+        return self._totals(moves, owners)
+
+    def largest_owners(self, move: Floats) -> npt.NDArray[np.int32]:
+        """Codes of the owners that Cover is of at a move f64[factors]."""
+        found = self._measurer.whole_book(self.scenarios(move[np.newaxis, :])).owner[: self._target.count, 1]
+        return np.asarray(found[found >= 0])
+
+    def _totals(self, moves: Floats, owners: npt.NDArray[np.int32] | None) -> Floats:
+        found = np.full(len(moves), np.nan)
+        can = np.flatnonzero(self.possible(moves))
+        for first in range(0, len(can), self._chunk_of_totals):
+            part = can[first : first + self._chunk_of_totals]
+            states = self._measurer.whole_book(self.scenarios(moves[part]), owners=owners)
+            if self._target.kind == "uncollateralised-loss":
+                found[part] = states.uncollateralised_loss[1:]
+            else:
+                # The largest first, as in scenario_summary.
+                found[part] = states.owner_loss[0, 1:] if self._target.count == 1 else states.owner_loss[0, 1:] + states.owner_loss[1, 1:]
         return found
 
     def scenarios(self, moves: Floats) -> ScenarioSet:
@@ -110,21 +166,35 @@ class Revaluation:
         units = value_instruments(dimensions, resolved)
         flags = np.zeros(len(moves) + 1, dtype=np.bool_)
         compiled = compile_tables(dimensions, resolved, units, self._rulebook, flags, held=self._held)
-        holders = holders_of(dimensions, compiled.models)
-        wanted, parts = self._target.account, []
-        for number in range(self._book.blocks):
-            staged = load_block(self._book, number)
-            if wanted is not None and not int(staged.account[0]) <= wanted <= int(staged.account[-1]):
-                continue
-            block = block_holdings(staged, holders, compiled)
-            if wanted is not None:
-                block = block.select(np.flatnonzero(block.accounts.code == wanted))
-            tolerance = block.accounts.tolerance if self._target.tolerant else np.zeros(len(block.pool))
-            above = [self._above(rows.figures) for rows, _ in dense_rows(compiled, holders, block, pool_rows=True)]
-            parts.append(np.concatenate(above).reshape(len(block.pool), len(moves) + 1)[:, 1:] + tolerance[:, np.newaxis])
-        return np.concatenate(parts)
+        task = _Task(self._book, compiled, holders_of(dimensions, compiled.models), self._target)
+        parts = self._measurer.executor.map(partial(_cushions_of_block, task), range(self._book.blocks))
+        return np.concatenate([part for part in parts if part is not None])
 
-    def _above(self, figures: Floats) -> Floats:
-        if self._target.measure == "equity":
-            return np.asarray(figures[:, POSITIONS] + figures[:, COLLATERAL])
-        return np.asarray(figures[:, BALANCE] - figures[:, MAINTENANCE_MARGIN])
+
+def _cushions_of_block(task: _Task, number: int) -> Floats | None:
+    """f64[pools, moves] of the target's pools in a block; None where it has none."""
+    staged, wanted = load_block(task.book, number), task.target.account
+    if wanted is not None and not int(staged.account[0]) <= wanted <= int(staged.account[-1]):
+        return None
+    block = block_holdings(staged, task.holders, task.compiled)
+    if wanted is not None:
+        block = block.select(np.flatnonzero(block.accounts.code == wanted))
+    tolerance = block.accounts.tolerance if task.target.tolerant else np.zeros(len(block.pool))
+    scenarios = int(task.compiled.lanes.used.sum())
+    above = [
+        _above(rows.figures.reshape(-1, scenarios, rows.figures.shape[1]), task.target)
+        for rows, _ in dense_rows(task.compiled, task.holders, block, pool_rows=True)
+    ]
+    return np.asarray(np.concatenate(above) + tolerance[:, np.newaxis])
+
+
+def _above(figures: Floats, target: Target) -> Floats:
+    """Cushions f64[pools, moves] of figures f64[pools, 1 + moves, figures], base first."""
+    here, moved = figures[:, :1], figures[:, 1:]
+    match target.measure:
+        case "equity":
+            return np.asarray(moved[..., POSITIONS] + moved[..., COLLATERAL])
+        case "excess":
+            return np.asarray(moved[..., BALANCE] - moved[..., MAINTENANCE_MARGIN])
+        case "margin":
+            return np.asarray(here[..., INITIAL_MARGIN] + (moved[..., POSITIONS] - here[..., POSITIONS]))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stresstest.stress.plausible import delta_gamma, linear, system
+from stresstest.stress.plausible.cover import moves_to_cover
 from stresstest.stress.plausible.exposures import Cushions, Exposures, curvature
 from stresstest.stress.plausible.targets import Target
 
@@ -33,7 +34,15 @@ class Seeds:
 
 
 def seeds(
-    covariance: Floats, found: Exposures, target: Target, account: npt.NDArray[np.integer], cushions: Cushions, sample: Floats, most: float, seed: int
+    covariance: Floats,
+    found: Exposures,
+    target: Target,
+    code: npt.NDArray[np.integer],
+    unit: npt.NDArray[np.integer],
+    cushions: Cushions,
+    sample: Floats,
+    most: float,
+    seed: int,
 ) -> Seeds:
     """The directions that a search begins with.
 
@@ -41,7 +50,8 @@ def seeds(
         covariance: f64[factors, factors] over the horizon.
         found: exposures of the pools that the target is about.
         target: what is looked for.
-        account: account code of every pool, ascending.
+        code: of every pool's account, for Cover of its owner; those of one stand together.
+        unit: number of what Cover cuts at zero: a pool, or the netting group that it is in.
         cushions: the pools, revalued.
         sample: f64[days, factors], moves that were.
         most: the largest distance of interest.
@@ -52,20 +62,23 @@ def seeds(
     order = np.argsort(distances, kind="stable")
     near = [int(pool) for pool in order[:_POOLS] if np.isfinite(distances[pool])]
     moves = [-(covariance @ found.slope[pool]) for pool in near]
-    curved = _curved(covariance, deviations, found, cushions, int(order[0])) if target.count == 1 and target.kind != "uncollateralised-loss" else None
+    curved = _curved(covariance, deviations, found, cushions, int(order[0])) if target.count == 1 and not target.of_totals else None
     if curved is not None:
         moves += [curved, -curved]
     reach: float | None = None
-    days = list(_days(covariance, found, target, account, sample, most))
+    days = list(_days(covariance, found, target, code, sample, most))
     if target.kind == "uncollateralised-loss":
-        together = system.smallest_radius(covariance, found.cushion, found.slope, np.nextafter(target.level, np.inf), most, days)
-        if together is not None:
-            moves.insert(0, together.move)
-            reach = linear.distance(covariance, together.move)
+        system_move = system.smallest_radius(covariance, found.cushion, found.slope, np.nextafter(target.level, np.inf), most, days)
+        if system_move is not None:
+            moves.insert(0, system_move.move)
+            reach = linear.distance(covariance, system_move.move)
+    elif target.of_owners:
+        together, reach = moves_to_cover(covariance, found.cushion, found.slope, code, unit, target.count, target.level, most, days)
+        moves = together + moves
     elif target.count == 1:
         reach = float(distances[order[0]])
     else:
-        first = np.flatnonzero(np.diff(account, prepend=-1))
+        first = np.flatnonzero(np.diff(code, prepend=-1))
         of_accounts = np.sort(np.minimum.reduceat(distances, first))
         # No closed form for several at once: each must be reached, so this is what the K-th needs at the least.
         reach = float(of_accounts[target.count - 1])
@@ -94,11 +107,11 @@ def _curved(covariance: Floats, deviations: Floats, found: Exposures, cushions: 
     return delta_gamma.likeliest(covariance, found.slope[pool], curvature(cushions, deviations, found, pool), float(found.cushion[pool]))
 
 
-def _days(covariance: Floats, found: Exposures, target: Target, account: npt.NDArray[np.integer], sample: Floats, most: float) -> Floats:
+def _days(covariance: Floats, found: Exposures, target: Target, code: npt.NDArray[np.integer], sample: Floats, most: float) -> Floats:
     """The days whose moves, made as far out as `most`, would bring the linear book furthest."""
     lengths = np.sqrt(np.maximum((sample * np.linalg.solve(covariance, sample.T).T).sum(axis=1), 0.0))
     moved = sample[lengths > 0.0] * (most / lengths[lengths > 0.0])[:, np.newaxis]
-    figures = np.array([float(target.figure((found.cushion + found.slope @ move)[:, np.newaxis], account)[0]) for move in moved])
+    figures = np.array([float(target.figure((found.cushion + found.slope @ move)[:, np.newaxis], code)[0]) for move in moved])
     return np.asarray(moved[np.argsort(-figures, kind="stable")[:_DAYS]])
 
 

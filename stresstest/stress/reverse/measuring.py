@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -53,12 +54,15 @@ class Measurer:
         compiled = compile_tables(dimensions, resolved, units, self.rulebook, headline, held=self._held)
         return _Task(self.book, compiled, holders_of(dimensions, compiled.models))
 
-    def whole_book(self, scenarios: ScenarioSet, on_block: Callable[[int], object] = lambda _: None) -> BookStates:
-        """The book in every scenario, base first."""
+    def whole_book(
+        self, scenarios: ScenarioSet, on_block: Callable[[int], object] = lambda _: None, owners: npt.NDArray[np.int32] | None = None
+    ) -> BookStates:
+        """The book in every scenario, base first; `owners`: as if there were only these (by code)."""
         task = self._task(scenarios)
         compiled, owner = task.compiled, task.holders.owner
         merger = Merger(compiled.lanes.used, compiled.lanes.width, task.holders.slots)
-        for totals, edges, first, last in self.executor.map(partial(_totals_of_block, task), range(self.book.blocks)):
+        blocks = range(self.book.blocks) if owners is None else self._homes(owners, owner)
+        for totals, edges, first, last in self.executor.map(partial(_totals_of_block, task, owners), blocks):
             merger.add(totals, edges, int(owner[first]), int(owner[last]), task.holders.open_ends(first, last)[1])
             on_block(1)
         found, unpack = merger.result(), compiled.lanes.unpack
@@ -81,17 +85,25 @@ class Measurer:
         figures = np.concatenate([each.figures for each in rows])
         return AccountStates(figures[:, MARGIN_SHORTFALL], figures[:, LOSS], np.concatenate([each.status for each in rows]))
 
+    @cached_property
+    def _last(self) -> list[int]:
+        """Last account of every block: every account has a pool, and blocks hold whole accounts in order."""
+        return [int(load_block(self.book, number).account[-1]) for number in range(self.book.blocks)]
+
     def _home(self, code: int) -> int:
-        """The block that an account is in: every account has a pool, and blocks hold whole accounts in order."""
-        for number in range(self.book.blocks):
-            if code <= int(load_block(self.book, number).account[-1]):
-                return number
-        raise AssertionError("an account is in no block")
+        """The block that an account is in."""
+        return bisect_left(self._last, code)
+
+    def _homes(self, owners: npt.NDArray[np.int32], owner: npt.NDArray[np.int32]) -> list[int]:
+        """The blocks that accounts of owners are in."""
+        return sorted({self._home(int(code)) for code in np.flatnonzero(np.isin(owner, owners))})
 
 
-def _totals_of_block(task: _Task, number: int) -> tuple[Totals, Edges, int, int]:
+def _totals_of_block(task: _Task, owners: npt.NDArray[np.int32] | None, number: int) -> tuple[Totals, Edges, int, int]:
     """Totals and edges of a block, and its first and last account."""
     block = block_holdings(load_block(task.book, number), task.holders, task.compiled)
+    if owners is not None:
+        block = block.select(np.flatnonzero(np.isin(block.accounts.owner, owners)))
     first, last = int(block.accounts.code[0]), int(block.accounts.code[-1])
     found = evaluate_block(task.compiled, task.holders, block, open_ends=task.holders.open_ends(first, last))
     return found.totals, found.edges, first, last

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy.optimize import minimize_scalar
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import stresstest
 from stresstest.config import RunFile, load_run
@@ -16,6 +18,7 @@ from stresstest.errors import Reason, StressTestError
 from stresstest.runs.reverse.covariance import MoveTerms
 from stresstest.runs.reverse.plausible import FoundMove, likeliest_move, worst_move
 from stresstest.scenarios.text import scenario_file
+from stresstest.stress.plausible.search import nearest
 
 pytestmark = pytest.mark.usefixtures("read_here")
 
@@ -221,6 +224,61 @@ def test_the_system_inside_an_ellipsoid(two_sides: RunFile) -> None:
     losses = np.maximum(20_000.0 * 8.0 * np.cos(angles) - 100_000.0, 0.0) + np.maximum(30_000.0 * 8.0 * np.sin(angles) - 150_000.0, 0.0)
     assert found.figure == pytest.approx(losses.max(), rel=1e-7)
     assert found.label == "best found"
+
+
+@pytest.fixture(scope="module")
+def two_owners(tmp_path_factory: pytest.TempPathFactory) -> RunFile:
+    """1,000,000 of the one and of the other, each with initial margin of 100,000; resources of 300,000."""
+    return write(
+        tmp_path_factory.mktemp("owners"),
+        [("a", "AAA-PERP", 10_000.0), ("b", "BBB-PERP", 10_000.0)],
+        {"a": 500_000.0, "b": 500_000.0},
+        BOTH,
+        "resources: {insurance_fund: 300_000}\n",
+    )
+
+
+FAR = MoveTerms(shrinkage="none", returns="relative", within=20.0)
+
+
+def test_the_likeliest_way_through_the_resources(two_owners: RunFile, tmp_path: Path) -> None:
+    """Cover-1: `b` alone loses 400,000 of 30,000 a deviation. Cover-2: both lose 500,000, sqrt(4e8 + 9e8 + 2 * 3e8) a deviation, which is nearer."""
+    one = likeliest_move(two_owners, "cover-1", FAR).document
+    assert (one.level, one.label, one.figure_at_base) == (300_000.0, "best found", 0.0)
+    assert one.distance == pytest.approx(400.0 / 30.0, rel=1e-8)
+    two = likeliest_move(two_owners, "cover-2", FAR)
+    assert two.document.distance == pytest.approx(500_000.0 / np.sqrt(1.9e9), rel=1e-8)
+    assert two.document.distance_linear == pytest.approx(two.document.distance, rel=1e-8)
+    assert two.document.figure == pytest.approx(300_000.0, rel=1e-8)
+    two.write(tmp_path / "found.yaml")
+    done = stresstest.run(two_owners, scenarios=tmp_path / "found.yaml")
+    covered = done.table("scenario_summary", ("cover_1_stress_loss_over_margin", "cover_2_stress_loss_over_margin")).rows()[1]
+    assert covered[1] == two.document.figure
+    assert covered[0] < covered[1]
+
+
+def test_the_worst_cover_within_twelve_deviations(two_owners: RunFile) -> None:
+    found = worst_move(two_owners, "cover-2", MoveTerms(shrinkage="none", returns="relative", within=12.0)).document
+    assert found.figure == pytest.approx(12.0 * np.sqrt(1.9e9) - 200_000.0, rel=1e-8)
+
+
+def test_the_same_bytes_whatever_the_threads(two_owners: RunFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks on one worker and on three; linear algebra always on one thread, however many its libraries would use."""
+    seen: list[int] = []
+
+    def watched(*args: Any, **named: Any) -> Any:
+        seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+        return nearest(*args, **named)
+
+    monkeypatch.setattr("stresstest.runs.reverse.plausible.nearest", watched)
+    found = []
+    for threads in (1, 3):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            before = [each["num_threads"] for each in threadpool_info()]
+            found.append(likeliest_move(two_owners.model_copy(update={"threads": threads}), "cover-2", FAR).document.model_dump_json())
+            assert [each["num_threads"] for each in threadpool_info()] == before
+    assert found[0] == found[1]
+    assert set(seen) == {1}
 
 
 REFUSED: list[tuple[str, MoveTerms, str, Reason]] = [
