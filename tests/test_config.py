@@ -130,7 +130,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "cascade: {}", "waterfall: {}", "report: {}",
+    "report: {}",
 ])  # fmt: skip
 def test_features_to_come_are_refused_by_name(tmp_path: Path, line: str) -> None:
     with pytest.raises(StressTestError) as caught:

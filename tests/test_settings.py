@@ -11,11 +11,14 @@ import typer
 
 from stresstest.cli.main import app
 from stresstest.config import ENVIRONMENT_PREFIX, RunFile, load_run, overrides_from, scalar_keys
+from stresstest.config.cascade import Cascade
+from stresstest.config.impact import LinearImpact, NoImpact, TableImpact
 from stresstest.config.limits import Limit
 from stresstest.errors import StressTestError
 
 NEEDED = {"snapshot": "data", "scenarios": "[s.yaml]", "margin": "m.yaml"}
 HERE = Path("/srv/here")
+LINEAR = LinearImpact(kind="linear")
 MOMENT = "2026-01-0{}T00:00:00Z"
 
 
@@ -68,6 +71,34 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     ),
     "reverse.distance.most.down": (-1.0, ("-0.5", -0.5), ("-2", -2.0), ("-0.1", -0.1), ("-1", -1.0)),
     "reverse.distance.most.up": (10.0, ("1", 1.0), ("2", 2.0), ("3.5", 3.5), ("100", 100.0)),
+    "cascade.impact": (
+        (LINEAR,), ("{kind: none}", (NoImpact(kind="none"),)), ("{kind: linear}", (LINEAR,)),
+        ("{kind: depth_table, table: x.csv}", (TableImpact(kind="depth_table", table="/srv/here/x.csv"),)),
+        ({"kind": "none"}, (NoImpact(kind="none"),)),
+    ),
+    "cascade.policy": ("full", ("pro_rata", "pro_rata"), ("full", "full"), ("pro_rata", "pro_rata"), ("full", "full")),
+    "cascade.sequence": (
+        "simultaneous", ("one_at_a_time", "one_at_a_time"), ("simultaneous", "simultaneous"), ("one_at_a_time", "one_at_a_time"),
+        ("simultaneous", "simultaneous"),
+    ),
+    "cascade.collateral_order": (
+        ("settle", "haircut", "liquidity"), ("[haircut]", ("haircut",)), ("liquidity, settle", ("liquidity", "settle")), ("settle", ("settle",)),
+        ("haircut", ("haircut",)),
+    ),
+    "cascade.close_factor": (1.0, ("0.5", 0.5), ("0.4", 0.4), ("0.3", 0.3), ("0.2", 0.2)),
+    "cascade.fees.liquidation": (0.0, ("0.5", 0.5), ("0.4", 0.4), ("0.3", 0.3), ("0.2", 0.2)),
+    "cascade.fees.insurance_share": (0.0, ("0.5", 0.5), ("0.4", 0.4), ("0.3", 0.3), ("0.2", 0.2)),
+    "cascade.fees.option_spread": (0.0, ("0.5", 0.5), ("0.4", 0.4), ("0.3", 0.3), ("0.2", 0.2)),
+    "cascade.fees.collateral_bonus": (0.0, ("0.5", 0.5), ("0.4", 0.4), ("0.3", 0.3), ("0.2", 0.2)),
+    "cascade.max_rounds": (50, ("1", 1), ("2", 2), ("3", 3), ("4", 4)),
+    "cascade.halt_rounds": (0, ("1", 1), ("2", 2), ("3", 3), ("4", 4)),
+    "cascade.detail": (5, ("all", "all"), ("[a, b]", ("a", "b")), ("3", 3), ("c", ("c",))),
+    "cascade.isolated": (None, ("true", True), ("false", False), ("null", None), ("true", True)),
+    "cascade.depth_multiples": ((0.5, 2.0), ("[]", ()), ("0.5, 3", (0.5, 3.0)), ("[2]", (2.0,)), ("4", (4.0,))),
+    "waterfall": (
+        None, ("[insurance_fund]", ("insurance_fund",)), ("default_fund, adl_queue", ("default_fund", "adl_queue")), ("null", None),
+        ("[pro_rata]", ("pro_rata",)),
+    ),
     "executor": ("threads", ("processes", "processes"), ("threads", "threads"), ("processes", "processes"), ("threads", "threads")),
     "threads": (None, ("1", 1), ("2", 2), ("null", None), ("4", 4)),
     "max_memory": (None, ("500MB", 500_000_000), ("2GB", 2_000_000_000), ("1GiB", 2**30), ("4000", 4000)),
@@ -77,17 +108,22 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "metrics": (None, ("one.prom", "F/one.prom"), ("two.prom", "/srv/here/two.prom"), ("null", None), ("/four.prom", "/four.prom")),
     "notify.on": (("failure", "red"), ("[amber]", ("amber",)), ("red, amber", ("red", "amber")), ("[red]", ("red",)), ("failure", ("failure",))),
 }  # fmt: skip
-TO_COME = {"cascade", "waterfall", "report"}
+TO_COME = {"report"}
+WITH_OTHERS = {"cascade.target_ratio"}
+"""Keys that mean nothing without another."""
+UNSTATED: dict[str, Any] = {"cascade": Cascade()}
+"""What sections that a run may be without are, once a key of theirs is stated."""
 
 
 def test_every_key_is_here():
-    assert set(scalar_keys(RunFile)) == LEVELS.keys() | TO_COME | {"version", "notify.urls"}
+    assert set(scalar_keys(RunFile)) == LEVELS.keys() | TO_COME | WITH_OTHERS | {"version", "notify.urls"}
 
 
 def value_of(run: RunFile, key: str) -> Any:
     found: Any = run
     for part in key.split("."):
-        found = getattr(found, part)
+        below = getattr(found, part)
+        found = UNSTATED.get(part) if below is None else below
     return found
 
 
@@ -129,7 +165,7 @@ def test_flag_then_set_then_environment_then_file_then_default(tmp_path: Path, k
 def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
     command: Any = typer.main.get_command(app)
     flags = {name for parameter in command.commands["run"].params for name in parameter.opts}
-    by_set = ("headline", "limits", "compare", "statistics", "attribution", "reverse", "notify")
+    by_set = ("headline", "limits", "compare", "statistics", "attribution", "reverse", "notify", "cascade", "waterfall")
     assert {"output": "--formats", **dict.fromkeys(by_set, "--set")}.get(key, f"--{key.replace('_', '-')}") in flags
 
 
@@ -145,7 +181,8 @@ def test_every_scalar_key_of_the_top_has_a_flag_of_run(key: str):
         (["output=x", "output.folder=y"], ["--set output: must be a mapping of keys to values, not 'x'"]),
         (["scenarios.0=b.yaml"], ["--set scenarios.0: `scenarios` has no keys of its own. Give it whole"]),
         (["keep.x=1", "seed=x"], ["--set keep.x: `keep` has no keys of its own.", "--set seed: must be a whole number, not 'x'"]),
-        (["cascade.rounds=3"], ["--set cascade.rounds, cascade: `cascade`: not in this version."]),
+        (["report.pages=3"], ["--set report.pages, report: `report`: not in this version."]),
+        (["cascade.rounds=3"], ["--set cascade.rounds: unknown key `rounds`. Did you mean `max_rounds`?"]),
         (["output.formats=[html"], ["--set output.formats:1: not valid YAML"]),
         (["name='x"], ["--set name:1: not valid YAML"]),
     ],

@@ -12,7 +12,7 @@ from stresstest.cli.main import app
 from stresstest.tables import INPUT_TABLES, RESULT_TABLES
 
 ROOT = Path(__file__).parents[1]
-TO_COME = {"owners": {"clearing_member_id"}, "assets": {"daily_vol", "depth"}}
+TO_COME = {"owners": {"clearing_member_id"}}
 
 
 def test_columns_and_tables_that_do_nothing_yet():
@@ -23,7 +23,7 @@ def test_columns_and_tables_that_do_nothing_yet():
 
 
 def test_no_figure_is_made_of_them():
-    """No module behind the checks names such a column; `depth` is resolved."""
+    """No module behind the checks names such a column."""
     named = {
         node.value
         for room in ("valuation", "margin", "stress", "results")

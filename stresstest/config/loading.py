@@ -7,10 +7,9 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from pydantic import BaseModel
-
+from stresstest.config.impact import located
 from stresstest.config.notify import as_section
-from stresstest.config.overrides import Override, absolute, absolute_run
+from stresstest.config.overrides import Override, absolute, absolute_run, section_of
 from stresstest.config.run_file import RunFile, tolerance
 from stresstest.documents import Document, Place, dotted, examine, expect, read_document, refusal
 from stresstest.errors import Fault, Reason
@@ -58,6 +57,8 @@ def _settled(run: RunFile, folder: Path, file: Path | None) -> RunFile:
             "history": absolute(run.history, folder),
             "against": absolute_run(run.against, folder),
             "metrics": absolute(run.metrics, folder),
+            "cascade": run.cascade
+            and run.cascade.model_copy(update={"impact": located(run.cascade.impact, lambda table: str(absolute(table, folder)))}),
             "output": run.output.model_copy(update={"folder": absolute(run.output.folder, folder)}),
         }
     )
@@ -127,4 +128,4 @@ _AS_SECTIONS: Mapping[str, Callable[[object], object]] = {"reconciliation_tolera
 def _is_whole(key: str) -> bool:
     """A key of the run file that is no section (and not one to come either)."""
     info = RunFile.model_fields.get(key)
-    return info is not None and info.annotation is not Any and not (isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel))
+    return info is not None and info.annotation is not Any and section_of(info.annotation) is None

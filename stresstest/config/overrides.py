@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -19,9 +20,9 @@ ENVIRONMENT_PREFIX = "STRESSTEST_"
 
 _LISTS = (
     "scenarios", "headline", "compare.models", "reverse.distance.factors", "reverse.distance.along", "reverse.distance.targets", "output.formats",
-    "notify.on",
+    "notify.on", "cascade.collateral_order", "cascade.depth_multiples", "cascade.detail", "waterfall",
 )  # fmt: skip
-_PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history", "metrics")
+_PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history", "metrics", "cascade.impact.table")
 _TEXTS = ("name", "book", "reporting_currency", "margin_model", "history", "against", "metrics")
 
 
@@ -128,6 +129,8 @@ def _located(key: str, value: Any, folder: Path) -> Any:
         return absolute(value, folder)
     if key == "against":
         return absolute_run(value, folder)
+    if isinstance(value, (list, tuple)):
+        return [_located(key, each, folder) for each in value]
     return {last: _located(f"{key}.{last}", each, folder) for last, each in value.items()} if isinstance(value, dict) else value
 
 
@@ -142,7 +145,7 @@ def _typed(key: str, value: Any, origin: str) -> Any:
     if key in _TEXTS:
         return text if scalar(text) is not None else None
     if key in _LISTS:
-        return [scalar(each.strip()) for each in text.split(",") if each.strip()]
+        return None if scalar(text) is None else [scalar(each.strip()) for each in text.split(",") if each.strip()]
     return text if key in _PATHS else scalar(text)
 
 
@@ -154,8 +157,13 @@ def scalar_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     """The keys of a model that are no sections, dotted: each has a variable of the environment."""
     keys: list[str] = []
     for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            keys += scalar_keys(info.annotation, f"{prefix}{name}.")
-        else:
-            keys.append(prefix + name)
+        section = section_of(info.annotation)
+        keys += [prefix + name] if section is None else scalar_keys(section, f"{prefix}{name}.")
     return keys
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The model of a section of the run file, also of one that may be left out; None of what is no section."""
+    members = [each for each in get_args(annotation) or (annotation,) if each is not NoneType]
+    only = members[0] if len(members) == 1 else None
+    return only if isinstance(only, type) and issubclass(only, BaseModel) else None

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
+from stresstest.config.cascade import Cascade, Waterfall
 from stresstest.config.limits import Limit, no_name_twice
 from stresstest.config.notify import Notify, as_section
 from stresstest.config.reverse import Reverse
@@ -163,6 +164,7 @@ class RunFile(Part):
     joins, null = none. `against`: the earlier run that this one is compared with: `previous`, that of its book in the history, or a result folder.
     `metrics`: the text file in which the command `run` tells a monitoring system how it ended, null = none; `notify`: whom it sends a message.
     `funding`: whether calls for variation margin are held against what accounts can pay with, null = where a report's tables are made.
+    `cascade` null = scenarios are not followed by liquidations; `waterfall` null = the usual order where there is a cascade.
     """
 
     version: Version = 1
@@ -199,8 +201,8 @@ class RunFile(Part):
     # Not in any dump: where metrics go and who is told is no part of a result, and addresses are secrets.
     metrics: Annotated[Name | None, AfterValidator(for_the_collector)] = Field(None, exclude=True)
     notify: Annotated[Notify, BeforeValidator(as_section, json_schema_input_type=Notify | list[str] | str)] = Field(Notify(), exclude=True)
-    cascade: ToCome = None
-    waterfall: ToCome = None
+    cascade: Cascade | None = None
+    waterfall: Waterfall | None = None
     report: ToCome = None
     _file: Path | None = PrivateAttr(None)
 

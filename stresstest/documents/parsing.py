@@ -169,6 +169,8 @@ def _candidates(model: type[BaseModel], place: Place) -> list[type[BaseModel]]:
     candidates: list[Any] = [model]
     for key in place:
         candidates = [below for each in candidates for below in _below(each, key)]
+    # Where a list may be written as its only entry, the entry stands at the place of the list.
+    candidates += [below for each in candidates if get_origin(each) in (list, tuple) for below in _below(each, 0)]
     return [each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel)]
 
 

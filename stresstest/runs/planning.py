@@ -157,7 +157,16 @@ def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[
     if rulebook is not None:
         attempt(lambda: _known_models(settings, rulebook), refusals)
     attempt(lambda: check_limits(settings), refusals)
+    attempt(lambda: _no_cascade_yet(settings), refusals)
     return scenarios, rulebook
+
+
+def _no_cascade_yet(settings: RunFile) -> None:
+    stated = [key for key in ("cascade", "waterfall") if getattr(settings, key) is not None]
+    if stated:
+        file = str(settings.file) if settings.file else None
+        faults = [Fault(f"`{key}`: not in this version", "Remove the key.", file=file, path=key) for key in stated]
+        raise StressTestError(Reason.NOT_IN_THIS_VERSION, "the run asks for features to come", faults)
 
 
 def _known_models(settings: RunFile, rulebook: Rulebook) -> None:

@@ -14,7 +14,7 @@ from stresstest.scenarios.files import lines_of
 from stresstest.scenarios.names import MarginNames
 from stresstest.scenarios.notices import Notice, by_scenario
 from stresstest.scenarios.prices import in_reporting_currency
-from stresstest.scenarios.resolved import PricesApart, Resolved
+from stresstest.scenarios.resolved import DepthMove, PricesApart, Resolved
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.scenarios.selectors import Places, Selector, Universe
 from stresstest.scenarios.unmatched import unmatched
@@ -69,7 +69,7 @@ class _Resolution:
         rate = self._moved("rate", base_rate, bounded=False)
         spot, apart = self._spot(self._with_duration(rate - base_rate[:, None]))
         vol, haircut = self._moves("vol"), self._moves("haircut")
-        basis = self._moves("basis")
+        basis, depth = self._moves("basis"), self._moves("depth")
         options = len(self.universe.option_codes)
         return Resolved(
             ids=self.scenarios.ids,
@@ -85,7 +85,10 @@ class _Resolution:
             haircut_shift=np.zeros((assets.height, count)) if haircut is None else haircut.shift[haircut.group],
             holding_rows=self._holding_rows(),
             margin_rate=self._margin_rate(),
-            depth=self._depth(),
+            depth=self._depth(depth),
+            depth_moves={}
+            if depth is None
+            else {int(code): DepthMove(depth.scale[depth.group[code]], depth.shift[depth.group[code]]) for code in np.flatnonzero(depth.touched)},
             elapsed_years=self.elapsed,
             apart=apart,
         )
@@ -211,8 +214,7 @@ class _Resolution:
                 self.faults += [(int(moved[0]), Fault(what, "Rename one of the two in the margin file."))] if len(moved) else []
         return {self.universe.margin_names[number]: rates[moves.group[number]] for number in touched}
 
-    def _depth(self) -> dict[int, Floats]:
-        moves = self._moves("depth")
+    def _depth(self, moves: Moves | None) -> dict[int, Floats]:
         if moves is None:
             return {}
         base = self.dimensions.assets["depth"].cast(pl.Float64).fill_null(float("nan")).to_numpy()

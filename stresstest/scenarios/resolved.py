@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,13 @@ class PricesApart(NamedTuple):
     of_spots: Floats
 
 
+class DepthMove(NamedTuple):
+    """What a scenario makes of a depth D, f64[S] each: scale * D + shift."""
+
+    scale: Floats
+    shift: Floats
+
+
 @dataclass(frozen=True)
 class Resolved:
     """Factor values; the last axis is the scenario, in file order, with `base` at 0. Rows are codes of the book's dimensions.
@@ -36,6 +43,7 @@ class Resolved:
     pairs not in it are 1 everywhere.
     `margin_rate` maps a margin schedule name or a model name to f64[S]; names not in it are 1 everywhere.
     `depth` maps asset code to f64[S] (NaN where the asset has none); assets not in it are unshocked.
+    `depth_moves` maps the same codes to what the scenarios do to any depth of theirs: a run file may state others than the snapshot.
     `elapsed_years` f64[S]: horizon of scenarios with decay, else 0.
     `apart`: the two parts of prices that follow a rate; None where no price moves with one.
     """
@@ -56,6 +64,7 @@ class Resolved:
     depth: dict[int, Floats]
     elapsed_years: Floats
     apart: PricesApart | None = None
+    depth_moves: dict[int, DepthMove] = field(default_factory=dict)
 
     @property
     def scenarios(self) -> int:
@@ -73,6 +82,7 @@ class Resolved:
             holding_rows={pair: shares[chosen] for pair, shares in self.holding_rows.items()},
             margin_rate={name: rates[chosen] for name, rates in self.margin_rate.items()},
             depth={asset: depths[chosen] for asset, depths in self.depth.items()},
+            depth_moves={asset: DepthMove(move.scale[chosen], move.shift[chosen]) for asset, move in self.depth_moves.items()},
             elapsed_years=self.elapsed_years[chosen],
             apart=None if self.apart is None else PricesApart(*(prices[:, chosen] for prices in self.apart)),
         )

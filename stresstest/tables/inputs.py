@@ -175,6 +175,8 @@ INSTRUMENTS = Table(
             "quote",
             "Quote a coin option in the coin that it settles in, mark and all; only its strike and forward are in the price currency.",
         ),
+        Rule("daily vol above zero", "daily_vol > 0", "daily_vol", "Leave it null where it is not known."),
+        Rule("depth above zero", "depth > 0", "depth", "Leave it null where it is not known: sales then move no price, and a cascade says so."),
         Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
         Rule(
             "averaging window above zero",
@@ -218,8 +220,8 @@ ASSETS = Table(
         Column("convexity", "float", "second-order sensitivity to the rate", "years squared"),
         Column("may_be_negative", "boolean", "price can be zero or negative; it then moves additively", default=False),
         Column("daily_volume", "float", "traded volume a day; null = none", "reporting currency"),
-        Column("daily_vol", "float", "vol of one day", "decimal", not_used_yet=True),
-        Column("depth", "float", "notional that takes the price to zero", "reporting currency", not_used_yet=True),
+        Column("daily_vol", "float", "vol of one day; null = not known", "decimal"),
+        Column("depth", "float", "market depth: notional at this price that would take the price to zero; null = not known", "reporting currency"),
         Column("price_low", "float", "conservative low price; null = the price", "price currency"),
         Column("price_high", "float", "conservative high price; null = the price", "price currency"),
         Column("confidence", "float", "how sure its source is of the price, 0 to 1; null = fully", "ratio"),
@@ -231,6 +233,8 @@ ASSETS = Table(
     rules=(
         Rule("price above zero", "may_be_negative or price > 0", "price", "Set may_be_negative for an asset whose price can be zero or below."),
         Rule("volume not negative", "daily_volume >= 0", "daily_volume", "Leave it null where nothing is traded."),
+        Rule("daily vol above zero", "daily_vol > 0", "daily_vol", "Leave it null where it is not known."),
+        Rule("depth above zero", "depth > 0", "depth", "Leave it null where it is not known: sales then move no price, and a cascade says so."),
         Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
         Rule("low price above zero", "price_low > 0", "price_low", "Leave it null where the venue has none."),
         Rule("high price above zero", "price_high > 0", "price_high", "Leave it null where the venue has none."),

@@ -58,7 +58,7 @@ OUTPUTS: dict[str, list[str]] = {
     "output-exit-codes": ["schema exit-codes --json"],
     "output-error": [
         "run nowhere.yaml --json", "explain {book} --account a --json", "report {book} --json", "scenarios list nowhere.yaml --json",
-        "run {run} --set cascade={{}} --json", "run --json", "schema nothing --json",
+        "run {run} --set report={{}} --json", "run --json", "schema nothing --json",
     ],
     "log-line": [],
 }  # fmt: skip

@@ -234,7 +234,7 @@ def test_faults_of_the_run_file_are_2_with_file_and_line(stresstest, run_file: P
 
 
 def test_a_feature_to_come_is_refused_as_such(stresstest, run_file: Path):
-    done = stresstest("run", run_file, "--set", "cascade={rounds: 3}")
+    done = stresstest("run", run_file, "--set", "report={pages: 3}")
     assert done.returncode == ExitCode.CONFIGURATION
     assert "not in this version" in done.stderr
 
