@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from oracle.impact import Impact, impacts
+from oracle.impact import Impact, depth_of, entry_of, impacts
 from oracle.margin import Market, Pool, PoolFigures, Position, build_pools, collateral_schedule, pool_figures, value_of
 from oracle.reading import Row, Snapshot
 from oracle.shocks import BASE, State, holding_share, in_reporting_currency, resolve
@@ -59,11 +59,6 @@ class Held:
         found[asset] += amount
         self.pool.balances = [(name, None, quantity) for name, quantity in found.items()]
 
-    def can_trade(self) -> bool:
-        """Whether there is anything left to close, or debts with something to pay them."""
-        amounts = self.tokens().values()
-        return bool(self.pool.positions) or (min(amounts, default=0.0) < 0.0 < max(amounts, default=0.0))
-
 
 @dataclass
 class Cascade:
@@ -75,6 +70,7 @@ class Cascade:
     equity_shocked: dict[Key, float]
     equity: dict[Key, float]
     rounds: int = 0
+    halted: int = 0
     converged: bool = True
     first_round: dict[Key, int] = field(default_factory=dict)
     """Of the pools that were liquidated: in which round (1, 2, ...) first."""
@@ -155,17 +151,34 @@ class Venue:
     def touch(self, held: Held) -> None:
         """Cancel its orders; from now on its balances are what can be recovered of them, asset by asset."""
         if not held.touched:
-            tokens: dict[str, float] = defaultdict(float)
-            for asset, location, quantity in held.pool.balances:
-                tokens[asset] += quantity * (holding_share(self.snapshot, self.shocked, asset, location) if quantity > 0.0 else 1.0)
-            positions = {name: position for name, position in held.pool.positions.items() if position.quantity != 0.0}
-            for name in held.pool.positions.keys() - positions.keys():
-                # Lots that cancel: what they have gained or lost is money already.
-                position, market = held.pool.positions[name], self.market(self.shocked.spot)
-                settle = self.snapshot.instruments[name]["settle"]
-                tokens[settle] += value_of(market, name, position) / market.state.value[settle]
-            held.pool = replace(held.pool, positions=positions, balances=[(name, None, amount) for name, amount in tokens.items()], orders={})
-            held.touched = True
+            held.pool, held.touched = self.recovered(held), True
+
+    def recovered(self, held: Held) -> Pool:
+        """A pool without orders, its balances by asset as far as they can be recovered."""
+        tokens: dict[str, float] = defaultdict(float)
+        for asset, location, quantity in held.pool.balances:
+            shared = quantity > 0.0 and not held.touched
+            tokens[asset] += quantity * (holding_share(self.snapshot, self.shocked, asset, location) if shared else 1.0)
+        positions = {name: each for name, each in held.pool.positions.items() if each.quantity != 0.0 or each.cost != 0.0 or each.funding != 0.0}
+        return replace(held.pool, positions=positions, balances=[(name, None, amount) for name, amount in tokens.items()], orders={})
+
+    def can_act(self, held: Held) -> bool:
+        """Whether there is anything left to close, a debt to buy back, or a debt and something to sell for it."""
+        pool = self.recovered(held)
+        tokens = Held(pool).tokens()
+        others = [amount for name, amount in tokens.items() if name != self.snapshot.reporting]
+        owes = tokens[self.snapshot.reporting] < 0.0
+        return bool(pool.positions) or min(others, default=0.0) < 0.0 or (owes and max(others, default=0.0) > 0.0)
+
+    def without_orders(self, market: Market, key: Key, held: Held) -> float | None:
+        """R - B once the orders of a pool in breach are cancelled; None where that alone heals it."""
+        if not held.touched and held.pool.orders:
+            after = Held(self.recovered(held), touched=True)
+            amount = self.shortfall(market, key, after)
+            if amount is None:
+                self.touch(held)
+            return amount
+        return self.shortfall(market, key, held)
 
     def units(self, market: Market, name: str) -> float:
         """Units of the underlying that closing one contract sells."""
@@ -179,12 +192,12 @@ class Venue:
         return float(size)
 
     def delta(self, market: Market, name: str) -> float:
-        """What an option gains when its underlying does, both in reporting currency, by moving the underlying's price a little each way."""
+        """What an option gains when its underlying does, by moving the underlying's price a little each way; what the premium is paid in stays."""
         instrument, underlying = self.snapshot.instruments[name], self.snapshot.instruments[name]["underlying"]
         worth, price = [], []
         for move in (1.0 + BUMP, 1.0 - BUMP):
             moved = self.market({**market.state.spot, underlying: market.state.spot[underlying] * move})
-            worth.append(instrument["contract_size"] * moved.priced[name].mark * moved.state.value[instrument["quote"]])
+            worth.append(instrument["contract_size"] * moved.priced[name].mark * market.state.value[instrument["quote"]])
             price.append(moved.state.value[underlying])
         return float((worth[0] - worth[1]) / (price[0] - price[1]))
 
@@ -202,6 +215,9 @@ def shares(venue: Venue, market: Market, held: Held) -> dict[str, float]:
     figures, cost = venue.figures(market, held), venue.fees["liquidation"]
     balance, needed, gross = figures.balance["maintenance"], figures.requirement["maintenance"], figures.gross_notional
     positions = held.pool.positions
+    if venue.margin["models"][held.pool.model_name].get("breach_at_equality"):
+        # At its requirement such a pool still breaches.
+        needed += 2.0 * venue.tolerance[held.pool.account_id, held.pool.pool_id]
     if policy == "full":
         return dict.fromkeys(positions, 1.0)
     if target is not None and policy != "pro_rata":
@@ -220,7 +236,7 @@ def shares(venue: Venue, market: Market, held: Held) -> dict[str, float]:
     return dict.fromkeys(positions, min(1.0, max(0.0, (needed - balance) / (needed - cost * gross))))
 
 
-def close(venue: Venue, now: Market, fills: Market, held: Held, closed: dict[str, float], round_: int, found: Cascade) -> None:
+def close(venue: Venue, fills: Market, held: Held, closed: dict[str, float], round_: int, found: Cascade) -> None:
     """Close shares of positions at what they are worth at the execution prices; then the fee, as far as there is equity."""
     charges: dict[str, tuple[float, Fill]] = {}
     for name, share in closed.items():
@@ -282,17 +298,17 @@ def settled_price(impact: Impact, before: float, needs: list[tuple[float, float]
 
 def rank(venue: Venue, held: Held, asset: str) -> tuple[object, ...]:
     """Where an asset stands among the collateral that a pool sells."""
-    row, order = venue.snapshot.assets[asset], venue.terms_of_run.get("collateral_order") or ["settle", "haircut", "liquidity"]
+    order = venue.terms_of_run.get("collateral_order") or ["settle", "haircut", "liquidity"]
     settles = {instrument["settle"] for instrument in venue.snapshot.instruments.values()}
     key: list[object] = []
     for criterion in order:
         if criterion == "settle":
-            key.append(0 if asset == venue.snapshot.reporting else 1 if asset in settles and row.get("asset_class") == "cash" else 2)
+            key.append(0 if asset in settles else 1)
         elif criterion == "haircut":
             schedule = collateral_schedule(venue.at_base, venue.margin["models"][held.pool.model_name], asset)
             key.append(schedule["bands"][0]["haircut"])
         else:
-            key.append(-(row.get("depth") or 0.0))
+            key.append(-(depth_of(venue.snapshot, venue.base, entry_of(venue.terms_of_run, asset), asset) or 0.0))
     return (*key, asset)
 
 
@@ -310,28 +326,32 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
     def worth(asset: str, price: float) -> float:
         return price if asset == reporting else price * value[venue.snapshot.assets[asset]["price_currency"]]
 
-    wants: dict[int, float] = {}
+    # A debt in money is paid in part; what the buying back of others takes beyond the money that is there, in full.
+    wants = {number: max(0.0, -held.tokens()[reporting]) * close_factor for number, held in enumerate(indebted)}
+    owned = {
+        number: [asset for asset, amount in held.tokens().items() if amount > 0.0 and asset != reporting] for number, held in enumerate(indebted)
+    }
+    money = {number: max(0.0, held.tokens()[reporting]) for number, held in enumerate(indebted)}
     for asset in sorted(venue.snapshot.assets):
         if asset == reporting:
             continue
-        owing = [held for held in indebted if held.tokens()[asset] < 0.0]
-        debts = [-held.tokens()[asset] * close_factor for held in owing]
-        if owing:
-            price = venue.impact[asset].average(found.sold[asset], found.sold[asset] - sum(debts))
-            found.sold[asset] -= sum(debts)
-            for held, debt in zip(owing, debts, strict=True):
-                held.pay(asset, debt)
-                held.pay(reporting, -debt * worth(asset, price))
-                found.bought_for -= debt * worth(asset, price)
-                record(held, asset, -debt, price, 0.0)
-    for number, held in enumerate(indebted):
-        debt = -held.tokens()[reporting]
-        if debt > 0.0:
-            wants[number] = debt * close_factor
+        owing = [(number, held, -held.tokens()[asset] * close_factor) for number, held in enumerate(indebted) if held.tokens()[asset] < 0.0]
+        if not owing:
+            continue
+        bought = sum(debt for _, _, debt in owing)
+        price = venue.impact[asset].average(found.sold[asset], found.sold[asset] - bought)
+        found.sold[asset] -= bought
+        for number, held, debt in owing:
+            cost = debt * worth(asset, price)
+            held.pay(asset, debt)
+            held.pay(reporting, -cost)
+            wants[number] += max(0.0, cost - money[number])
+            money[number] = max(0.0, money[number] - cost)
+            found.bought_for -= cost
+            record(held, asset, -debt, price, 0.0)
     offers = {}
-    for number in wants:
-        owned = [asset for asset, amount in indebted[number].tokens().items() if amount > 0.0 and asset != reporting]
-        offers[number] = sorted(owned, key=lambda asset, held=indebted[number]: rank(venue, held, asset))  # type: ignore[misc]
+    for number, names in owned.items():
+        offers[number] = sorted(names, key=lambda asset, held=indebted[number]: rank(venue, held, asset))  # type: ignore[misc]
     for turn in range(max(map(len, offers.values()), default=0)):
         for asset in sorted({names[turn] for names in offers.values() if len(names) > turn}):
             sellers = [number for number, names in offers.items() if len(names) > turn and names[turn] == asset and wants[number] > 0.0]
@@ -362,25 +382,31 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row) -> 
         equity_base={key: pool_figures(venue.at_base, held.pool).equity for key, held in book.items()},
         equity_shocked={key: pool_figures(start, held.pool).equity for key, held in book.items()}, equity={},
     )  # fmt: skip
+    number = 0
     while True:
         now = venue.market(prices)
-        short = {key: amount for key, held in book.items() if held.can_trade() and (amount := venue.shortfall(now, key, held)) is not None}
-        if found.rounds == 0:
+        short = {key: amount for key, held in book.items() if (amount := venue.shortfall(now, key, held)) is not None}
+        if number == 0:
             found.breached_at_once = set(short)
+        short = {key: amount for key, amount in short.items() if venue.can_act(book[key])}
+        if cascade.get("policy", "full") != "full":
+            short = {key: amount for key in short if (amount := venue.without_orders(now, key, book[key])) is not None}
         if not short:
             break
-        if found.rounds == cascade.get("max_rounds", 50):
+        if number == cascade.get("max_rounds", 50):
             found.converged = False
             break
-        found.rounds += 1
-        if found.rounds <= cascade.get("halt_rounds", 0):
+        number += 1
+        if number <= cascade.get("halt_rounds", 0):
+            found.halted += 1
             continue
         chosen = list(short)
         if cascade.get("sequence") == "one_at_a_time":
             chosen = [max(short, key=lambda key: short[key])]
-        prices = one_round(venue, now, [book[key] for key in chosen], found)
+        prices = one_round(venue, now, [book[key] for key in chosen], number, found)
+        found.rounds += 1
         for key in chosen:
-            found.first_round.setdefault(key, found.rounds)
+            found.first_round.setdefault(key, number)
     found.prices = prices
     end = venue.market(prices)
     found.equity = {key: venue.figures(end, held).equity for key, held in book.items()}
@@ -392,7 +418,7 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row) -> 
     return found
 
 
-def one_round(venue: Venue, now: Market, chosen: list[Held], found: Cascade) -> dict[str, float]:
+def one_round(venue: Venue, now: Market, chosen: list[Held], number: int, found: Cascade) -> dict[str, float]:
     """Liquidate pools together; returns the prices after."""
     orders: dict[str, float] = defaultdict(float)
     closing: list[dict[str, float]] = []
@@ -408,6 +434,7 @@ def one_round(venue: Venue, now: Market, chosen: list[Held], found: Cascade) -> 
         found.bought_for += units * traded[asset] * now.state.value[venue.snapshot.assets[asset]["price_currency"]]
     fills = venue.market(traded)
     for held, closed in zip(chosen, closing, strict=True):
-        close(venue, now, fills, held, closed, found.rounds, found)
-    repay(venue, traded, [held for held in chosen if not held.pool.positions], found.rounds, found)
+        close(venue, fills, held, closed, number, found)
+    after = {name: impact.after(found.sold[name]) for name, impact in venue.impact.items()}
+    repay(venue, after, [held for held in chosen if not held.pool.positions], number, found)
     return {name: impact.after(found.sold[name]) for name, impact in venue.impact.items()}

@@ -47,16 +47,26 @@ class Impact:
 
     def after(self, sold: float) -> float:
         """The price after net sales."""
-        price = min(self.unlimited(sold), HIGHEST * abs(self.snapshot_price))
-        return price if self.may_be_negative else max(price, LOWEST * self.snapshot_price)
+        price = min(self.unlimited(sold), self.highest)
+        return price if self.may_be_negative else max(price, self.lowest)
+
+    @property
+    def lowest(self) -> float:
+        """The floor: a scenario may go below it, sales do not."""
+        return min(LOWEST * self.snapshot_price, self.shocked)
+
+    @property
+    def highest(self) -> float:
+        """The ceiling."""
+        return max(HIGHEST * abs(self.snapshot_price), self.shocked)
 
     def is_floored(self, sold: float) -> bool:
         """Whether the floor holds the price."""
-        return not self.may_be_negative and self.unlimited(sold) < LOWEST * self.snapshot_price
+        return not self.may_be_negative and self.unlimited(sold) < self.lowest
 
     def is_capped(self, sold: float) -> bool:
         """Whether the ceiling holds the price."""
-        return self.unlimited(sold) > HIGHEST * abs(self.snapshot_price)
+        return self.unlimited(sold) > self.highest
 
     def average(self, before: float, after: float) -> float:
         """The mean price over what is traded between two levels of net sales."""
@@ -87,53 +97,76 @@ class Impact:
 
 def impacts(snapshot: Snapshot, base: State, state: State, cascade: Row) -> dict[str, Impact]:
     """The impact of every asset in a scenario, as the run file's section `cascade` says."""
-    given = cascade.get("impact") or {"kind": "linear"}
-    entries = given if isinstance(given, list) else [given]
     found = {}
     for name, asset in snapshot.assets.items():
-        entry = next((each for each in entries if name in (each.get("assets") or [name])), {"kind": "none"})
-        strength = None if name == snapshot.reporting else strength_of(snapshot, base, state, entry, name)
+        entry = entry_of(cascade, name)
+
+        def fits(where: Row, asset: Row = asset) -> bool:
+            return asset_fits(asset, where)
+
+        scale, shift = composed(state.shocks, "depth", name, fits, always)
+        strength = None
+        if name != snapshot.reporting:
+            strength = strength_of(snapshot, base, entry, name)
+            reference = depth_of(snapshot, base, entry, name)
+            if strength is not None and reference is not None:
+                times = scale + shift / (asset.get("depth") or reference)
+                strength /= math.sqrt(times) if entry["kind"] == "square_root" else times
+            elif entry["kind"] == "linear" and scale == 0.0:
+                # No depth but in this scenario, which says one.
+                strength = abs(base.spot[name] * base.value[name]) / shift
         found[name] = Impact(entry["kind"], base.spot[name], state.spot[name], strength, asset["may_be_negative"])
     return found
 
 
-def strength_of(snapshot: Snapshot, base: State, state: State, entry: Row, name: str) -> float | None:
-    """How strongly sales of an asset move its price; None where a parameter is not known."""
-    asset, price, worth = snapshot.assets[name], base.spot[name], base.value[name]
+def entry_of(cascade: Row, name: str) -> Row:
+    """The first entry of `impact` that speaks of an asset."""
+    given = cascade.get("impact") or {"kind": "linear"}
+    entries = given if isinstance(given, list) else [given]
+    found: Row = next((each for each in entries if name in (each.get("assets") or [name])), {"kind": "linear", "depth": {}, "unnamed": True})
+    return found
 
-    def own(key: str, column: str | None = None) -> float | None:
-        value = entry.get(key)
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif value is None and column is not None and key not in entry:
-            value = asset.get(column)
-        return None if value is None else float(value)
 
-    def fits(where: Row) -> bool:
-        return asset_fits(asset, where)
+def parameter(snapshot: Snapshot, entry: Row, name: str, key: str) -> float | None:
+    """A parameter as the run file says, for all or by asset, else as the snapshot's column says."""
+    value = entry.get(key)
+    if isinstance(value, dict):
+        value = value.get(name)
+    if value is None and key in ("depth", "daily_volume", "daily_vol") and "unnamed" not in entry:
+        value = snapshot.assets[name].get(key)
+    return None if value is None else float(value)
 
-    scale, shift = composed(state.shocks, "depth", name, fits, always)
+
+def strength_of(snapshot: Snapshot, base: State, entry: Row, name: str) -> float | None:
+    """How strongly sales of an asset move its price before any scenario; None where a parameter is not known."""
     if entry["kind"] == "linear":
-        if "slope" in entry:
-            slope = own("slope")
-            return None if slope is None else slope / scale
-        if "from_volume" in entry:
-            volume, vol, terms = asset.get("daily_volume"), asset.get("daily_vol"), entry["from_volume"]
-            depth = None if volume is None or vol is None else terms["c"] * volume / vol * math.sqrt(terms["horizon_days"])
-        else:
-            depth = own("depth", "depth")
-        if depth is None and scale != 0.0:
-            return None
-        depth = (0.0 if depth is None else scale * depth) + shift
-        # The notional at snapshot price that takes that price to zero.
-        units = depth / abs(worth)
-        return abs(price) / units
+        slope, depth = parameter(snapshot, entry, name, "slope"), depth_of(snapshot, base, entry, name)
+        if slope is not None or depth is None:
+            return slope
+        # So many units take the snapshot price to zero.
+        return abs(base.spot[name]) / (depth / abs(base.value[name]))
     if entry["kind"] == "exponential":
-        rate = own("lambda")
-        return None if rate is None else rate / scale
+        return parameter(snapshot, entry, name, "lambda")
+    vol, volume = parameter(snapshot, entry, name, "daily_vol"), parameter(snapshot, entry, name, "daily_volume")
+    if entry["kind"] != "square_root" or vol is None or volume is None:
+        return None
+    return float(entry.get("y", 1.0) * vol / math.sqrt(volume / abs(base.value[name])))
+
+
+def depth_of(snapshot: Snapshot, base: State, entry: Row, name: str) -> float | None:
+    """Notional at the snapshot price that would take it to zero, were it to go on falling as at first (square root: as over all of it)."""
+    worth = abs(base.value[name])
+    if entry["kind"] == "none" or name == snapshot.reporting:
+        return math.inf
+    if entry["kind"] == "exponential":
+        rate = parameter(snapshot, entry, name, "lambda")
+        return None if rate is None else worth / rate
+    vol, volume = parameter(snapshot, entry, name, "daily_vol"), parameter(snapshot, entry, name, "daily_volume")
     if entry["kind"] == "square_root":
-        vol, volume = own("daily_vol", "daily_vol"), own("daily_volume", "daily_volume")
-        if vol is None or volume is None:
-            return None
-        return float(entry.get("y", 1.0) * vol / math.sqrt(scale * volume / abs(worth)))
-    return None
+        return None if vol is None or volume is None else volume / (entry.get("y", 1.0) * vol) ** 2
+    slope, rule = parameter(snapshot, entry, name, "slope"), entry.get("from_volume")
+    if slope is not None:
+        return abs(base.spot[name]) / slope * worth
+    if rule is not None:
+        return None if vol is None or volume is None else rule["c"] * volume / vol * math.sqrt(rule["horizon_days"])
+    return parameter(snapshot, entry, name, "depth")

@@ -35,7 +35,9 @@ class Book:
 
 
 def linear(slope: float, *assets: str) -> Row:
-    """Linear impact of so many price units by unit sold."""
+    """Linear impact of so many price units by unit sold; none of zero."""
+    if slope == 0.0:
+        return {"impact": {"kind": "none"}}
     return {"impact": {"kind": "linear", "slope": dict.fromkeys(assets or ("A",), slope)}}
 
 
