@@ -26,7 +26,7 @@ def shares(
     * `full`: everything. A target or a fee plays no part.
     * `partial_to_target`: of every position the smallest share x with B - c*x*N >= M*(1 - x), so x = (M - B) / (M - c*N); everything where M <= c*N,
       because closing costs more than it frees. `pro_rata`: the same with M = R.
-    * `worst_first`: whole positions, the largest loss first (ties: as in the book), until B - c*n >= M*(N - n)/N, n what is closed of N.
+    * `worst_first`: whole positions, the largest loss first (ties: by instrument), until B - c*n >= M*(N - n)/N, n what is closed of N.
 
     Args:
         pairs: pools that breach.
@@ -46,14 +46,14 @@ def shares(
     frees = least - liquidation_fee * gross
     if policy == "worst_first":
         assert lost is not None
-        return _until_enough(lost, pair, notional, gross, balance, least, liquidation_fee)
+        order = np.lexsort((pairs.instrument, -lost, pair))
+        return _until_enough(order, pair, notional, gross, balance, least, liquidation_fee)
     share = np.divide(least - balance, frees, out=np.ones_like(frees), where=frees > 0.0)
     return np.clip(share, 0.0, 1.0)[pair]
 
 
-def _until_enough(lost: Floats, pair: Longs, notional: Floats, gross: Floats, balance: Floats, least: Floats, fee: float) -> Floats:
-    """One for the positions, the largest loss of a pair first, whose pair falls short with those before them closed; zero for the others."""
-    order = np.lexsort((-lost, pair))
+def _until_enough(order: Longs, pair: Longs, notional: Floats, gross: Floats, balance: Floats, least: Floats, fee: float) -> Floats:
+    """One for the positions, in an order that goes pair by pair, whose pair falls short with those before them closed; zero for the others."""
     counts = np.bincount(pair, minlength=len(gross))
     first = np.cumsum(counts) - counts
     before, closed = np.zeros(len(gross)), np.zeros(len(pair))

@@ -82,7 +82,7 @@ def test_the_worst_positions_go_first():
     assert found.tolist() == [1.0, 1.0, 0.0, 0.0]
 
 
-def test_equal_losses_go_in_the_order_of_the_book():
+def test_equal_losses_go_in_the_order_of_instruments():
     found = shares(held(2), "worst_first", balance=array(40.0), requirement=array(50.0), notional=array(500.0, 500.0), lost=array(1.0, 1.0))
     assert found.tolist() == [1.0, 0.0]
 
