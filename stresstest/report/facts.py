@@ -13,8 +13,10 @@ from stresstest.report.account_pages import CROSS, account_pages
 from stresstest.report.accounts import DEFINITIONS, account_table, worst_accounts
 from stresstest.report.attribution import attribution_page
 from stresstest.report.audit import audit_view
+from stresstest.report.cascade import cascade_page
 from stresstest.report.changes import changes_page, since
 from stresstest.report.collateral import collateral_page
+from stresstest.report.contagion import contagion_page
 from stresstest.report.distance import distance_page
 from stresstest.report.draws import draws_page
 from stresstest.report.drivers import drivers
@@ -31,7 +33,18 @@ from stresstest.report.segments import segments_page
 from stresstest.report.shocks import scenario_sources, shock_words
 from stresstest.report.statistics import statistics_page
 from stresstest.report.trend import trend_page
-from stresstest.report.view import ChangesPage, DrawsPage, IsolationPage, MarginRulesPage, ReportFacts, StatisticsPage
+from stresstest.report.view import (
+    CascadePage,
+    ChangesPage,
+    ContagionPage,
+    DrawsPage,
+    IsolationPage,
+    MarginRulesPage,
+    ReportFacts,
+    StatisticsPage,
+    WaterfallPage,
+)
+from stresstest.report.who_pays import waterfall_page
 from stresstest.results.changes import read_changes
 from stresstest.results.comparison import comparison_of
 from stresstest.results.distance import read_distance
@@ -39,7 +52,7 @@ from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import files_of, read_table
 from stresstest.results.summary import Summary
-from stresstest.tables import DRAW_TABLES, STATISTICS_TABLES
+from stresstest.tables import CASCADE_ROUNDS, CASCADE_TABLES, DRAW_TABLES, STATISTICS_TABLES
 
 TITLE = 80
 """Characters of the title that fit above the contents on the cover."""
@@ -106,6 +119,7 @@ def facts(folder: Path, audit: Mapping[str, Any]) -> ReportFacts:
         statistics=_statistics(folder, identity, currency),
         funding=funding_page(_optional(folder, "funding"), _optional(folder, "funding_summary"), _optional(folder, "funding_owners"), summary, names),
         distance=distance_page(read_distance(folder), names, currency),
+        **_cascade(folder, names, summary),
         draws=_draws(folder, summary, scenarios, dict(ranked.select("account_id", "name").iter_rows()), currency),
         attribution=attribution_page(
             _optional(folder, "attribution_summary"), attributed, {row["scenario_id"]: row for row in scenarios}, segments, ranked, summary, names
@@ -158,6 +172,27 @@ def _changes(folder: Path, names: Mapping[str, str]) -> _Changed:
     if found is None:
         return _Changed(changes=None, since="")
     return _Changed(changes=changes_page(found, read_table(folder, "changed_accounts"), names), since=since(found))
+
+
+class _Cascaded(TypedDict):
+    cascade: CascadePage | None
+    contagion: ContagionPage | None
+    waterfall: WaterfallPage | None
+
+
+def _cascade(folder: Path, names: Mapping[str, str], summary: Summary) -> _Cascaded:
+    """The pages of a run that was asked for a cascade."""
+    # Every order of the cascade may be millions of rows, and no page shows them.
+    wanted = (table.name for table in CASCADE_TABLES if table is not CASCADE_ROUNDS)
+    tables = {name: read_table(folder, name) for name in wanted if files_of(folder, name)}
+    currency = shown(summary.run.reporting_currency)
+    known = _optional(folder, "owner_summary")
+    owners = summary.owner_names | ({} if known is None else dict(known.select("owner_id", "name").iter_rows()))
+    return _Cascaded(
+        cascade=cascade_page(tables, names, currency),
+        contagion=contagion_page(tables, names, currency),
+        waterfall=waterfall_page(tables, names, owners, currency),
+    )
 
 
 class _Compared(TypedDict):

@@ -24,6 +24,8 @@ from stresstest.report.charts.bars import STACK_COLOURS, paired_bars, stacked_ba
 from stresstest.report.charts.heat_map import HEAT_STEPS, heat_map_chart
 from stresstest.report.charts.histogram import histogram_chart
 from stresstest.report.charts.lines import lines_chart
+from stresstest.report.charts.matrix import matrix_chart
+from stresstest.report.charts.price_path import price_path_chart
 from stresstest.report.charts.style import ACCENT, ACCENT_LIGHT, LOSS, svg
 from stresstest.report.charts.waterfall import waterfall_chart
 from stresstest.report.formats import HALF_A_CENT
@@ -38,6 +40,7 @@ TEMPLATES = (
     "report.html.j2",
     "limits.html.j2",
     "attribution.html.j2",
+    "cascade.html.j2",
     "changes.html.j2",
     "distance.html.j2",
     "draws.html.j2",
@@ -96,6 +99,10 @@ CHARTS = (
     "funding_currencies",
     "distances",
     "levels",
+    "cascade_losses",
+    "price_path",
+    "contagion",
+    "waterfall",
     "attribution",
     "models",
     "model_shortfalls",
@@ -131,6 +138,9 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("funding", "Liquidity", "Liquidity", facts.funding is not None),
         ("distance", "Distance to liquidation and default", "Distance", facts.distance is not None),
         ("draws", "Weighted scenarios", "Probabilities", facts.draws is not None),
+        ("cascade", "Liquidation cascade", "Cascade", facts.cascade is not None),
+        ("contagion", "Contagion", "Contagion", facts.contagion is not None),
+        ("waterfall", "Who pays: the default waterfall", "Who pays", facts.waterfall is not None),
         ("margin-rules", "Margin rules compared", "Margin rules", facts.margin_rules is not None),
         ("isolation", "Cross margin and isolated", "Cross and isolated", facts.isolation is not None),
         ("account-pages", "The worst accounts one by one", "Account pages", bool(facts.account_pages) or facts.collateral is None),
@@ -231,12 +241,25 @@ def _composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
         yield "status", stacked_bars(data.status), f"Accounts by status {by_scenario}"
     if data.heat_map is not None:
         yield "heat_map", heat_map_chart(data.heat_map), "Margin balance as percent of maintenance margin, accounts by scenarios"
+    yield from _cascade_composed(facts)
     if facts.changes is not None:
         yield from changes_composed(facts.changes)
     yield from _histograms(facts)
     if facts.trend is not None:
         yield from _trend_composed(facts.trend)
     yield from _waterfalls(facts)
+
+
+def _cascade_composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart, str]]:
+    """The charts of the cascade."""
+    if facts.cascade is not None and facts.cascade.losses.pairs:
+        yield "cascade_losses", paired_bars(facts.cascade.losses), "Loss by feedback, and with that of the shock, by scenario; figures in the table"
+    if facts.cascade is not None and facts.cascade.path is not None:
+        yield "price_path", price_path_chart(facts.cascade.path), "Prices after every round as a share of the snapshot's; figures in the table"
+    if facts.contagion is not None and facts.contagion.matrix is not None:
+        yield "contagion", matrix_chart(facts.contagion.matrix), "Losses of survivors by asset lost in and asset sold; figures in the table"
+    if facts.waterfall is not None and facts.waterfall.steps:
+        yield "waterfall", waterfall_chart(facts.waterfall.steps, worse_when_rising=True), "What each layer pays of the loss; figures in the table"
 
 
 def _family_charts(facts: ReportFacts) -> tuple[FamilyCharts, ...]:

@@ -191,6 +191,30 @@ class OverTime:
 
 
 @dataclass(frozen=True)
+class PriceLine:
+    """A price after every round, the shocked one first, as a share of that in the snapshot."""
+
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PricePath:
+    """Prices over the same rounds."""
+
+    lines: tuple[PriceLine, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Amounts by row and column in reporting currency, none below zero."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    amounts: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
 class Bucket:
     """Amounts from `lower` to below `upper`: how probable they are, and how much of that is of the worst part."""
 

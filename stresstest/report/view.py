@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stresstest.report.parts import Cell, Charts, Definition, Fact, Figure, Histogram, Light, OverTime, PairedBars, Step, TableView, Utilisation
+from stresstest.report.parts import (
+    Cell,
+    Charts,
+    Definition,
+    Fact,
+    Figure,
+    Histogram,
+    Light,
+    Matrix,
+    OverTime,
+    PairedBars,
+    PricePath,
+    Step,
+    TableView,
+    Utilisation,
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,48 @@ class DrawsPage:
     book: TableView
     accounts: TableView
     owners: TableView
+
+
+@dataclass(frozen=True)
+class CascadePage:
+    """The liquidation cascade by scenario, and round by round in `scenario`: the worst headline scenario, empty where nobody is liquidated."""
+
+    scenario: str
+    summary: str
+    figures: tuple[Figure, ...]
+    losses: PairedBars
+    path: PricePath | None
+    scenarios: TableView
+    rounds: TableView
+    prices: TableView
+    sensitivity: TableView
+    parameters: TableView
+
+
+@dataclass(frozen=True)
+class ContagionPage:
+    """Who infects whom in `scenario`, and the same book under isolated margin."""
+
+    scenario: str
+    summary: str
+    matrix: Matrix | None
+    spills: TableView
+    assets: TableView
+    isolated: TableView
+
+
+@dataclass(frozen=True)
+class WaterfallPage:
+    """Who pays what accounts are below zero after the cascade, in `scenario`; without steps there is nothing to pay."""
+
+    scenario: str
+    summary: str
+    figures: tuple[Figure, ...]
+    steps: tuple[Step, ...]
+    layers: TableView
+    scenarios: TableView
+    rules: TableView
+    payers: TableView
 
 
 @dataclass(frozen=True)
@@ -266,6 +323,10 @@ class ReportFacts:
     """None where the run was not asked for distances."""
     draws: DrawsPage | None
     """None where no scenario has a weight."""
+    cascade: CascadePage | None
+    """None where the run was not asked for a cascade, as are `contagion` and `waterfall`."""
+    contagion: ContagionPage | None
+    waterfall: WaterfallPage | None
     margin_rules: MarginRulesPage | None
     """None where the run was not asked to compare, as is `isolation`; nothing stands in place of the two."""
     isolation: IsolationPage | None
