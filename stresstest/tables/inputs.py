@@ -175,8 +175,6 @@ INSTRUMENTS = Table(
             "quote",
             "Quote a coin option in the coin that it settles in, mark and all; only its strike and forward are in the price currency.",
         ),
-        Rule("daily vol above zero", "daily_vol > 0", "daily_vol", "Leave it null where it is not known."),
-        Rule("depth above zero", "depth > 0", "depth", "Leave it null where it is not known: sales then move no price, and a cascade says so."),
         Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
         Rule(
             "averaging window above zero",
