@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from venue import calls, cushion
 from venue import trades as trading
+from venue.history import history
 from venue.holdings import Market, market, net_positions
 from venue.listings import Listing, listings
 from venue.members import Members, members
@@ -142,8 +143,8 @@ def stale_account(who: Members, first: Day, second: Day) -> int:
     return int(np.argmax(np.where(fit, change, 0.0)))
 
 
-def write(day: Day, who: Members, reported: Margins, folder: Path) -> None:
-    """The six tables of a day and its snapshot.json."""
+def write(day: Day, who: Members, reported: Margins, past: pl.DataFrame, folder: Path) -> None:
+    """The seven tables of a day and its snapshot.json; `past` is its history."""
     folder.mkdir(parents=True, exist_ok=True)
     quantity = day.positions.filter(pl.col("quantity") > 0).group_by("instrument_id").agg(pl.col("quantity").sum().round(6).alias("open_interest"))
     posted = day.collateral.group_by("asset").agg(
@@ -161,6 +162,7 @@ def write(day: Day, who: Members, reported: Margins, folder: Path) -> None:
         "collateral": day.collateral,
         "instruments": day.instruments.drop("used_forward").join(quantity, on="instrument_id", how="left").sort("instrument_id"),
         "assets": day.assets.join(posted, on="asset", how="left").sort("asset"),
+        "history": past,
     }
     for name, table in tables.items():
         table.write_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=19)
@@ -175,8 +177,8 @@ def main(folder: Path) -> None:
     reported = replace(second.margins, equity=second.margins.equity.copy(), requirement=second.margins.requirement.copy())
     reported.equity[stale] = first.margins.equity[stale]
     reported.requirement[:, stale] = first.margins.requirement[:, stale]
-    write(first, who, first.margins, folder / "2026-11-12")
-    write(second, who, reported, folder / "2026-11-13")
+    write(first, who, first.margins, history([first.assets], DAYS[0].date()), folder / "2026-11-12")
+    write(second, who, reported, history([first.assets, second.assets], DAYS[1].date()), folder / "2026-11-13")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,14 @@ from typing import get_args
 
 import pytest
 
+from stresstest.config import load_run
+from stresstest.runs.scenarios.expanding import write_scenarios
 from stresstest.scenarios.factors import FACTOR_TYPES, SHIFTS
 from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.model import Grade, Where
 from stresstest.scenarios.shipped import file_of, libraries
+
+pytestmark = pytest.mark.usefixtures("read_here")
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "scenario-guide.md").read_text(encoding="utf-8")
@@ -34,7 +38,15 @@ def test_every_shipped_scenario_is_listed():
 def test_examples_load(text: str, tmp_path: Path):
     (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
     if "historical" in text:
-        pytest.skip("needs the history of a book: run on one below")
+        # On the sample's history, expanded to what a run computes: base, the stated one, the days of half a year (coins trade on all), a thousand
+        # draws, and the completion.
+        settings = load_run(ROOT / "sample_data" / "run.yaml", {"scenarios": [str(tmp_path / "example.yaml")]})
+        found = load_scenarios([write_scenarios(settings, tmp_path / "expanded.parquet").file])
+        kinds = [name.partition(".")[0] for name in found.ids]
+        assert {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)} == {"base": 1, "crash": 2, "replay": 181, "mc": 1000}
+        assert "spot:USDE as 0.01 x spot:BTC" in str(found.scenario("replay.2026-03-12").source)
+        assert len(found.shocks_of("crash.complete")) == 66
+        return
     # Base and the one scenario; of the example of generators those of a grid of 15, a ladder of 25 and three multiples besides.
     assert len(load_scenarios([tmp_path / "example.yaml"])) == (2 if "generators" not in text else 2 + 15 + 25 + 3)
 

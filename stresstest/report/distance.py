@@ -243,7 +243,8 @@ def _scenarios_table(rows: pl.DataFrame, names: Names) -> TableView:
     for (factor, target), mine in rows.group_by("factor", "target", maintain_order=True):
         found = nearest(mine, str(target))
         counts = np.bincount(bands(found["shift"].to_numpy(), MULTIPLES), minlength=len(MULTIPLES) + 2).tolist()
-        first = found.row(0, named=True) if found.height else {"account_id": None, "shift": None}
+        ahead = found.filter(pl.col("shift") != 0.0)
+        first = ahead.row(0, named=True) if ahead.height else {"account_id": None, "shift": None}
         name = str(factor).removeprefix(SCENARIO)
         listed.append(
             Row(
@@ -257,5 +258,8 @@ def _scenarios_table(rows: pl.DataFrame, names: Names) -> TableView:
                 )
             )
         )
-    note = "The whole scenario, taken so many times: a relative shock v becomes (1 + v) to that power, less one."
+    note = (
+        "The whole scenario, taken so many times: a relative shock v becomes (1 + v) to that power, less one. The nearest account is the first that "
+        "is not beyond the line at base."
+    )
     return TableView("distance-along", "Along scenarios", tuple(columns), tuple(listed), "", (note,))

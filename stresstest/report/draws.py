@@ -70,9 +70,10 @@ def _plus(value: float | None, text: str) -> str:
 def _summary(figures: DrawFigures, probable: pl.DataFrame, names: Mapping[str, str | None], currency: str, accounts: int) -> str:
     tail = next(each for each in figures.tails if each.level == SHOWN_LEVEL)
     error = tail.expected_shortfall_standard_error
+    way = "loses" if figures.expected_loss >= 0.0 else "gains"
     text = (
         f"{shown(figures.family)}: {family_words(figures)}. In the worst {_part(SHOWN_LEVEL)} of them, by probability, the book loses {currency} "
-        f"{money(tail.expected_shortfall)} on average{_plus(error, money(error))}; over all of them {money(figures.expected_loss)}. "
+        f"{money(tail.expected_shortfall)} on average{_plus(error, money(error))}; over all of them it {way} {money(abs(figures.expected_loss))}. "
     )
     text += (
         f"The probability that an owner is in default is {percent(figures.probability_of_a_default, 1)}"

@@ -56,7 +56,8 @@ def table_checks(table: Table, types: dict[str, str]) -> list[Check]:
         if not column.nullable:
             checks.append(Check(name, "not null", "null where a value is needed", f"Give a value: {column.doc}.", f"({name} IS NULL)"))
         if column.type == "float":
-            checks.append(Check(name, "finite", "not a finite number", "Leave unknown values null.", f"coalesce(NOT isfinite({name}), false)"))
+            hint = "Leave unknown values null." if column.nullable else f"Give a number: {column.doc}."
+            checks.append(Check(name, "finite", "not a finite number", hint, f"coalesce(NOT isfinite({name}), false)"))
         if column.choices:
             among = ", ".join(literal(choice) for choice in column.choices)
             hint = f"One of {', '.join(column.choices)}."

@@ -267,7 +267,7 @@ HISTORY = Table(
     (
         _required("date", "date", "the day"),
         _required("factor", "string", "factor, for example spot:BTC"),
-        _required("value", "float", "its value that day", "as the factor"),
+        _required("value", "float", "its value that day; no row where it has none", "as the factor"),
     ),
     key=("date", "factor"),
     optional=True,

@@ -34,7 +34,7 @@ def texts(table: TableView) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def distance() -> pl.DataFrame:
-    """a is near in two factors, b in one pool of two, c is in liquidation at base, d is not reached; a scenario reaches a and not b."""
+    """a is near in two factors, b in one pool of two, c is in liquidation at base, d is not reached; a scenario reaches a, and not b."""
     rows = []
     for account, pool, factor, direction, gross, shifts in (
         ("a", "cross", "spot:BTC", "down", 2e6, (-0.12, -0.20)), ("a", "cross", "spot:BTC", "up", 2e6, (None, None)),
@@ -46,7 +46,7 @@ def distance() -> pl.DataFrame:
         rows += [
             row(account, factor, direction, target, shift, gross, pool) for target, shift in zip(("liquidation", "default"), shifts, strict=True)
         ]
-    rows += [row("a", "scenario:crash", "along", "liquidation", 0.8), row("b", "scenario:crash", "along", "liquidation", None)]
+    rows += [row(account, "scenario:crash", "along", "liquidation", at) for account, at in (("a", 0.8), ("b", None), ("c", 0.0))]
     return conform(pl.DataFrame(rows, infer_schema_length=None), DISTANCE)
 
 
@@ -104,7 +104,7 @@ def test_tables(page: DistancePage):
         ["1", "a", "cross", "spot:ETH", "8.00", "108", "30.00", "130"],
         ["2", "b", "ISO", "spot:BTC", f"{MINUS}10.00", "90", f"{MINUS}11.00", "89"],
     ]
-    assert texts(page.scenarios) == [["The crash", "liquidation", "0", "0", "1", "0", "0", "0", "0", "1", "a", "0.8"]]
+    assert texts(page.scenarios) == [["The crash", "liquidation", "1", "0", "1", "0", "0", "0", "0", "1", "a", "0.8"]]
 
 
 def test_many_accounts_are_shortened_on_paper():

@@ -63,7 +63,7 @@ def test_what_the_page_says() -> None:
     assert found is not None
     text = found.summary.replace("\N{NO-BREAK SPACE}", " ")
     assert text.startswith("mc: 100 scenarios over 1 day. In the worst 2.5 % of them, by probability, the book loses USD 99 on average (± ")
-    assert "; over all of them 51. The probability that an owner is in default is 5.0 % (± 2.2 %)." in text
+    assert "; over all of them it loses 51. The probability that an owner is in default is 5.0 % (± 2.2 %)." in text
     assert (
         "2 of 40 accounts, sound at base, are in liquidation or default in some of them; the most likely to default, a-2, with a probability of "
         in text
@@ -75,6 +75,12 @@ def test_what_the_page_says() -> None:
     assert "left out (1)" in " ".join(found.accounts.notes)
     bars = {pair.name: (pair.narrow, pair.wide) for pair in found.charts[0].accounts.pairs}
     assert (bars["10 % to below 25 %"], bars["25 % to below 50 %"], bars["50 % and above"]) == ((1.0, 1.0), (0.0, 1.0), (0.0, 0.0))
+
+
+def test_a_book_that_gains_on_average() -> None:
+    found = page(scenarios([-each for each in HUNDRED]), ACCOUNTS)
+    assert found is not None
+    assert "; over all of them it gains 51. The" in found.summary
 
 
 def test_weights_that_do_not_add_up_to_one_are_told() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -153,6 +155,38 @@ def test_the_second_day_follows_from_the_first() -> None:
     assert read(DAYS[0])["instruments"]["mark_price"].equals(read(DAYS[1])["instruments"]["mark_price"]) is False
 
 
+def test_the_history_ends_at_the_snapshot_and_moves_as_much_as_it_says(day: dict[str, pl.DataFrame], request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["day"]
+    history = pl.read_parquet(SAMPLE / name / "history.parquet")
+    last = date.fromisoformat(name)
+    assert (SAMPLE / name / "history.parquet").stat().st_size < 200_000
+    assert history["factor"].n_unique() == 66
+    assert history["date"].max() == last
+    by_factor = {factor: part.sort("date") for (factor,), part in history.group_by("factor")}
+    for asset, price, daily_vol in (
+        day["assets"].filter(pl.col("asset").is_in(day["instruments"]["underlying"])).select("asset", "price", "daily_vol").iter_rows()
+    ):
+        values = by_factor[f"spot:{asset}"]["value"].to_list()
+        assert values[-1] == price
+        days = (last - by_factor[f"spot:{asset}"]["date"][0]).days
+        variance = sum(math.log(after / before) ** 2 for before, after in itertools.pairwise(values)) / days
+        assert math.sqrt(variance) == pytest.approx(daily_vol, rel=0.02), asset
+    weekends = history.filter(pl.col("date").dt.weekday() > 5)
+    coins = set(day["assets"].filter(asset_class="crypto")["asset"])
+    assert {factor.partition(":")[2] for factor in weekends["factor"]} == coins
+
+
+def test_one_history_goes_on_from_the_other() -> None:
+    first, second = (pl.read_parquet(SAMPLE / name / "history.parquet") for name in DAYS)
+    assert second.filter(pl.col("date") <= date.fromisoformat(DAYS[0])).equals(first)
+    wide = second.pivot(on="factor", index="date", values="value").sort("date").drop_nulls()
+    moves = wide.select(pl.all().exclude("date").log().diff().drop_nulls())
+    near = {("spot:BTC", "spot:ETH"): (0.8, 0.95), ("spot:SPX", "vol:SPX"): (-0.9, -0.6), ("spot:WTI-F27", "spot:BRN-F27"): (0.9, 1.0),
+            ("spot:BTC", "spot:SPX"): (0.1, 0.5), ("spot:EUR", "spot:CHF"): (0.6, 0.9), ("spot:BTC", "spot:ZC"): (-0.2, 0.2)}  # fmt: skip
+    for (one, other), (least, most) in near.items():
+        assert least < moves.select(pl.corr(one, other)).item() < most, (one, other)
+
+
 @pytest.mark.parametrize("name", DAYS)
 def test_snapshot_json_says_when(name: str) -> None:
     assert json.loads((SAMPLE / name / "snapshot.json").read_text()) == {"as_of": f"{name}T21:00:00Z", "reporting_currency": "USD"}
@@ -225,6 +259,25 @@ def test_the_venues_figures_reconcile_to_the_cent_but_for_the_stale_account(resu
     assert off["account_id"].to_list() == [STALE]
     warned = result["data_quality"].filter((pl.col("result") == "warn") & pl.col("check").str.starts_with("reconciliation"))
     assert warned["rows"].to_list() == [1, 1, 1]
+
+
+def test_what_it_would_take(tmp_path: Path, result: dict[str, pl.DataFrame]) -> None:
+    """The run file of the history: every family of its generators, chances of accounts, distances. Of its factors and scenarios one each: for time."""
+    settings = load_run(SAMPLE / "run-what-would-it-take.yaml")
+    asked = settings.reverse.distance
+    assert {f"spot:{name}" for name in ("BTC", "ETH", "SPX", "XAU", "WTI-F27")} | {"vol:BTC"} == set(asked.factors)
+    assert set(asked.along) <= set(result["scenario_summary"]["scenario_id"])
+    fewer = {"scenarios": [str(SAMPLE / "scenarios-from-history.yaml")], "reverse.distance.factors": ["spot:BTC"], "reverse.distance.along": []}
+    execute(plan(load_run(SAMPLE / "run-what-would-it-take.yaml", {"output.formats": ["json"], **fewer}), tmp_path / "out"))
+    summary = pl.read_parquet(tmp_path / "out" / "scenario_summary.parquet")
+    families = [name.partition(".")[0] for name in summary["scenario_id"]]
+    assert (families.count("replay"), families.count("day"), families.count("bitcoin_shock")) == (500, 1000, 2)
+    chances = pl.read_parquet(tmp_path / "out" / "account_probabilities.parquet")
+    assert chances.filter((pl.col("p_default") > 0.01) & (pl.col("p_default") < 0.2)).height > 5
+    # Those that are below their requirement at base are beyond the line wherever prices go.
+    distance = pl.read_parquet(tmp_path / "out" / "distance.parquet")
+    assert set(distance.filter(pl.col("shift") == 0.0, pl.col("target") == "liquidation")["account_id"]) <= {"HF002-008", "RT012-003"}
+    assert distance.filter(pl.col("shift").abs() > 0.0).height > 100
 
 
 def test_a_few_accounts_are_weak_at_base(result: dict[str, pl.DataFrame]) -> None:

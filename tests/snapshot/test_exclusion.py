@@ -134,7 +134,7 @@ def test_bad_rows_that_nobody_holds_are_told(tmp_path, request_for):
     assert notes["rows of instruments", "instruments"]["message"] == "6 rows read: 5 used, 1 excluded."
     cause = notes["excluded for", "instruments.mark_price (finite)"]
     assert (cause["result"], cause["rows"]) == ("warn", 1)
-    assert cause["message"] == "instruments.mark_price: not a finite number (1 row: BAD). Leave unknown values null."
+    assert cause["message"] == "instruments.mark_price: not a finite number (1 row: BAD). Give a number: price at which the venue values it."
 
 
 def test_every_cause_of_one_rule_is_told(tmp_path, request_for):

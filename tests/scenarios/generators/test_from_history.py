@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -373,19 +372,3 @@ def test_replay_of_26_years_of_30_factors(tmp_path: Path) -> None:
     sunday = {shock.factor for shock in found.shocks_of("replay.2021-05-23")}
     assert "spot:BTC" in sunday
     assert "spot:SP500" not in sunday
-
-
-def test_the_example_of_the_guide(tmp_path: Path) -> None:
-    guide = (Path(__file__).parents[3] / "docs" / "scenario-guide.md").read_text(encoding="utf-8")
-    (text,) = (each for each in re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL) if "historical" in each)
-    (tmp_path / "set.yaml").write_text(text, encoding="utf-8")
-    days = pl.date_range(date(2019, 12, 1), AS_OF.date(), eager=True).alias("date")
-    levels = 100.0 * np.exp(np.cumsum(np.random.default_rng(2).standard_normal((len(days), 3)) * 0.02, axis=0))
-    names = ("spot:BTC", "spot:ETH", "vol:BTC")
-    rows = pl.concat([pl.DataFrame({"date": days, "factor": name, "value": levels[:, place]}) for place, name in enumerate(names)])
-    found = on_the_history(load_scenarios([tmp_path / "set.yaml"]), _book(tmp_path / "book", rows))
-    kinds = [each.id.split(".")[0] for each in found.scenarios[1:]]
-    # A leap year of days, a thousand draws, the scenario and its completion.
-    assert {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)} == {"crash": 2, "replay": 366, "mc": 1000}
-    assert [shock.factor for shock in found.shocks_of("crash.complete")] == list(names)
-    assert "spot:HYPE as 1.5 x spot:BTC" in str(found.scenario("replay.2020-03-12").source)
