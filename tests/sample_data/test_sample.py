@@ -262,13 +262,21 @@ def test_the_venues_figures_reconcile_to_the_cent_but_for_the_stale_account(resu
 
 
 def test_what_it_would_take(tmp_path: Path, result: dict[str, pl.DataFrame]) -> None:
-    """The run file of the history: every family of its generators, chances of accounts, distances. Of its factors and scenarios one each: for time."""
+    """The run file of the history: every family of its generators, chances of accounts, distances. Along one factor, for time."""
     settings = load_run(SAMPLE / "run-what-would-it-take.yaml")
     asked = settings.reverse.distance
     assert {f"spot:{name}" for name in ("BTC", "ETH", "SPX", "XAU", "WTI-F27")} | {"vol:BTC"} == set(asked.factors)
     assert set(asked.along) <= set(result["scenario_summary"]["scenario_id"])
     fewer = {"scenarios": [str(SAMPLE / "scenarios-from-history.yaml")], "reverse.distance.factors": ["spot:BTC"], "reverse.distance.along": []}
-    execute(plan(load_run(SAMPLE / "run-what-would-it-take.yaml", {"output.formats": ["json"], **fewer}), tmp_path / "out"))
+    execute(
+        plan(
+            load_run(
+                SAMPLE / "run-what-would-it-take.yaml",
+                {"output.formats": ["json"], "attribution.accounts": 0, "funding": False, "statistics": False, **fewer},
+            ),
+            tmp_path / "out",
+        )
+    )
     summary = pl.read_parquet(tmp_path / "out" / "scenario_summary.parquet")
     families = [name.partition(".")[0] for name in summary["scenario_id"]]
     assert (families.count("replay"), families.count("day"), families.count("bitcoin_shock")) == (500, 1000, 2)
