@@ -270,10 +270,7 @@ def test_what_it_would_take(tmp_path: Path, result: dict[str, pl.DataFrame]) -> 
     fewer = {"scenarios": [str(SAMPLE / "scenarios-from-history.yaml")], "reverse.distance.factors": ["spot:BTC"], "reverse.distance.along": []}
     execute(
         plan(
-            load_run(
-                SAMPLE / "run-what-would-it-take.yaml",
-                {"output.formats": ["json"], "attribution.accounts": 0, "funding": False, "statistics": False, **fewer},
-            ),
+            load_run(SAMPLE / "run-what-would-it-take.yaml", {"output.formats": ["json"], "attribution.accounts": 0, "funding": False, **fewer}),
             tmp_path / "out",
         )
     )
