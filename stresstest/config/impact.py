@@ -62,7 +62,7 @@ class _Impact(Part):
     @model_validator(mode="wrap")
     @classmethod
     def _rules(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        maps = tuple(each.alias or name for name, each in cls.model_fields.items())
+        maps = tuple(each.alias or name for name, each in cls.model_fields.items() if name != "from_volume")
         return with_rules("impact", handler, data, [*_beside_its_assets(data, maps), *_one_depth(data)])
 
     def parameters(self) -> Iterator[tuple[str, object]]:

@@ -205,6 +205,9 @@ def test_depth_of_assets(tmp_path: Path) -> None:
     assert list(resolved.depth[codes["BTC"]]) == [1e6, 5e5, 1e6]
     assert math.isnan(resolved.depth[codes["ETH"]][1])
     assert resolved.depth[codes["ETH"]][2] == 5.0
+    # What the scenarios do to any depth: half of it, or 5 whatever it is.
+    assert [list(each) for each in resolved.depth_moves[codes["ETH"]]] == [[1.0, 0.5, 0.0], [0.0, 0.0, 5.0]]
+    assert [list(each) for each in resolved.take([2, 1]).depth_moves[codes["BTC"]]] == [[1.0, 0.5], [0.0, 0.0]]
 
 
 # ---------------------------------------------------------------- findings
