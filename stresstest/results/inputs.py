@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from stresstest.config import RunFile
+from stresstest.config.impact import TableImpact
 from stresstest.errors import Fault
 from stresstest.margin.rulebook import Rulebook
 from stresstest.results.manifest import without_secrets
@@ -29,7 +30,7 @@ SNAPSHOT = "snapshot"
 
 
 def copy_documents(folder: Path, settings: RunFile, rulebook: Rulebook, run_file: Path | None) -> None:
-    """Copy run file (as it is), scenario and margin files into `inputs/` of a result folder; done first, before anybody edits them again.
+    """Copy run file (as it is), scenario and margin files and depth tables into `inputs/` of a result folder, before anybody edits them again.
 
     A margin file with presets is copied as `margin_as_given`, beside one in which they are written out.
     """
@@ -37,6 +38,9 @@ def copy_documents(folder: Path, settings: RunFile, rulebook: Rulebook, run_file
     (inputs / "scenarios").mkdir(parents=True)
     for original, copy in zip(settings.scenarios, _copies(settings.scenarios), strict=True):
         shutil.copyfile(file_of(original), inputs / copy)
+    for original, copy in _depth_copies(settings).items():
+        (inputs / copy).parent.mkdir(exist_ok=True)
+        shutil.copyfile(original, inputs / copy)
     if run_file is not None and run_file.is_file():  # a pipe can be read once only
         _copy_run_file(run_file, inputs / RUN_AS_GIVEN, settings)
     from_preset = any(model.preset is not None for model in rulebook.models.values())
@@ -91,6 +95,9 @@ def write_run(folder: Path, settings: RunFile, scenarios: ScenarioSet, unmatched
         "margin": _margin_copy(inputs, settings),
         "output": {"formats": content["output"]["formats"]},
     }
+    for impact in content.get("cascade", {}).get("impact", ()):
+        if "table" in impact:
+            impact["table"] = _depth_copies(settings)[impact["table"]]
     (inputs / RUN).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -119,6 +126,17 @@ def _margin_copy(inputs: Path, settings: RunFile) -> str:
     return MARGIN_WRITTEN_OUT if (inputs / MARGIN_WRITTEN_OUT).is_file() else f"margin{Path(settings.margin).suffix}"
 
 
+def _depth_copies(settings: RunFile) -> dict[str, str]:
+    """Names of the copies of depth tables by their paths."""
+    impacts = () if settings.cascade is None else settings.cascade.impact
+    tables = list(dict.fromkeys(each.table for each in impacts if isinstance(each, TableImpact)))
+    return {path: f"depth/{_name(number, Path(path))}" for number, path in enumerate(tables, start=1)}
+
+
 def _copies(originals: Sequence[str]) -> list[str]:
     """Names of the copies: numbered, because two folders may hold files of one name, and order matters."""
-    return [f"scenarios/{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', file_of(path).name)}" for number, path in enumerate(originals, start=1)]
+    return [f"scenarios/{_name(number, file_of(path))}" for number, path in enumerate(originals, start=1)]
+
+
+def _name(number: int, file: Path) -> str:
+    return f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', file.name)}"

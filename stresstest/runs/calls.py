@@ -54,6 +54,8 @@ class Settings(TypedDict, total=False):
     funding: bool | None
     attribution: Values
     reverse: Values
+    cascade: Values
+    waterfall: Sequence[str]
     keep: Literal["all", "breaches", "worst"]
     headline: Sequence[str]
     on_missing: Literal["refuse", "exclude"]

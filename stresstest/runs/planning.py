@@ -158,7 +158,15 @@ def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[
         attempt(lambda: _known_models(settings, rulebook), refusals)
     attempt(lambda: check_limits(settings), refusals)
     attempt(lambda: _no_cascade_yet(settings), refusals)
+    attempt(lambda: _depth_tables(settings), refusals)
     return scenarios, rulebook
+
+
+def _depth_tables(settings: RunFile) -> None:
+    if settings.cascade is not None:
+        from stresstest.stress.cascade.depth_table import read_depth_tables
+
+        read_depth_tables(settings.cascade.impact)
 
 
 def _no_cascade_yet(settings: RunFile) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.results.documents import canonical
 from stresstest.results.identity import code_sha256
 from stresstest.results.manifest import versions
+from stresstest.results.store import sha256_of
 from stresstest.scenarios.scenario_set import PROVENANCE, ScenarioSet
 
 SETTINGS = (
@@ -26,6 +28,7 @@ SETTINGS = (
     "max_price_age",
     "reconciliation_tolerance",
     "resources",
+    "waterfall",
     "limits",
     "seed",
 )
@@ -42,9 +45,21 @@ def specification(settings: RunFile, scenarios: ScenarioSet, rulebook: Rulebook,
         "as_of": None if as_of is None else as_of.isoformat(),
         "reporting_currency": currency,
         **{key: dumped[key] for key in SETTINGS},
+        "cascade": _cascade(settings),
         "scenarios": _scenarios_sha256(scenarios),
         "margin": hashlib.sha256(canonical(rulebook.model_dump(mode="json"))).hexdigest(),
     }
+
+
+def _cascade(settings: RunFile) -> dict[str, Any] | None:
+    """The section `cascade`, with the SHA-256 of its tables in the place of their paths."""
+    if settings.cascade is None:
+        return None
+    dumped: dict[str, Any] = settings.cascade.model_dump(mode="json")
+    for impact in dumped["impact"]:
+        if "table" in impact:
+            impact["table"] = sha256_of(Path(impact["table"]))
+    return dumped
 
 
 def _scenarios_sha256(scenarios: ScenarioSet) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from stresstest.config import Notify, RunFile
+from stresstest.config import Notify, RunFile, load_run
+from stresstest.config.impact import TableImpact
 from stresstest.margin.rulebook import Rulebook
-from stresstest.results.inputs import changed_documents, copy_documents, document_hashes
+from stresstest.results.inputs import changed_documents, copy_documents, document_hashes, write_run
+from stresstest.scenarios.scenario_set import SHOCKS, ScenarioSet
 
 
 def kept(folder: Path) -> Path:
@@ -87,3 +91,24 @@ def copy_of(folder: Path, address: str) -> str | None:
     copy_documents(result, settings, Rulebook(version=1), folder / "run.yaml")
     copied = result / "inputs" / "run.yaml"
     return copied.read_bytes().decode() if copied.is_file() else None
+
+
+def test_depth_tables_are_kept_and_the_copy_of_the_run_file_names_the_copies(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "order books.csv").write_text(f"asset,side,price,quantity\n{folder},bid,1,1\n")
+    (tmp_path / "margin.yaml").write_text("version: 1\n")
+    impact = [{"kind": "depth_table", "table": str(tmp_path / folder / "order books.csv"), "assets": [folder]} for folder in ("a", "b")]
+    given = {"snapshot": "s", "scenarios": [], "margin": str(tmp_path / "margin.yaml"), "cascade": {"impact": [*impact, {"kind": "none"}]}}
+    settings = RunFile.model_validate(given)
+    result = tmp_path / "result"
+    result.mkdir()
+    copy_documents(result, settings, Rulebook(version=1), None)
+    empty = ScenarioSet((), pl.DataFrame(schema=SHOCKS))
+    write_run(result, settings, empty, pl.DataFrame(), datetime(2026, 1, 1, tzinfo=UTC), "USD")
+    assert (result / "inputs" / "depth" / "02-order_books.csv").read_text() == "asset,side,price,quantity\nb,bid,1,1\n"
+    assert "depth/01-order_books.csv" in document_hashes(result)
+    again = load_run(result / "inputs" / "run.json")
+    assert again.cascade is not None
+    tables = [each.table for each in again.cascade.impact if isinstance(each, TableImpact)]
+    assert tables == [str(result / "inputs" / "depth" / f"{number}-order_books.csv") for number in ("01", "02")]

@@ -64,3 +64,15 @@ def test_the_hash_does_not_depend_on_what_was_loaded_before(tmp_path: Path):
     before = hashed(scenarios(tmp_path))
     pl.Series(["spot:ZZZ", "spot:*", "spot:AAA"], dtype=pl.Categorical)
     assert hashed(scenarios(tmp_path)) == before
+
+
+def test_a_cascade_is_asked_with_what_its_depth_table_says_wherever_it_lies(tmp_path: Path):
+    def asked(name: str, text: str) -> object:
+        (tmp_path / name).write_text(text)
+        cascade = {"impact": {"kind": "depth_table", "table": str(tmp_path / name)}}
+        given = RunFile.model_validate({**SETTINGS.model_dump(), "cascade": cascade})
+        return specification(given, scenarios(tmp_path), RULES, None, None)["cascade"]
+
+    assert specification(SETTINGS, scenarios(tmp_path), RULES, None, None)["cascade"] is None
+    assert asked("here.csv", "asset") == asked("there.csv", "asset")
+    assert asked("here.csv", "asset") != asked("here.csv", "assets")

@@ -110,7 +110,7 @@ class Comparable:
 
 def without_extras(settings: RunFile) -> RunFile:
     """The settings without what adds tables and changes no headline figure."""
-    return settings.model_copy(update={"compare": type(settings.compare)(), "keep": "worst"})
+    return settings.model_copy(update={"compare": type(settings.compare)(), "keep": "worst", "cascade": None, "waterfall": None})
 
 
 def engine_now() -> dict[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from stresstest.config.impact import Impact, TableImpact
 from stresstest.documents import suggest
-from stresstest.errors import Fault, Reason, StressTestError
+from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.snapshot.book import Dimensions
 from stresstest.snapshot.parquet_file import DamagedFileError, inspect
 from stresstest.stress.cascade.order_book import Side, side_of
@@ -39,6 +40,24 @@ def read_depth_table(path: Path | str) -> pl.DataFrame:
     if frame is None or faults:
         raise StressTestError(Reason.CONFIGURATION, f"{path} is no depth table", faults)
     return frame
+
+
+def read_depth_tables(impacts: Sequence[Impact]) -> dict[str, pl.DataFrame]:
+    """Every table that the impacts name, by its path.
+
+    Raises:
+        StressTestError: configuration, with every fault of every file.
+    """
+    found: dict[str, pl.DataFrame] = {}
+    faults: list[Fault] = []
+    for path in dict.fromkeys(each.table for each in impacts if isinstance(each, TableImpact)):
+        try:
+            found[path] = read_depth_table(path)
+        except StressTestError as error:
+            faults += error.faults
+    if faults:
+        raise StressTestError(Reason.CONFIGURATION, f"the depth tables have {counted(len(faults), 'fault')}", faults)
+    return found
 
 
 def order_books(table: pl.DataFrame, dimensions: Dimensions, file: str) -> tuple[dict[int, Sides], list[Fault]]:
