@@ -231,7 +231,7 @@ ASSETS = Table(
     rules=(
         Rule("price above zero", "may_be_negative or price > 0", "price", "Set may_be_negative for an asset whose price can be zero or below."),
         Rule("volume not negative", "daily_volume >= 0", "daily_volume", "Leave it null where nothing is traded."),
-        Rule("daily vol above zero", "daily_vol > 0", "daily_vol", "Leave it null where it is not known."),
+        Rule("daily vol not negative", "daily_vol >= 0", "daily_vol", "Leave it null where it is not known."),
         Rule("depth above zero", "depth > 0", "depth", "Leave it null where it is not known: sales then move no price, and a cascade says so."),
         Rule("confidence is a share", "confidence between 0 and 1", "confidence", "State 1 for a price that is sure, or leave it null."),
         Rule("low price above zero", "price_low > 0", "price_low", "Leave it null where the venue has none."),
