@@ -30,6 +30,8 @@ CLOSE_ENOUGH = 1e-15
 """Relative step at which the price of a pass stands still."""
 STEPS = 10_000
 """Steps after which a price that hardly moves any more is taken as it is: pools that need just about what their sale can raise."""
+ROUND_OF_STEPS = 8
+"""Steps between two looks at which prices still move."""
 
 
 class Cells(Protocol):
@@ -212,21 +214,15 @@ class _Ledger:
         """Sell what brings the money needed, at most what each has; returns units and what they bring, reporting currency."""
         deal = _Deal(self, cell)
         money = deal.currency / (1.0 + bonus)
-        price = deal.average(np.zeros(len(deal.cells)))
-        for _ in range(STEPS):
-            units = _asked(needs, (price * money)[deal.place], has)
-            total = summed(deal.place, units, len(deal.cells))
-            lower = np.minimum(deal.average(total), price)
-            still = price - lower <= CLOSE_ENOUGH * price
-            price = lower
-            if still.all():
-                break
+        price, settled = deal.price_of_sale(has, needs, money)
+        units = _asked(needs, (price * money)[deal.place], has)
+        total = summed(deal.place, units, len(deal.cells))
+        if not settled.all():
+            price = np.where(settled, price, deal.average(total))
         each = (price * money)[deal.place]
         # Where the price stands still, what is sold brings what is needed, to the last bit.
-        met = still[deal.place]
-        units = np.where(met, _asked(needs, each, has), units)
-        raised = np.where(met & (needs <= has * each), needs, units * each)
-        deal.done(summed(deal.place, units, len(deal.cells)))
+        raised = np.where(settled[deal.place] & (needs <= has * each), needs, units * each)
+        deal.done(total)
         value = units * (price * deal.currency)[deal.place]
         self._note(pair, cell, units, price[deal.place], value, value - raised)
         return units, raised
@@ -259,6 +255,31 @@ class _Deal:
     def average(self, units: Floats) -> Floats:
         """The mean price of so many units more sold of each cell."""
         return self.prices.average(self.before, self.before + units)
+
+    def price_of_sale(self, has: Floats, needs: Floats, money: Floats) -> tuple[Floats, Flags]:
+        """The highest price of each cell at which what is sold for it trades at it, and where it was reached.
+
+        Args:
+            has: [sellers] units at most.
+            needs: [sellers] money wanted.
+            money: [cells] what a unit brings at a price of one.
+        """
+        price, settled = self.average(np.zeros(len(self.cells))), np.zeros(len(self.cells), dtype=np.bool_)
+        open_cells, sellers, part, step = np.arange(len(self.cells)), np.arange(len(self.place)), self, 0
+        while len(open_cells) and step < STEPS:
+            place = part.place
+            for _ in range(ROUND_OF_STEPS):
+                start = price[open_cells]
+                units = _asked(needs[sellers], (start * money[open_cells])[place], has[sellers])
+                price[open_cells] = np.minimum(part.average(summed(place, units, len(open_cells))), start)
+            step += ROUND_OF_STEPS
+            # Most prices stand still after some steps; the few that are near what can be raised at most take thousands.
+            moving = start - price[open_cells] > CLOSE_ENOUGH * start
+            settled[open_cells[~moving]] = True
+            sellers = sellers[moving[place]]
+            open_cells = open_cells[moving]
+            part = _Deal(self.ledger, self.cells[self.place[sellers]])
+        return price, settled
 
     def done(self, units: Floats) -> None:
         """Count so many units of each cell as sold."""

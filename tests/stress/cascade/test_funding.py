@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from margin.kernels.kernel_case import KernelCase
 from stress.cascade.liquidated_case import LiquidatedCase, Pool
@@ -159,6 +159,27 @@ def test_the_highest_of_several_prices_is_taken():
     assert CASE.tokens(after) == pytest.approx({"BTC": 960.0, "USD": 0.0})
 
 
+def test_at_the_edge_of_what_can_be_raised_a_sale_is_paid_what_it_makes_of_the_price():
+    # A line of slope 0.05 raises 100,000 at most: up to there iteration creeps, and what it has not reached is owed, not invented.
+    prices = Straight(*vars(market({"BTC": 0.05})).values())
+    after, found = fund(CASE.pairs(Pool({"USD": -99_999.99, "BTC": 1e4})), prices, np.zeros_like(prices.shocked), CURRENCY, RANKS, CASE.layout)
+    (sold,) = found.sales.units
+    assert sold == pytest.approx((100 - 0.001**0.5) / 0.05, rel=1e-3)
+    assert found.sales.value == pytest.approx([sold * (100 - 0.05 * sold / 2)], rel=1e-13)
+    assert 0.0 <= found.unfunded[0] < 0.01
+    assert CASE.tokens(after)["USD"] == -found.unfunded[0]
+
+
+class Straight(Line):
+    """A line without an end, its mean at once: for thousands of steps."""
+
+    def average(self, before: Floats, after: Floats) -> Floats:
+        return self.shocked - self.slope * (before + after) / 2
+
+    def at(self, assets: npt.NDArray[np.int32], scenarios: npt.NDArray[np.int32]) -> Straight:
+        return Straight(*(table[assets, scenarios] for table in (self.shocked, self.slope, self.decay)))
+
+
 def test_debts_are_bought_back_first_and_cash_pays_first():
     # 10 coins at 100 + 0.5 * 10 / 2 = 102.5 cost 1,025; 25 dollars are there, 1,000 come from 800 euros.
     after, found = funded(CASE.pairs(Pool({"BTC": -10.0, "USD": 25.0, "EUR": 900.0, "ETH": 1.0})), market({"BTC": 0.5}), np.array([0, 3, 2, 1, 4]))
@@ -217,6 +238,27 @@ def test_the_order_of_collateral():
     assert order("haircut", "liquidity", "settle") == "$CAB"
     assert order("liquidity", "settle", "haircut") == "$BCA"
     assert order("haircut", "settle") == "$ACB"
+
+
+@given(sellers=st.lists(st.tuples(st.floats(1.0, 5e4), st.floats(0.1, 500.0)), min_size=1, max_size=5), slope=st.floats(1e-3, 0.2))
+def test_the_price_is_the_highest_at_which_sales_agree(sellers, slope):
+    # Piece by piece: who asks more than he has at v, sells what he has, H together; the others need K: v^2 - (100 - slope H / 2) v + slope K / 2 = 0.
+    prices = Straight(*vars(market({"BTC": slope})).values())
+    pairs = CASE.pairs(*(Pool({"USD": -needs, "BTC": has}) for needs, has in sellers))
+    edges = sorted({needs / has for needs, has in sellers if needs / has < 100.0}, reverse=True)
+    for high, low in zip([100.0, *edges], [*edges, 0.0], strict=True):
+        limited = sum(has for needs, has in sellers if needs / has >= high * (1 - 1e-12))
+        need = sum(needs for needs, has in sellers if needs / has < high * (1 - 1e-12))
+        half = (100.0 - slope * limited / 2) / 2
+        inside = half * half - slope * need / 2
+        assume(abs(inside) > 1e-4 * half * half)  # where two roots all but meet, their digits are lost
+        expected = half + max(inside, 0.0) ** 0.5
+        if inside > 0.0 and low * (1 - 1e-12) <= expected <= high * (1 + 1e-12):
+            break
+    assume(expected > 1.0)
+    _, found = fund(pairs, prices, np.zeros_like(prices.shocked), CURRENCY, RANKS, CASE.layout)
+    assert found.sales.price == pytest.approx([expected] * len(sellers), rel=1e-9)
+    assert found.sales.value == pytest.approx(found.sales.units * expected, rel=1e-9)
 
 
 AMOUNTS = st.floats(-1e4, 1e4).filter(lambda amount: abs(amount) > 1e-3)
