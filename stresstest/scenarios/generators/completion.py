@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from stresstest.documents import Problem, suggest
-from stresstest.scenarios.factors import SHIFTS
+from stresstest.scenarios.factors import SHIFTS, split_factor
 from stresstest.scenarios.generators.covariance import Estimate, cholesky, solved
 from stresstest.scenarios.generators.history import Floats, shift_of, size_of
 from stresstest.scenarios.generators.of_history import Complete
@@ -52,7 +52,8 @@ def completed(covariance: Floats, core: list[int], moves: Floats) -> Completion:
 def complete(generator: Complete, stated: ScenarioSet, estimated: Estimate) -> tuple[list[Scenario], pl.DataFrame, list[Problem]]:
     """Each scenario of `of` with expected moves of the other factors of the covariance behind its own shocks, and before those with `*`.
 
-    The covariance is that of the scenario's horizon. The scenario's source says how plausible its core is, and how sure the rest.
+    Factors that it shocks by name itself stay as it has them. The covariance is that of the scenario's horizon. The scenario's source says how
+    plausible its core is, and how sure the rest.
     """
     known = {each.id: each for each in stated.scenarios[1:]}
     problems = [
@@ -67,8 +68,9 @@ def complete(generator: Complete, stated: ScenarioSet, estimated: Estimate) -> t
     frames, rows = [pl.DataFrame(schema=SHOCKS)], 0
     for name in generator.of if not problems else ():
         moves, found = _core_moves(generator, stated, known[name], estimated)
+        found += _composed(stated, known[name], estimated)
         problems += found
-        if moves is None:
+        if moves is None or found:
             continue
         whole, shocks = _whole(generator, stated, known[name], estimated, moves)
         frames.append(shocks.with_columns(scenario=pl.lit(len(scenarios), dtype=pl.Int32)))
@@ -97,22 +99,47 @@ def _core_moves(generator: Complete, stated: ScenarioSet, scenario: Scenario, es
     return (None, problems) if problems else (np.array(found), [])
 
 
+def _composed(stated: ScenarioSet, scenario: Scenario, estimated: Estimate) -> list[Problem]:
+    """General shocks that would come on top of what is expected: only the first match of each shift type counts, but shift types compose."""
+    shocks, left = stated.shocks_of(scenario.id), set(_left(stated, scenario, estimated))
+    problems = []
+    for shock in shocks:
+        kind, name = split_factor(shock.factor)
+        if name != "*" or shock.where is not None:
+            continue
+        both = [
+            factor
+            for place, factor in enumerate(estimated.factors)
+            if place in left and split_factor(factor)[0] == kind and shift_of(estimated.kinds[place]) != shock.shift
+        ]
+        if both:
+            what = f"the scenario `{scenario.id}` moves {shock.factor} ({shock.shift}) on top of what is expected of {both[0]}"
+            hint = f"Give the shock a `where` that leaves {both[0].partition(':')[2]} out, or leave it out of `factors`."
+            problems.append(Problem(("of",), what, hint))
+    return problems
+
+
+def _left(stated: ScenarioSet, scenario: Scenario, estimated: Estimate) -> list[int]:
+    """Places of the factors that a scenario does not shock by name."""
+    named = {shock.factor for shock in stated.shocks_of(scenario.id) if shock.where is None}
+    return [place for place, factor in enumerate(estimated.factors) if factor not in named]
+
+
 def _whole(generator: Complete, stated: ScenarioSet, scenario: Scenario, estimated: Estimate, moves: Floats) -> tuple[Scenario, pl.DataFrame]:
     core = [estimated.factors.index(name) for name in generator.core]
     covariance = estimated.matrix * max(scenario.horizon_days, 1.0)
     result = completed(covariance, core, moves)
-    others = [place for place in range(len(estimated.factors)) if place not in set(core)]
-    sizes = np.array([float(size_of(value, estimated.kinds[place])) for value, place in zip(result.expected, others, strict=True)])
+    rest = [place for place in range(len(estimated.factors)) if place not in set(core)]
+    others = _left(stated, scenario, estimated)
+    expected, deviations = (dict(zip(rest, each.tolist(), strict=True)) for each in (result.expected, result.deviation))
+    sizes = np.array([float(size_of(expected[place], estimated.kinds[place])) for place in others])
     rows = pl.DataFrame(
         {
             "scenario": pl.Series([0] * len(others), dtype=pl.Int32),
             "factor": [estimated.factors[place] for place in others],
             "shift": pl.Series([shift_of(estimated.kinds[place]) for place in others], dtype=pl.Enum(SHIFTS)),
             "value": pl.Series(sizes, dtype=pl.Float64),
-            "source": [
-                f"expected, residual standard deviation {deviation:.4g} ({estimated.kinds[place]})"
-                for deviation, place in zip(result.deviation, others, strict=True)
-            ],
+            "source": [f"expected, residual standard deviation {deviations[place]:.4g} ({estimated.kinds[place]})" for place in others],
         }
     )
     own = stated.shocks.slice(scenario.first, scenario.last - scenario.first)

@@ -170,7 +170,10 @@ class MonteCarlo(FromHistory):
 
 
 class Complete(FromHistory):
-    """A stated scenario with all other factors at what is expected of them, given its moves of the `core` factors; `ID.complete` is the id."""
+    """A stated scenario with all other factors at what is expected of them, given its moves of the `core` factors; `ID.complete` is the id.
+
+    Factors that the scenario shocks by name stay as it has them.
+    """
 
     kind: Literal["complete"]
     of: Words
@@ -181,7 +184,14 @@ class Complete(FromHistory):
     @model_validator(mode="before")
     @classmethod
     def _core(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("core") == []:
-            found: Found = [(("core",), problem("an empty list leaves nothing to start from", "Name the factors that the scenario moves."))]
-            raise_all("generator", found)
+        if not isinstance(data, dict):
+            return data
+        core = data.get("core")
+        found: Found = []
+        if core == []:
+            found.append((("core",), problem("an empty list leaves nothing to start from", "Name the factors that the scenario moves.")))
+        named = [each for each in core if isinstance(each, str)] if isinstance(core, list) else []
+        twice = sorted({each for each in named if named.count(each) > 1})
+        found += [(("core",), problem(f"`{each}` stands twice", "Name each factor once.")) for each in twice]
+        raise_all("generator", found)
         return data

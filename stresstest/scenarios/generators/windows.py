@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +31,8 @@ def replayed(generator: Historical, history: History, factors: tuple[str, ...]) 
     """The scenarios of a historical generator, their shocks (columns `SHOCKS`), and what is wrong with it.
 
     The move of a factor over a window is that between its last values at or before the window's two ends. One that has none there, or none young
-    enough, moves as its proxy says; without a proxy it is left as it is, and the scenario's source says so. Factors that do not move have no shock.
+    enough, moves as its proxy says, in the way that the proxy's moves are measured; without a proxy it is left as it is, and the scenario's source
+    says so. Factors that do not move have no shock.
 
     Args:
         generator: what is asked.
@@ -53,17 +53,19 @@ def replayed(generator: Historical, history: History, factors: tuple[str, ...]) 
     nothing = np.full(len(spans.first), np.nan)
     for name in factors:
         proxy = generator.proxies.get(name)
-        found = moves[name].copy() if name in moves and name in own else nothing.copy()
+        found = size_of(moves[name], kinds[name]) if name in own else nothing
+        shift = np.full(len(found), shift_of(kinds[name]) if name in own else "relative", dtype=np.object_)
         stands_in = np.zeros(len(found), dtype=np.bool_)
         if proxy is not None:
+            other = kinds[proxy.factor]
             stands_in = np.isnan(found) & ~np.isnan(moves[proxy.factor])
-            found[stands_in] = proxy.beta * moves[proxy.factor][stands_in]
-        kind = kinds[name] if name in own else kinds[generator.proxies[name].factor]
-        sizes.append(size_of(found, kind))
-        shifts.append(shift_of(kind))
+            found = np.where(stands_in, size_of(proxy.beta * moves[proxy.factor], other), found)
+            shift[stands_in] = shift_of(other)
+        sizes.append(found)
+        shifts.append(shift)
         proxied.append(stands_in)
         missing.append(np.isnan(found))
-    return (*_written(generator, spans, factors, np.array(sizes), shifts, np.array(proxied), np.array(missing)), [])
+    return (*_written(generator, spans, factors, np.array(sizes), np.array(shifts), np.array(proxied), np.array(missing)), [])
 
 
 def _spans(generator: Historical, history: History) -> tuple[_Spans, list[Problem]]:
@@ -108,11 +110,11 @@ def _written(
     spans: _Spans,
     factors: tuple[str, ...],
     sizes: Floats,
-    shifts: Sequence[str],
+    shifts: npt.NDArray[np.object_],
     proxied: npt.NDArray[np.bool_],
     missing: npt.NDArray[np.bool_],
 ) -> tuple[list[Scenario], pl.DataFrame]:
-    """Windows as scenarios; `sizes`, `proxied` and `missing` are [factors, windows]."""
+    """Windows as scenarios; `sizes`, `shifts`, `proxied` and `missing` are [factors, windows]."""
     moving = ~missing & (sizes != 0.0)
     count = moving.sum(axis=0)
     last = np.cumsum(count)
@@ -136,7 +138,7 @@ def _written(
         {
             "scenario": pl.Series(scenario, dtype=pl.Int32),
             "factor": pl.Series(np.array(factors, dtype=np.object_)[factor].tolist(), dtype=pl.String).cast(SHOCKS["factor"]),
-            "shift": pl.Series(np.array(shifts, dtype=np.object_)[factor].tolist(), dtype=pl.String).cast(SHOCKS["shift"]),
+            "shift": pl.Series(shifts[factor, scenario].tolist(), dtype=pl.String).cast(SHOCKS["shift"]),
             "value": sizes[factor, scenario],
         }
     )

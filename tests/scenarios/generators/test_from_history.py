@@ -138,6 +138,22 @@ def test_what_has_no_history_moves_as_its_proxy_or_is_told(tmp_path: Path) -> No
     )
 
 
+def test_a_proxy_moves_as_its_own_moves_are_measured(tmp_path: Path) -> None:
+    # Oil, which may be negative, moves by dollars; on a day without a price of its own it moves as bitcoin, by 12.5 %, not by 0.125 dollars.
+    generator = "{kind: historical, id: r, factors: 'spot:*', proxies: {'spot:WTI': {factor: 'spot:BTC', beta: 0.5}}, max_gap_days: 1}"
+    found = _made(tmp_path, generator, WEEKEND)
+    assert _shocks(found, "r.2020-04-19")["spot:WTI"] == ("relative", 0.0625)
+    # The other way round a proxy in dollars stays in dollars.
+    generator = (
+        "{kind: historical, id: r, factors: 'spot:*', proxies: {'spot:BTC': {factor: 'spot:WTI', beta: 2}}, "
+        "windows: [{id: all, from: 2020-04-17, to: 2020-04-20}, {id: early, from: 2020-04-16, to: 2020-04-20}]}"
+    )
+    found = _made(tmp_path, generator, WEEKEND)
+    assert _shocks(found, "r.all") == {"spot:BTC": ("relative", -0.01), "spot:SPX": ("relative", -0.05), "spot:WTI": ("absolute", -55.0)}
+    assert not _shocks(found, "r.early")
+    assert "left as it is: spot:BTC" in str(found.scenario("r.early").source)
+
+
 def test_days_after_the_snapshot_are_not_known_to_it(tmp_path: Path) -> None:
     later = AS_OF.date() + datetime.timedelta(days=1)
     rows = _rows({"spot:BTC": {later - datetime.timedelta(days=2): 1.0, later - datetime.timedelta(days=1): 2.0, later: 3.0}})
@@ -179,6 +195,28 @@ def test_a_completed_scenario(tmp_path: Path) -> None:
     assert whole[2].value == pytest.approx(math.expm1(beta[2] * math.log(0.9)), rel=1e-9)
     distance = abs(math.log(0.9)) / math.sqrt(4.0 * covariance[1, 1])
     assert f"{distance:.3f} standard deviations away (Mahalanobis)" in str(found.scenario("core.complete").source)
+
+
+def test_what_a_scenario_says_of_a_factor_itself_is_not_added_to(tmp_path: Path) -> None:
+    """Shift types compose, so an expected relative move behind a stated absolute one would count as well."""
+    stated = "scenarios:\n  - id: core\n    name: Core\n    shocks:\n"
+    stated += "      - {factor: 'spot:BTC', relative: -0.1}\n      - {factor: 'spot:SPX', absolute: -5.0}\n"
+    found = _made(tmp_path, "{kind: complete, of: core, core: 'spot:BTC', factors: 'spot:*'}", _market(), stated)
+    assert _shocks(found, "core.complete") == {"spot:BTC": ("relative", -0.1), "spot:SPX": ("absolute", -5.0)}
+    found = _made(tmp_path, "{kind: complete, of: core, core: 'spot:BTC'}", _market(), stated)
+    beta = _sample()[0, 2] / _sample()[0, 0]
+    assert _shocks(found, "core.complete")["vol:BTC"] == ("relative", math.expm1(beta * math.log(0.9)))
+    assert "spot:SPX" in _shocks(found, "core.complete")
+    general = stated + "      - {factor: 'vol:*', absolute: 0.2}\n"
+    wrong = _faults(tmp_path, "{kind: complete, of: core, core: 'spot:BTC'}", _market(), general)
+    assert wrong == ["the scenario `core` moves vol:* (absolute) on top of what is expected of vol:BTC"]
+    narrow = stated + "      - {factor: 'vol:*', absolute: 0.2, where: {not_asset: BTC}}\n"
+    assert _made(tmp_path, "{kind: complete, of: core, core: 'spot:BTC'}", _market(), narrow).ids[-1] == "core.complete"
+
+
+def test_a_core_names_each_factor_once(tmp_path: Path) -> None:
+    stated = "scenarios:\n  - {id: core, name: Core, shocks: [{factor: 'spot:BTC', relative: -0.1}]}\n"
+    assert _faults(tmp_path, "{kind: complete, of: core, core: ['spot:BTC', 'spot:BTC']}", _market(), stated) == ["`spot:BTC` stands twice"]
 
 
 def _moves(values: np.ndarray) -> Moves:
