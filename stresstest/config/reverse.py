@@ -27,7 +27,10 @@ def _factor(value: str) -> str:
 
 
 class Most(Part):
-    """How far to look: relative shifts of a factor; a scenario is multiplied by `up` at most."""
+    """How far to look: relative shifts of a factor; a scenario is multiplied by `up` at most.
+
+    `down: -1` is all the way: to a price of zero, and of one that may be negative as far down as `up` goes up.
+    """
 
     down: Annotated[Number, Field(lt=0)] = -1.0
     up: Annotated[Number, Field(gt=0)] = 10.0

@@ -123,6 +123,9 @@ def axes(
             faults.append(
                 Fault(f"{dimensions.reporting_currency} is the reporting currency, whose price is 1", hint, path="reverse.distance.factors")
             )
+        elif kind == "spot" and dimensions.assets["price"][dimensions.assets["asset"].index_of(name) or 0] == 0.0:
+            hint = "Leave it out, or name a scenario that moves it under `along`."
+            faults.append(Fault(f"the price of {name} is zero, which no relative shift moves", hint, path="reverse.distance.factors"))
         else:
             found.append(_of_factor(factor, most, dimensions))
     ids = list(scenarios.ids[1:])
@@ -150,11 +153,15 @@ def _of_factor(factor: str, most: tuple[float, float], dimensions: Dimensions) -
         base = float(row["price"])
         if not row["may_be_negative"]:
             down = max(down, LEAST_PRICE - 1.0)
+        elif down <= -1.0:
+            # All the way for other prices: this one goes on below zero.
+            down = min(down, -up)
     else:
         base = 1.0 if kind in ("collateral", "holding", "margin_rate") else float("nan")
         if FACTOR_TYPES[kind].lowest is not None:
             down = max(down, -1.0)
-    return Axis(factor, ((DOWN, down), (UP, up)), base)
+    # From below zero a price falls where its relative shift is positive.
+    return Axis(factor, ((DOWN, up), (UP, down)) if base < 0.0 else ((DOWN, down), (UP, up)), base)
 
 
 def _of_scenario(scenarios: ScenarioSet, name: str, most: float) -> Axis:

@@ -309,16 +309,36 @@ def test_only_where_it_is_asked_for_and_the_same_whoever_computes(tmp_path: Path
     assert "without the table `distance`" in refused.value.faults[0].what
 
 
+@pytest.mark.parametrize(("price", "down", "up"), [(5.0, -10.0, 8.0), (-5.0, -20.0, -2.0)])
+def test_a_price_that_may_be_negative(tmp_path: Path, price: float, down: float, up: float):
+    """Long 2 and short 10 with 30 dollars each are bankrupt 15 below and 3 above the price, whichever side of zero that is on."""
+    tables = {
+        "accounts": [{"account_id": "long"}, {"account_id": "short"}],
+        "positions": [lot("long", "OIL", 2.0, entry_price=price), lot("short", "OIL", -10.0, entry_price=price)],
+        "collateral": [cash("long", 30.0), cash("short", 30.0)], "assets": [CASH, coin("OIL", price=price, may_be_negative=True)],
+        "instruments": [perpetual("OIL", "OIL", mark_price=price)],
+    }  # fmt: skip
+    file = write_run(tmp_path / "book", tables, [scenario("fall", {"OIL": -0.1})], **asked("spot:OIL", targets=["default"]))
+    run(file, tmp_path / "out")
+    rows = found(tmp_path / "out")
+    assert rows["long", "spot:OIL", "down", "default"]["level"] == pytest.approx(down, rel=1e-8)
+    assert rows["short", "spot:OIL", "up", "default"]["level"] == pytest.approx(up, rel=1e-8)
+    assert rows["long", "spot:OIL", "up", "default"]["shift"] is None
+    assert rows["short", "spot:OIL", "down", "default"]["shift"] is None
+
+
 def test_what_is_not_there_is_refused_at_once(tmp_path: Path):
     tables = {
         "accounts": [{"account_id": "A"}], "positions": [lot("A", "BTC", 1.0)], "collateral": [cash("A", 10.0)],
-        "assets": [CASH, coin("BTC")], "instruments": [perpetual("BTC", "BTC")],
+        "assets": [CASH, coin("BTC"), coin("OIL", price=0.0, may_be_negative=True)], "instruments": [perpetual("BTC", "BTC")],
     }  # fmt: skip
     file = write_run(tmp_path / "book", tables, [scenario("fall", {"BTC": -0.1})])
+    wanted = ["spot:BTX", "spot:USD", "vol:BTC", "spot:OIL"]
     with pytest.raises(StressTestError, match="not there") as refused:
-        run(file, tmp_path / "out", **{"reverse.distance.factors": ["spot:BTX", "spot:USD", "vol:BTC"], "reverse.distance.along": ["fell"]})
+        run(file, tmp_path / "out", **{"reverse.distance.factors": wanted, "reverse.distance.along": ["fell"]})
     assert [fault.what for fault in refused.value.faults] == [
-        "the book has no factor `spot:BTX`", "USD is the reporting currency, whose price is 1", "no scenario `fell`",
+        "the book has no factor `spot:BTX`", "USD is the reporting currency, whose price is 1",
+        "the price of OIL is zero, which no relative shift moves", "no scenario `fell`",
     ]  # fmt: skip
     assert "BTC" in refused.value.faults[0].hint
     assert not (tmp_path / "out").exists()

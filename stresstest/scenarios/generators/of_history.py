@@ -161,6 +161,9 @@ class MonteCarlo(FromHistory):
     @model_validator(mode="after")
     def _degrees(self) -> Self:
         found: Found = []
+        if "." in self.id:
+            what = f"`{self.id}` holds a dot, and draws belong together by their ids up to the first dot"
+            found.append((("id",), problem(what, f"Write for example {self.id.replace('.', '_')}.")))
         if self.distribution == "student_t" and self.df is None:
             found.append((("df",), problem("`df` is missing: a Student-t distribution has degrees of freedom", "Add for example `df: 4`.")))
         if self.distribution != "student_t" and self.df is not None:

@@ -20,9 +20,9 @@ from stresstest.snapshot.book import Dimensions
 
 MOST_MULTIPLE = 5.0
 MOST_DOWN, MOST_UP = 1.0, 4.0
-"""Relative shifts of a factor that are looked at: to -100 % and to +400 %."""
+"""Relative shifts of a factor that are looked at: to -100 % and to +400 %; of a price that may be negative to -400 %."""
 MOST_ABSOLUTE = 1.0
-"""The same of factors that may be zero (rates, bases), which have absolute shifts only: 100 percentage points either way."""
+"""The same of factors that may be zero at base (rates, bases, haircuts), whose shifts are absolute: 100 percentage points either way."""
 
 _CLOSE = 1e-6
 """How closely the end of a direction is found, as a share of it, where it cannot be followed to the end."""
@@ -32,8 +32,8 @@ _CLOSE = 1e-6
 class Direction:
     """A way to go, from t = 0 (base). Of a scenario t is the multiple; of a factor the size of the shift, in the direction of `sign`.
 
-    `shocks` (columns `scenario_set.SHOCKS`, scenario 0) are those at t = 1; `end`: how far is looked; `stopped`: why no further, where a multiple
-    beyond it cannot be applied to the book.
+    `shocks` (columns `scenario_set.SHOCKS`, scenario 0) are those at t = 1; `end`: how far is looked, `stated` where somebody said so; `stopped`: why
+    no further, where a multiple beyond it cannot be applied to the book.
     """
 
     label: str
@@ -41,6 +41,7 @@ class Direction:
     scenario: Scenario
     shocks: pl.DataFrame
     end: float
+    stated: bool = False
     sign: int = 1
     shift: Literal["relative", "absolute"] = "relative"
     stopped: str | None = None
@@ -67,21 +68,21 @@ def of_scenario(scenarios: ScenarioSet, scenario_id: str, most: float | None) ->
     scenario = scenarios.scenario(scenario_id)
     rows = scenarios.shocks.slice(scenario.first, scenario.last - scenario.first)
     shocks = rows.with_columns(scenario=pl.lit(0, dtype=pl.Int32))
-    return Direction(scenario_id, "scenario", scenario, shocks, MOST_MULTIPLE if most is None else most)
+    return Direction(scenario_id, "scenario", scenario, shocks, MOST_MULTIPLE if most is None else most, most is not None)
 
 
 def of_factor(factor: str, sign: int, most: float | None) -> Direction:
     """Shifts of a factor, up or down: relative ones, linear in t; absolute ones of factors that may be zero."""
-    shift: Literal["relative", "absolute"] = "relative" if "relative" in FACTOR_TYPES[split_factor(factor)[0]].shifts else "absolute"
+    kind = split_factor(factor)[0]
+    shift: Literal["relative", "absolute"] = "relative" if "relative" in FACTOR_TYPES[kind].shifts and kind != "haircut" else "absolute"
     row = {
         "scenario": 0, "factor": factor, "where": None, "shift": shift, "value": float(sign), "share": None, "annualised": False, "term": None,
         "mode": "linear" if shift == "relative" else "compound", "source": None, "grade": None,
     }  # fmt: skip
-    if most is None:
-        most = MOST_ABSOLUTE if shift == "absolute" else MOST_DOWN if sign < 0 else MOST_UP
+    end = most if most is not None else MOST_ABSOLUTE if shift == "absolute" else MOST_DOWN if sign < 0 else MOST_UP
     label = f"{factor}:{'down' if sign < 0 else 'up'}"
     scenario = Scenario(label, f"{factor} {'down' if sign < 0 else 'up'}", "reverse", headline=False)
-    return Direction(label, "factor", scenario, pl.DataFrame([row], schema=SHOCKS), most, sign, shift)
+    return Direction(label, "factor", scenario, pl.DataFrame([row], schema=SHOCKS), end, most is not None, sign, shift)
 
 
 def directions_of(words: Sequence[str], scenarios: ScenarioSet, most: float | None) -> list[Direction]:
@@ -137,13 +138,14 @@ def scenarios_at(points: Sequence[tuple[Direction, float]]) -> ScenarioSet:
 
 
 def within_the_book(directions: Sequence[Direction], dimensions: Dimensions, rulebook: Rulebook) -> list[Direction]:
-    """The directions as far as they can be followed on a book: up to a price of zero, at most.
+    """The directions as far as they can be followed on a book: up to a price of zero, at most, unless it may be negative.
 
     Raises:
         StressTestError: a factor that the book does not have; a direction that cannot be followed at all.
     """
     found = []
-    for direction in directions:
+    for each in directions:
+        direction = _of_a_price(each, dimensions)
         if direction.kind == "factor":
             _, notices = resolve(scenarios_at([(direction, min(direction.end, 0.5))]), dimensions, rulebook.margin_names())
             missing = next((each for each in notices if each.kind in ("unknown factor", "no match")), None)
@@ -151,6 +153,27 @@ def within_the_book(directions: Sequence[Direction], dimensions: Dimensions, rul
                 raise StressTestError(Reason.USAGE, f"nothing to shift: {missing.message}", hint="Factors are those of the snapshot.")
         found.append(_as_far_as_it_goes(direction, dimensions, rulebook))
     return found
+
+
+def _of_a_price(direction: Direction, dimensions: Dimensions) -> Direction:
+    """A direction of one price that may be negative: down goes on below zero, and from below zero up is where the price rises.
+
+    Raises:
+        StressTestError: usage, for a price of zero, which no relative shift moves.
+    """
+    kind, name = split_factor(split_name(direction.label)) if direction.kind == "factor" else ("", "")
+    place = dimensions.assets["asset"].index_of(name) if kind == "spot" else None
+    if place is None or not dimensions.assets["may_be_negative"][place]:
+        return direction
+    price = float(dimensions.assets["price"][place])
+    if price == 0.0:
+        hint = "Go along a scenario with an `absolute` or `replace` shock of it."
+        raise StressTestError(Reason.USAGE, f"the price of {name} is zero, which no relative shift moves", hint=hint)
+    end = direction.end if direction.stated else MOST_UP
+    if price > 0.0:
+        return dataclasses.replace(direction, end=end)
+    shocks = direction.shocks.with_columns(value=-pl.col("value"))
+    return dataclasses.replace(direction, end=end, sign=-direction.sign, shocks=shocks)
 
 
 def _as_far_as_it_goes(direction: Direction, dimensions: Dimensions, rulebook: Rulebook) -> Direction:

@@ -105,7 +105,8 @@ class Storyteller:
         """The story of a scenario, `place` in what was resolved."""
         prices = resolved.spot[:, place]
         with np.errstate(divide="ignore", invalid="ignore"):
-            change = np.where(self._base != 0.0, prices / self._base - 1.0, 0.0)
+            # Of a price below zero a ratio above one is a fall.
+            change = np.where(self._base != 0.0, np.sign(self._base) * (prices / self._base - 1.0), 0.0)
         moving = np.flatnonzero(prices != self._base)
         order = moving[np.lexsort((moving, -np.abs(change[moving])))]
         moves = tuple(Move(self._names[code], float(change[code])) for code in order[:LARGEST].tolist())
@@ -170,9 +171,9 @@ def _history(book: Book) -> tuple[History | None, str | None]:
 
 
 def _logs(prices: Floats, base: Floats) -> Floats:
-    """ln(price / base), not finite where there is no such number."""
+    """ln(price / base), not finite where either is not above zero."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = prices / base
+        ratio = np.where(base > 0.0, prices / base, np.nan)
         return np.where(ratio > 0.0, np.log(np.maximum(ratio, 0.0)), np.nan)
 
 

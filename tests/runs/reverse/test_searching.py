@@ -322,6 +322,65 @@ def test_a_scenario_without_small_multiples_is_refused(tmp_path: Path):
     assert answer(run_file, "default:a", "line").multiple == pytest.approx(150.01 / 300.0, rel=2e-9)
 
 
+def oil(folder: Path, price: float, *scenarios: dict[str, Any]) -> Path:
+    """Long 2 and short 10 of a price that may be negative, with 30 dollars each: bankrupt 15 below and 3 above it (and a tolerance of a cent)."""
+    tables = {
+        "accounts": [{"account_id": "long"}, {"account_id": "short"}],
+        "assets": [coin("OIL", price=price, may_be_negative=True), CASH],
+        "instruments": [perpetual("P", "OIL", mark_price=price)],
+        "positions": [lot("long", "P", 2.0, entry_price=price), lot("short", "P", -10.0, entry_price=price)],
+        "collateral": [cash("long", 30.0), cash("short", 30.0)],
+    }
+    return write_run(folder / "book", tables, list(scenarios) or [{"id": "still", "family": "hypothetical", "shocks": []}])
+
+
+def test_a_price_that_may_be_negative_falls_below_zero(tmp_path: Path):
+    run_file = oil(tmp_path, 5.0)
+    found = answer(run_file, "default:long", "spot:OIL:down")
+    assert (found.outcome, found.searched_to, found.shift) == ("reached", -4.0, pytest.approx(-30.01 / 10.0, rel=2e-9))
+    assert level(found) == pytest.approx(-10.005, rel=2e-9)
+    assert answer(run_file, "default:long", "spot:OIL:down", most=1.0).outcome == "not reachable"
+
+
+def test_from_below_zero_down_is_where_the_price_falls(tmp_path: Path):
+    run_file = oil(tmp_path, -5.0)
+    down, up = answers(run_file, "default:long", ["spot:OIL"])
+    assert (down.along, down.outcome, up.along, up.outcome) == ("spot:OIL:down", "reached", "spot:OIL:up", "not reachable")
+    assert level(down) == pytest.approx(-20.005, rel=2e-9)
+    assert down.story is not None
+    assert down.story.largest_moves[0].change < 0.0
+    assert down.story.nearest_event is None
+    up, down = answers(run_file, "default:short", ["spot:OIL"])
+    assert (down.along, down.outcome, up.along, up.outcome) == ("spot:OIL:down", "not reachable", "spot:OIL:up", "reached")
+    assert level(up) == pytest.approx(-1.999, rel=2e-9)
+
+
+def level(found: Answer) -> float | None:
+    return found.right and found.right.level
+
+
+def test_a_price_of_zero_has_no_relative_shifts(tmp_path: Path):
+    run_file = oil(tmp_path, 0.0, {"id": "fall", "family": "hypothetical", "shocks": [{"factor": "spot:OIL", "absolute": -10.0}]})
+    with pytest.raises(StressTestError, match="the price of OIL is zero") as refused:
+        answers(run_file, "default:long", ["spot:OIL:down"])
+    assert refused.value.reason is Reason.USAGE
+    assert answer(run_file, "default:long", "fall").multiple == pytest.approx(30.01 / 20.0, rel=2e-9)
+
+
+def test_a_haircut_of_zero_can_be_raised(tmp_path: Path):
+    """A hundred dollars at a haircut of nothing, a requirement of 50: short of it once the haircut is half (and a cent)."""
+    tables = {
+        "accounts": [{"account_id": "a"}],
+        "assets": [coin("BTC"), CASH],
+        "instruments": [perpetual("P", "BTC")],
+        "positions": [lot("a", "P", 10.0)],
+        "collateral": [cash("a", 100.0)],
+    }
+    run_file = write_run(tmp_path / "book", tables, [{"id": "still", "family": "hypothetical", "shocks": []}])
+    found = answer(run_file, "shortfall:a", "haircut:USD:up")
+    assert (found.shift_type, found.shift, found.searched_to) == ("absolute", pytest.approx(0.5001, rel=2e-9), 1.0)
+
+
 def test_a_finished_run_is_asked_with_its_own_inputs(tmp_path: Path):
     run_file = write_plain_book(tmp_path / "book", 3)
     finished = stresstest.run(run_file, out=tmp_path / "out", console=Silent())

@@ -360,6 +360,11 @@ TWINS = pl.concat([_market(), _market().filter(pl.col("factor") == "spot:BTC").w
          ["too little history: 1 moves on days with a value of every factor, in 9000 days up to 2026-01-01"]),
         ("{kind: monte_carlo, id: mc, draws: 10}", FLAT, ["does not move in the window: spot:BTC"]),
         ("{kind: monte_carlo, id: mc, draws: 10}", TWINS, ["the covariance is singular: 4 factors, 300 moves"]),
+        (
+            "{kind: monte_carlo, id: mc.btc, draws: 2}",
+            _market(),
+            ["`mc.btc` holds a dot, and draws belong together by their ids up to the first dot"],
+        ),
         ("{kind: complete, of: nobody, core: ['spot:BTC']}", _market(), ["no scenario `nobody` is stated"]),
         ("{kind: historical, id: r}", _rows({"spot:BTC": _days(FRIDAY, [1.0, 0.0])}), ["is zero or below"]),
         ("{kind: historical, id: r}", _rows({"BTC": _days(FRIDAY, [1.0, 2.0])}), ["is no risk factor"]),
