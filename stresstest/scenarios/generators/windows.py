@@ -57,10 +57,10 @@ def replayed(generator: Historical, history: History, factors: tuple[str, ...]) 
         shift = np.full(len(found), shift_of(kinds[name]) if name in own else "relative", dtype=np.object_)
         stands_in = np.zeros(len(found), dtype=np.bool_)
         if proxy is not None:
-            other = kinds[proxy.factor]
+            measured = kinds[proxy.factor]
             stands_in = np.isnan(found) & ~np.isnan(moves[proxy.factor])
-            found = np.where(stands_in, size_of(proxy.beta * moves[proxy.factor], other), found)
-            shift[stands_in] = shift_of(other)
+            found = np.where(stands_in, size_of(proxy.beta * moves[proxy.factor], measured), found)
+            shift[stands_in] = shift_of(measured)
         sizes.append(found)
         shifts.append(shift)
         proxied.append(stands_in)
