@@ -66,9 +66,31 @@ def revalue_instruments(known: UnitValues, dimensions: Dimensions, resolved: Res
     Raises:
         StressTestError: as `value_instruments`.
     """
+    tables = {name: np.repeat(getattr(known, name)[:, :1], resolved.scenarios, axis=1) for name in TABLES}
+    return _revalued(known, dimensions, resolved, codes, tables)
+
+
+def value_moved(known: UnitValues, dimensions: Dimensions, resolved: Resolved, codes: npt.NDArray[np.integer]) -> UnitValues:
+    """As `revalue_instruments`, for the scenarios of `known` at other prices: all others keep what they are worth in their scenario.
+
+    Args:
+        known: values in the same scenarios before they moved.
+        dimensions: of the book.
+        resolved: the scenarios as they are now, base first.
+        codes: the instruments that have moved in any of them.
+
+    Raises:
+        StressTestError: as `value_instruments`.
+    """
+    return _revalued(known, dimensions, resolved, codes, {name: getattr(known, name).copy() for name in TABLES})
+
+
+def _revalued(
+    known: UnitValues, dimensions: Dimensions, resolved: Resolved, codes: npt.NDArray[np.integer], tables: dict[str, Any]
+) -> UnitValues:
+    """What `tables` say, and some instruments anew."""
     assert known.terms is not None
     refuse_currencies(dimensions, resolved)
-    tables: dict[str, Any] = {name: np.repeat(getattr(known, name)[:, :1], resolved.scenarios, axis=1) for name in TABLES}
     terms = known.terms[codes]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         _value_others(terms, resolved, tables)
