@@ -27,9 +27,6 @@ Codes = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-NO_TRIGGER = -1
-"""A pool that has lost nothing since base: a margin rate or a haircut set it off, or it is below its line at base."""
-
 TRIGGER_CELLS = 4_000_000
 """Losses of pairs by asset that are held at once."""
 
@@ -38,7 +35,7 @@ class Chunk(NamedTuple):
     """Pairs that are liquidated in a round, with their breaches row by row.
 
     `lines` of each; `trigger` i32[pairs], the asset that cost it most; `ordered`: open orders were cancelled, of which the figures of the breach
-    still knew; `idle` (pool, scenario): breaches of pools that have nothing to liquidate.
+    still knew; `again`: something of it was liquidated before; `idle` (pool, scenario): breaches of pools that have nothing to liquidate.
     """
 
     pairs: Pairs
@@ -46,12 +43,14 @@ class Chunk(NamedTuple):
     lines: Lines
     trigger: Codes
     ordered: Flags
+    again: Flags
     idle: tuple[Longs, Longs]
 
     def take(self, chosen: npt.NDArray[np.integer]) -> Chunk:
         """Some of its pairs."""
         lines = Lines(self.lines.tolerance[chosen], self.lines.equality[chosen])
-        return Chunk(select(self.pairs, chosen), self.breach.take(chosen), lines, self.trigger[chosen], self.ordered[chosen], self.idle)
+        flags = self.ordered[chosen], self.again[chosen]
+        return Chunk(select(self.pairs, chosen), self.breach.take(chosen), lines, self.trigger[chosen], *flags, self.idle)
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,14 @@ def touch_block(round_: Round, item: tuple[int, Breaches]) -> Chunk:
     has_order = np.concatenate([[0], np.cumsum(block.holdings.positions["order"] > 0)])
     ordered = np.diff(has_order[block.holdings.position_first]) > 0
     lines = Lines(block.accounts.tolerance[place], block.accounts.equality[place])
-    return Chunk(pairs, breach, lines, triggers(round_, pairs), ordered[place], idle)
+    return Chunk(pairs, breach, lines, triggers(round_, pairs), ordered[place], np.zeros(len(place), dtype=np.bool_), idle)
 
 
 def triggers(round_: Round, pairs: Pairs) -> Codes:
-    """The asset, underlying or collateral, on which each pair lost most between base and now; the first of equals."""
+    """The asset, underlying or collateral, on which each pair lost most between base and now (of one that lost nothing: gained least).
+
+    The first of equals; the reporting currency, which cannot lose, where a pair has nothing else.
+    """
     layout, assets = round_.layout, round_.assets
     at_base = pairs._replace(scenario=np.zeros_like(pairs.scenario))
     value, units = round_.now.resolved.value, round_.now.units
@@ -112,8 +114,10 @@ def triggers(round_: Round, pairs: Pairs) -> Codes:
         owner = np.repeat(np.arange(end - start), np.diff(pairs.token_first[start : end + 1]))
         cells = np.concatenate([pair * assets + underlying[p], owner * assets + asset[t]])
         lost = np.bincount(cells, weights=np.concatenate([position[p], token[t]]), minlength=(end - start) * assets).reshape(-1, assets)
-        worst = lost.argmax(axis=1)
-        found[start:end] = np.where(lost[np.arange(end - start), worst] > 0.0, worst, NO_TRIGGER)
+        held = np.bincount(cells, minlength=(end - start) * assets).reshape(-1, assets) > 0
+        held[:, layout.reporting] = False
+        lost = np.where(held, lost, -np.inf)
+        found[start:end] = np.where(held.any(axis=1), lost.argmax(axis=1), layout.reporting)
     return found
 
 
@@ -159,15 +163,25 @@ class Closing:
 
 
 class Closed(NamedTuple):
-    """What closing did to a chunk. f64[assets, S]: `notional` executed, by underlying; `survivors_loss`: what positions of accounts that withstood the
-    scenario itself lost to feedback until they were closed. `by_trigger`: cells of [S, assets + 1, assets] (scenario, trigger, underlying; the first
-    trigger is none) that are not zero, and the notional in each."""
+    """What closing did to a chunk.
+
+    f64[assets, S]: `notional` executed, by underlying; `survivors_loss`: what positions of accounts that withstood the scenario itself lost to
+    feedback until they were closed. `traded`: what each pair traded.
+    """
 
     pairs: Pairs
     fills: Fills
     notional: Floats
     survivors_loss: Floats
-    by_trigger: tuple[Longs, Floats]
+    traded: Traded
+
+
+class Traded(NamedTuple):
+    """Each pair (by place) with each asset of which it traded something, and the notional of that; sorted."""
+
+    pair: Longs
+    asset: Longs
+    notional: Floats
 
 
 def close(closing: Closing, item: tuple[Chunk, Floats, Flags]) -> Closed:
@@ -182,23 +196,19 @@ def close(closing: Closing, item: tuple[Chunk, Floats, Flags]) -> Closed:
     )
     of_pair = pairs.of_positions()
     underlying = round_.underlying[pairs.instrument % layout.instruments].astype(np.int64)
-    scenario = pairs.scenario[of_pair].astype(np.int64)
-    cells = underlying * states + scenario
+    cells = underlying * states + pairs.scenario[of_pair]
     notional = np.bincount(cells, weights=fills.notional, minlength=assets * states).reshape(assets, states)
     survivors = np.zeros((assets, states))
     if survivor.any():
         shocked = position_values(pairs, closing.shocked.units, closing.shocked.resolved.value, layout)
         lost = np.where(survivor[of_pair], np.maximum(share * shocked - fills.paid, 0.0), 0.0)
         survivors = np.bincount(cells, weights=lost, minlength=assets * states).reshape(assets, states)
-    return Closed(after, fills, notional, survivors, summed(trigger_cells(scenario, chunk.trigger[of_pair], underlying, assets), fills.notional))
+    some = share > 0.0
+    return Closed(after, fills, notional, survivors, traded(of_pair[some], underlying[some], fills.notional[some], assets))
 
 
-def trigger_cells(scenario: Longs, trigger: Codes, asset: Longs, assets: int) -> Longs:
-    """Cells of [S, assets + 1, assets]."""
-    return (scenario * (assets + 1) + trigger + 1) * assets + asset
-
-
-def summed(cells: Longs, weights: Floats) -> tuple[Longs, Floats]:
-    """The distinct cells, ascending, and the sum of each in order of the rows."""
-    distinct, place = np.unique(cells, return_inverse=True)
-    return distinct, np.bincount(place, weights=weights, minlength=len(distinct)).astype(np.float64)
+def traded(pair: Longs, asset: Longs, notional: Floats, assets: int) -> Traded:
+    """Rows of deals by pair and asset, each once."""
+    distinct, place = np.unique(pair * assets + asset, return_inverse=True)
+    total = np.bincount(place, weights=notional, minlength=len(distinct)).astype(np.float64)
+    return Traded(*np.divmod(distinct, assets), total)

@@ -152,7 +152,13 @@ def own_block(compiled: Compiled, holders: Holders, pairs: Pairs, chosen: Longs,
     count = len(chosen)
     return BlockHoldings(
         Holdings(
-            some.position_first, positions, some.token_first, collateral, holders.model[account], holders.multiplier[account], np.zeros(0, dtype=ORDER)
+            some.position_first,
+            positions,
+            some.token_first,
+            collateral,
+            holders.model[account],
+            holders.multiplier[account],
+            np.zeros(0, dtype=ORDER),
         ),
         Accounts(
             np.arange(count + 1, dtype=np.int64),
