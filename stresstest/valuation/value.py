@@ -85,9 +85,7 @@ def value_moved(known: UnitValues, dimensions: Dimensions, resolved: Resolved, c
     return _revalued(known, dimensions, resolved, codes, {name: getattr(known, name).copy() for name in TABLES})
 
 
-def _revalued(
-    known: UnitValues, dimensions: Dimensions, resolved: Resolved, codes: npt.NDArray[np.integer], tables: dict[str, Any]
-) -> UnitValues:
+def _revalued(known: UnitValues, dimensions: Dimensions, resolved: Resolved, codes: npt.NDArray[np.integer], tables: dict[str, Any]) -> UnitValues:
     """What `tables` say, and some instruments anew."""
     assert known.terms is not None
     refuse_currencies(dimensions, resolved)

@@ -197,14 +197,19 @@ def close(closing: Closing, item: tuple[Chunk, Floats, Flags]) -> Closed:
     of_pair = pairs.of_positions()
     underlying = round_.underlying[pairs.instrument % layout.instruments].astype(np.int64)
     cells = underlying * states + pairs.scenario[of_pair]
-    notional = np.bincount(cells, weights=fills.notional, minlength=assets * states).reshape(assets, states)
+    notional = _by_cell(cells, fills.notional, assets, states)
     survivors = np.zeros((assets, states))
     if survivor.any():
         shocked = position_values(pairs, closing.shocked.units, closing.shocked.resolved.value, layout)
         lost = np.where(survivor[of_pair], np.maximum(share * shocked - fills.paid, 0.0), 0.0)
-        survivors = np.bincount(cells, weights=lost, minlength=assets * states).reshape(assets, states)
+        survivors = _by_cell(cells, lost, assets, states)
     some = share > 0.0
     return Closed(after, fills, notional, survivors, traded(of_pair[some], underlying[some], fills.notional[some], assets))
+
+
+def _by_cell(cells: Longs, weights: Floats, assets: int, states: int) -> Floats:
+    found: Floats = np.bincount(cells, weights=weights, minlength=assets * states).astype(np.float64)
+    return found.reshape(assets, states)
 
 
 def traded(pair: Longs, asset: Longs, notional: Floats, assets: int) -> Traded:
@@ -212,3 +217,9 @@ def traded(pair: Longs, asset: Longs, notional: Floats, assets: int) -> Traded:
     distinct, place = np.unique(pair * assets + asset, return_inverse=True)
     total = np.bincount(place, weights=notional, minlength=len(distinct)).astype(np.float64)
     return Traded(*np.divmod(distinct, assets), total)
+
+
+def summed(cells: Longs, weights: Floats) -> tuple[Longs, Floats]:
+    """The distinct cells, ascending, and the sum of each in order of the rows."""
+    distinct, place = np.unique(cells, return_inverse=True)
+    return distinct, np.bincount(place, weights=weights, minlength=len(distinct)).astype(np.float64)

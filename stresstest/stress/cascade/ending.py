@@ -1,4 +1,4 @@
-"""What a cascade leaves every account with: equity at base, at the shocked prices and at the end, and what that cost those who withstood the shock."""
+"""What a cascade leaves every account with: equity at base, at the shocked prices and at the end, and what those lost who withstood the shock."""
 
 from __future__ import annotations
 

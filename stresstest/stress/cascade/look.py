@@ -15,7 +15,7 @@ from stresstest.margin.kernels.program import COLLATERAL_ROW, ORDER, POSITION, H
 from stresstest.margin.kernels.totals import Accounts
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
-from stresstest.stress.cascade.liquidated import Pairs
+from stresstest.stress.cascade.liquidated import Pairs, select
 from stresstest.stress.evaluation import folded, given_by_rules
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
 from stresstest.stress.selected import selected
@@ -98,7 +98,7 @@ def look_at_pairs(look: Look, pairs: Pairs, lines: Lines) -> Breaches:
     for scenarios in _narrow(compiled, np.array(sorted({place[int(each)] for each in pairs.scenario}), dtype=np.int64)):
         few = selected(compiled, [0, *scenarios.tolist()])
         chosen = np.flatnonzero(np.isin(pairs.scenario, look.scenario[scenarios]))
-        block = own_block(compiled, look.holders, pairs, chosen, lines)
+        block = own_block(look.holders, pairs, chosen, lines)
         lane = np.searchsorted(look.scenario[scenarios], pairs.scenario[chosen])
         live = np.zeros((len(chosen), few.lanes.width), dtype=np.bool_)
         live[np.arange(len(chosen)), lane] = True
@@ -138,10 +138,8 @@ def plainly_priced(compiled: Compiled) -> Compiled:
     return Compiled(**{**vars(compiled), "tables": tables._replace(holding_row=price)})
 
 
-def own_block(compiled: Compiled, holders: Holders, pairs: Pairs, chosen: Longs, lines: Lines) -> BlockHoldings:
+def own_block(holders: Holders, pairs: Pairs, chosen: Longs, lines: Lines) -> BlockHoldings:
     """Some pairs as the pools of a block, each an account of its own."""
-    from stresstest.stress.cascade.liquidated import select
-
     some = select(pairs, chosen)
     positions = np.zeros(len(some.instrument), dtype=POSITION)
     for name in ("instrument", "quantity", "cost", "funding", "leverage"):

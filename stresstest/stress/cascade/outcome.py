@@ -68,13 +68,13 @@ class Outcome:
     `collateral_bonus`: what buyers of collateral kept; `option_spread`: what closing options cost beside their model price. `unfunded_debts`:
     debts of pools without anything left to sell. Reporting currency.
 
-    f64[assets, scenarios]: `prices_shocked`, `prices_final` in each asset's price currency; `sold` net units; `notional_sold` of all orders, bought or
-    sold, collateral too; `loss_of_survivors`: what positions and collateral of accounts that withstand the scenario itself lose between the
+    f64[assets, scenarios]: `prices_shocked`, `prices_final` in each asset's price currency; `sold` net units; `notional_sold` of all orders, bought
+    or sold, collateral too; `loss_of_survivors`: what positions and collateral of accounts that withstand the scenario itself lose between the
     shocked prices and the end (or until they are closed), gains elsewhere not netted. `floored`, `exhausted`, `missing` bool: see `market`.
     `triggered`: liquidated pools by trigger.
 
-    Frames by code, sorted: `path` (`PATH`), `round_totals` (`ROUND_TOTALS`), `traded` (`TRADED`: what pools of each trigger traded), `log` (`LOG`, where
-    asked for; else without rows). `scenario` is the place in the run.
+    Frames by code, sorted: `path` (`PATH`), `round_totals` (`ROUND_TOTALS`), `traded` (`TRADED`: what pools of each trigger traded), `log` (`LOG`; no
+    rows unless it was asked for). `scenario` is the place in the run.
     """
 
     scenarios: Codes

@@ -30,7 +30,8 @@ class Liquidation:
 
     `share` f64[positions] closed; `withstands` bool[pairs]: accounts that the scenario itself leaves standing; `after`: what pairs hold now.
     `indebted`: chunk and place of the pairs that `funding` numbers. `waiting` i64[S]: pools that breach and have something to liquidate.
-    `sold_before`, `sold` f64[assets, S] cumulative net units; `average`: mean price of what the round traded, net. `began`, `executed`, `ended`: states.
+    `sold_before`, `sold` f64[assets, S] cumulative net units; `average`: mean price of what the round traded, net.
+    `began`, `executed`, `ended`: states.
     """
 
     number: int
@@ -131,7 +132,7 @@ class Rounds:
         chunk, place = done.indebted
         scenario = np.array([done.chunks[c].pairs.scenario[p] for c, p in zip(chunk, place, strict=True)], dtype=np.int64)
         stands = np.array([done.withstands[c][p] for c, p in zip(chunk, place, strict=True)], dtype=np.bool_)
-        repaid = np.bincount(scenario, weights=funding.repaid, minlength=self.states)
+        repaid = np.bincount(scenario, weights=funding.repaid, minlength=self.states).astype(np.float64)
         sales = funding.sales
         where = scenario[sales.pair]
         np.add.at(gross, (sales.asset, where), np.abs(sales.value))
@@ -139,7 +140,7 @@ class Rounds:
         fetched = np.where(sales.units > 0.0, sales.value, 0.0)
         lost = np.where((sales.units > 0.0) & stands[sales.pair], sales.units * self.shocked.resolved.value[sales.asset, where] - fetched, 0.0)
         np.add.at(self.survivors_loss, (sales.asset, where), np.maximum(lost, 0.0))
-        return repaid, np.bincount(where, weights=fetched, minlength=self.states)
+        return repaid, np.bincount(where, weights=fetched, minlength=self.states).astype(np.float64)
 
     def _prices(self, done: Liquidation, gross: Floats) -> None:
         asset, scenario = np.nonzero((gross != 0.0) | (done.sold != done.sold_before))
@@ -163,9 +164,9 @@ class Rounds:
         parts = [(start + each.traded.pair, each.traded.asset, each.traded.notional) for start, each in zip(starts, done.closed, strict=False)]
         if done.funding is not None:
             sales = done.funding.sales
-            pair = (starts[done.indebted[0]] + done.indebted[1])[sales.pair]
-            parts.append((pair, sales.asset, np.abs(sales.value)))
-        deals = traded(*(np.concatenate(each) for each in zip(*parts, strict=True)), self.assets)
+            parts.append(((starts[done.indebted[0]] + done.indebted[1])[sales.pair], sales.asset, np.abs(sales.value)))
+        pair, asset, notional = (np.concatenate(each) for each in zip(*parts, strict=True))
+        deals = traded(pair, asset, notional, self.assets)
         pool, scenario, trigger = (
             np.concatenate(each).astype(np.int64)
             for each in zip(*((chunk.pairs.pool, chunk.pairs.scenario, chunk.trigger) for chunk in done.chunks), strict=True)

@@ -1,7 +1,7 @@
 """The scenarios of a batch at other prices than they began at: factor values, and what one contract of everything is worth there.
 
-Sales move prices of assets and nothing else. Rates, vols (sticky strike), bases, haircuts, margin rates and holding shares stay those of the scenario,
-so a state of a cascade is its scenario with other prices in it.
+Sales move prices of assets and nothing else. Rates, vols (sticky strike), bases, haircuts, margin rates and holding shares are those of the
+scenario, so a state of a cascade is its scenario with other prices in it.
 """
 
 from __future__ import annotations
