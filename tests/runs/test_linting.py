@@ -98,3 +98,24 @@ def test_a_scenario_that_cannot_be_on_the_book_is_refused(run_file: Path, tmp_pa
     (tmp_path / "set.yaml").write_text("version: 1\nscenarios: [{id: gone, shocks: [{factor: 'spot:BTC', relative: -1.5}]}]\n")
     with pytest.raises(StressTestError, match="1 scenario cannot be applied"):
         lint(load_run(run_file, {"scenarios": [str(tmp_path / "set.yaml")]}))
+
+
+DEPTHS = """version: 1
+scenarios:
+  - {id: thin, shocks: [{factor: "spot:BTC", relative: -0.3}, {factor: "depth:BTC", scale: 0.5}]}
+"""
+
+
+def test_depth_matters_in_a_cascade_alone(run_file: Path, tmp_path: Path):
+    (tmp_path / "set.yaml").write_text(DEPTHS)
+
+    def found(**settings: object) -> list[tuple[str, str, str | None]]:
+        report = lint(load_run(run_file, {"scenarios": [str(tmp_path / "set.yaml")], **settings}))
+        return [(each.severity, each.kind, each.factor) for each in report.findings if each.factor and each.factor.startswith("depth")]
+
+    # The snapshot states no depth, so halving it does nothing; and nothing is sold.
+    assert found() == [("warning", "no effect", "depth:BTC"), ("info", "no effect", "depth:BTC")]
+    assert found(cascade={"impact": {"kind": "linear"}}) == [("warning", "no effect", "depth:BTC")]
+    # The run file may state one, or another impact that a depth factor scales.
+    assert found(cascade={"impact": {"kind": "linear", "depth": {"BTC": 1e6}}}) == []
+    assert found(cascade={"impact": {"kind": "exponential", "lambda": 1e-6}}) == []

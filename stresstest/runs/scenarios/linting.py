@@ -24,6 +24,8 @@ from stresstest.scenarios.fingerprints import first_alike
 from stresstest.scenarios.plain_checks import names_and_sources, neutral_shocks, repeated_shocks, same_as, same_shocks
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Dimensions
+from stresstest.stress.cascade.depth_table import read_depth_tables
+from stresstest.stress.cascade.parameters import parameters_of, refuse
 from stresstest.valuation.unit_values import Counts
 from stresstest.valuation.value import value_instruments
 
@@ -63,18 +65,40 @@ def lint(settings: RunFile, console: Console | None = None, max_unshocked: float
             gross = gross_by_instrument(given.book, np.ascontiguousarray(units.notional[:, 0]))
             left = unshocked_notional(units, gross)
         with console.stage("findings"):
-            found = [*_findings(given, units.base_vol), *_beyond(given.scenarios, left, max_unshocked)]
+            found = [
+                *_findings(given, units.base_vol, settings),
+                *_depths_alone(given.scenarios, settings),
+                *_beyond(given.scenarios, left, max_unshocked),
+            ]
             return _report(given.scenarios, found, given, _clamped(given, units.clamped_vols), left, gross)
 
 
-def _findings(given: OnABook, base_vol: Floats) -> Iterator[Finding]:
+def _findings(given: OnABook, base_vol: Floats, settings: RunFile) -> Iterator[Finding]:
     scenarios, dimensions = given.scenarios, given.book.dimensions
     bands = haircut_range(dimensions, given.rulebook)
     bases = {"vol": Base.of(base_vol[given.resolved.option_codes]), "haircut": Base(bands.lowest, bands.highest, bands.none)}
+    if settings.cascade is not None:
+        # A depth may be stated in the run file alone, or follow from another impact than the linear one.
+        market = parameters_of(settings.cascade.impact, dimensions, read_depth_tables(settings.cascade.impact), str(settings.file or "") or None)
+        refuse(market.faults)
+        bases["depth"] = Base.of(np.array([each.depth for each in market.impacts]))
     yield from names_and_sources(scenarios)
     yield from shock_findings(scenarios, dimensions, given.rulebook.margin_names(), bases)
     for number, first in enumerate(first_alike(given.resolved)):
         yield from same_as(scenarios, number, first)
+
+
+def _depths_alone(scenarios: ScenarioSet, settings: RunFile) -> Iterator[Finding]:
+    """Scenarios that shock depths where nothing is sold: the first such shock of each, but of those written for any book."""
+    if settings.cascade is not None:
+        return
+    seen: set[int] = set()
+    for row, factor in enumerate(scenarios.shocks["factor"].to_list()):
+        number = scenarios.shocks["scenario"][row]
+        if factor.startswith("depth:") and number not in seen and not scenarios.scenarios[number].any_book:
+            seen.add(number)
+            message = "market depth matters in a liquidation cascade alone, and the run file asks for none (`cascade`)"
+            yield Finding("no effect", "info", number, message, row - scenarios.scenarios[number].first, factor)
 
 
 def _beyond(scenarios: ScenarioSet, left: Unshocked, max_unshocked: float | None) -> Iterator[Finding]:
