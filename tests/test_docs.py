@@ -14,8 +14,10 @@ import typer
 from pydantic import BaseModel
 
 from stresstest.cli.main import app
-from stresstest.config import RunFile, load_run
-from stresstest.errors import ExitCode
+from stresstest.config import USUAL_WATERFALL, Cascade, RunFile, load_run
+from stresstest.config.impact import KINDS
+from stresstest.documents import read_document
+from stresstest.errors import ExitCode, Reason
 from stresstest.margin.rulebook import Rulebook, load_rulebook
 from stresstest.results.identity import Identity
 from stresstest.results.manifest import Manifest
@@ -25,6 +27,7 @@ from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.scenario_file import ScenarioFile
 
 ROOT = Path(__file__).parents[1]
+NEEDED = {"version": 1, "snapshot": "s", "scenarios": ["s.yaml"], "margin": "m.yaml"}
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 YAML = re.compile(r"^```yaml\n# (?P<name>[a-z]+\.yaml)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
@@ -56,6 +59,19 @@ def test_example_run_file_states_the_defaults(examples: Path):
     plain.write_text("{snapshot: snapshots/2026-11-13, scenarios: [scenarios.yaml], margin: margin.yaml}\n", encoding="utf-8")
     named = {"name", "as_of", "reporting_currency", "max_price_age"}
     assert run.model_dump(exclude=named) == load_run(plain).model_dump(exclude=named)
+
+
+def test_example_cascade_states_the_defaults(examples: Path):
+    run = RunFile.model_validate({**NEEDED, **read_document(examples / "cascade.yaml", Reason.CONFIGURATION).data})
+    assert run.cascade == Cascade()
+    assert run.waterfall == USUAL_WATERFALL
+
+
+def test_example_impacts_load_and_are_of_every_kind(examples: Path):
+    found = Cascade.model_validate(read_document(examples / "impact.yaml", Reason.CONFIGURATION).data).impact
+    assert {each.kind for each in found} == set(KINDS)
+    stated = {name for each in found for name, value in each.stated() if value is not None}
+    assert stated == {"depth", "slope", "from_volume", "lambda", "y", "daily_vol", "daily_volume", "table"}
 
 
 def test_example_scenarios_load_and_use_every_factor_type(examples: Path):

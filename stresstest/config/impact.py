@@ -65,7 +65,7 @@ class _Impact(Part):
         maps = tuple(each.alias or name for name, each in cls.model_fields.items() if name != "from_volume")
         return with_rules("impact", handler, data, [*_beside_its_assets(data, maps), *_one_depth(data)])
 
-    def parameters(self) -> Iterator[tuple[str, object]]:
+    def stated(self) -> Iterator[tuple[str, object]]:
         """The keys of the kind with what is stated, number or mapping."""
         for name, info in type(self).model_fields.items():
             if name not in ("kind", "assets"):

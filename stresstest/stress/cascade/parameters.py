@@ -234,5 +234,5 @@ class _Search:
         for number, entry in enumerate(self.entries):
             place = f"cascade.impact[{number}]" if len(self.entries) > 1 else "cascade.impact"
             named += [(f"{place}.assets", name) for name in entry.assets or ()]
-            named += [(f"{place}.{key}.{name}", name) for key, value in entry.parameters() if isinstance(value, dict) for name in value]
+            named += [(f"{place}.{key}.{name}", name) for key, value in entry.stated() if isinstance(value, dict) for name in value]
         return named
