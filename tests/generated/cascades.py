@@ -6,13 +6,14 @@ accounts under portfolio margin, and an asset that may be negative. Thin margins
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oracle.reading import Row
 
-EXPIRY = "2027-01-20T16:00:00Z"
+EXPIRY = datetime(2027, 1, 20, 16, tzinfo=UTC)
 COINS = ("A", "B")
 
 
@@ -82,13 +83,15 @@ def holdings(random: Random, number: int, orders: bool) -> dict[str, list[Row]]:
     open_orders: list[Row] = []
     for count in range(number):
         name = f"N{count}"
-        accounts.append({"account_id": name, "owner_id": f"O{count // 2}", "margin_model": random.choice(["default", "default", "nets", "grid"])})
+        accounts.append(
+            {"account_id": name, "owner_id": f"O{count // 2}", "margin_model": random.choice(["default", "default", "nets", "orders", "grid"])}
+        )
         for instrument in random.sample(sorted(SIZES), random.randint(1, 4)):
             quantity = round(SIZES[instrument] * random.uniform(0.3, 1.5) * random.choice([1, 1, -1]), 2)
             row: Row = {"account_id": name, "instrument_id": instrument, "quantity": quantity, "entry_price": None}
             if instrument in ("PA", "PB") and random.random() < 0.2:
                 row |= {"margin_mode": "isolated", "isolated_margin": round(random.uniform(300.0, 3_000.0), 2)}
-            elif random.random() < 0.3:
+            elif instrument not in ("SPOT", "CA", "PUT", "KA") and random.random() < 0.3:
                 row["accrued_funding"] = round(random.uniform(-1.0, 1.0), 3)
             positions.append(row)
         collateral.append(
@@ -157,7 +160,8 @@ def margin(random: Random) -> Row:
         "margin_schedules": {"tiers": {"tiers": tiers, "short_option": short}},
         "models": {
             "default": {"kind": "tiered", "breach_at_equality": random.random() < 0.3},
-            "nets": {"kind": "tiered", "net_by": "underlying", "pnl_into": "value", "spread_rate": 0.01, "orders": "worst_side"},
+            "nets": {"kind": "tiered", "net_by": "underlying", "pnl_into": "value", "spread_rate": 0.01},
+            "orders": {"kind": "tiered", "orders": "worst_side"},
             "grid": {"kind": "portfolio", "grid": [{"spot": -0.15, "vol": 0.2}, {"spot": 0.15, "vol": -0.1}, {"spot": 0.0, "vol": 0.3}],
                      "long_option_credit": 1.0},
         },

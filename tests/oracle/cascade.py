@@ -331,11 +331,13 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
     owned = {
         number: [asset for asset, amount in held.tokens().items() if amount > 0.0 and asset != reporting] for number, held in enumerate(indebted)
     }
+    # Who has nothing left can wait for nothing: what it owes is bought back at once.
+    part = {number: close_factor if any(amount > 0.0 for amount in held.tokens().values()) else 1.0 for number, held in enumerate(indebted)}
     money = {number: max(0.0, held.tokens()[reporting]) for number, held in enumerate(indebted)}
     for asset in sorted(venue.snapshot.assets):
         if asset == reporting:
             continue
-        owing = [(number, held, -held.tokens()[asset] * close_factor) for number, held in enumerate(indebted) if held.tokens()[asset] < 0.0]
+        owing = [(number, held, -held.tokens()[asset] * part[number]) for number, held in enumerate(indebted) if held.tokens()[asset] < 0.0]
         if not owing:
             continue
         bought = sum(debt for _, _, debt in owing)
@@ -361,11 +363,11 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
             needs = [(wants[number], indebted[number].tokens()[asset]) for number in sellers]
             price, amounts = settled_price(venue.impact[asset], found.sold[asset], needs, unit)
             found.sold[asset] += sum(amounts)
-            for number, amount in zip(sellers, amounts, strict=True):
+            for number, (_, has), amount in zip(sellers, needs, amounts, strict=True):
                 raised = amount * price * unit
                 indebted[number].pay(asset, -amount)
                 indebted[number].pay(reporting, raised)
-                wants[number] = max(0.0, wants[number] - raised) if amount < indebted[number].tokens()[asset] + amount else 0.0
+                wants[number] = max(0.0, wants[number] - raised) if amount == has else 0.0
                 found.bought_for += amount * worth(asset, price)
                 found.bonus += raised * bonus
                 record(indebted[number], asset, amount, price, raised * bonus)

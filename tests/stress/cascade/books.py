@@ -76,11 +76,14 @@ def ladder(step: float, at_equality: bool = False, scale: float = 10_000.0) -> B
     return replace(found, margin={"models": {"default": {"breach_at_equality": at_equality}}})
 
 
-LADDERS = [(0.1, False, 7, 90.10), (0.1, True, 7, 90.05), (0.01, False, 10, 90.01), (0.01, True, 11, 90.005), (0.001, True, 15, 90.0005)]
+LADDERS = [
+    (0.1, False, 7, 90.10), (0.1, True, 7, 90.05), (0.01, False, 10, 90.01), (0.01, True, 10, 90.005), (0.001, True, 14, 90.0005),
+]  # fmt: skip
 """Step, whether equality breaches, rounds, and the price in the end.
 
 The continuum falls to 90. With a step h, n accounts have taken the price to 95 - h*n/2, and the next fails above 100 - h*(n+1): the last price is
-90 + h where equality is safe, 90 + h/2 where it is not. (The source gives 90.10, 90.005 and 90.0005 in 7, 11 and 15 rounds: ties in floating point.)
+90 + h where equality is safe, 90 + h/2 where it is not; rounds are those of exact fractions. (The source has 90.10, 90.005 and 90.0005 in 7, 11 and
+15 rounds: in many of them the next account is exactly at its threshold, and floating point decides.)
 """
 
 

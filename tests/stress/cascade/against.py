@@ -1,0 +1,85 @@
+"""What the engine and the reference disagree about, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+from oracle.cascade import Cascade, Fill
+from stress.cascade.cascading import Cascaded
+
+RELATIVE = 1e-9
+NOISE = 1e-6
+"""Of money and units, in books of some hundred thousand dollars: rounding of differences of such amounts."""
+
+
+def agree(found: float, expected: float) -> bool:
+    """Whether two figures are the same but for rounding."""
+    return abs(found - expected) <= RELATIVE * max(abs(found), abs(expected)) + NOISE
+
+
+def compare(cascaded: Cascaded, scenario: int, reference: Cascade) -> list[str]:
+    """All differences in a scenario, by its place in the run; of the log too, which has to have been asked for."""
+    return [f"{what}: {found}, not {expected}" for what, found, expected in differences(cascaded, scenario, reference)]
+
+
+def differences(cascaded: Cascaded, scenario: int, reference: Cascade) -> Iterator[tuple[str, Any, Any]]:
+    """Figure by figure."""
+    outcome, dimensions = cascaded.outcome, cascaded.staged.book.dimensions
+    names = dimensions.assets["asset"].to_list()
+    at = outcome.scenarios.tolist().index(scenario)
+    counts = {
+        "rounds": (outcome.rounds[at], reference.rounds),
+        "halted": (outcome.halted[at], reference.halted),
+        "converged": (bool(outcome.converged[at]), reference.converged),
+        "pools liquidated": (outcome.pools_liquidated[at], len(reference.first_round)),
+        "floored": ({names[code] for code in np.flatnonzero(outcome.floored[:, at])}, reference.floored),
+        "missing": ({names[code] for code in np.flatnonzero(outcome.missing[:, at] & (outcome.notional_sold[:, at] > 0.0))}, reference.missing),
+    }
+    yield from ((what, *pair) for what, pair in counts.items() if pair[0] != pair[1])
+    amounts = {
+        "direct loss": (outcome.direct_loss[at], reference.direct_loss),
+        "feedback loss": (outcome.feedback_loss[at], reference.feedback_loss),
+        "below zero": (outcome.loss_final[at], reference.deficit),
+        "fees": (outcome.fees[at], reference.fees),
+        "bonus and spread": (outcome.collateral_bonus[at] + outcome.option_spread[at], reference.bonus),
+    }
+    for code, name in enumerate(names):
+        amounts[f"price of {name}"] = (outcome.prices_final[code, at], reference.prices[name])
+        amounts[f"sold of {name}"] = (outcome.sold[code, at], reference.sold[name])
+        amounts[f"notional of {name}"] = (outcome.notional_sold[code, at], reference.notional[name])
+    for figure, equities in (("equity_shocked", reference.equity_shocked), ("equity_final", reference.equity)):
+        found = cascaded.of_accounts(figure, scenario)
+        for account, amount in reference.by_account(equities).items():
+            amounts[f"{figure} of {account}"] = (found[account], amount)
+    yield from ((what, *pair) for what, pair in amounts.items() if not agree(*pair))
+    told, wanted = orders_of(cascaded, scenario), orders_in(reference.log)
+    for key in sorted(told.keys() | wanted.keys(), key=str):
+        ours, theirs = told.get(key, (0.0, 0.0, 0.0)), wanted.get(key, (0.0, 0.0, 0.0))
+        if not all(agree(*pair) for pair in zip(ours, theirs, strict=True)):
+            yield f"order {key}", ours, theirs
+
+
+def orders_of(cascaded: Cascaded, scenario: int) -> dict[tuple[Any, ...], tuple[float, float, float]]:
+    """Quantity, notional and fee of every order by round, account, pool, instrument and asset, as the engine's log has them."""
+    dimensions = cascaded.staged.book.dimensions
+    accounts, pools = dimensions.accounts["account_id"].to_list(), dimensions.pools
+    instruments, assets = dimensions.instruments["instrument_id"].to_list(), dimensions.assets["asset"].to_list()
+    found = {}
+    for row in cascaded.outcome.log.filter(pl.col("scenario") == scenario).iter_rows(named=True):
+        pool = accounts[pools["account_code"][row["pool"]]], pools["pool_id"][row["pool"]]
+        instrument = instruments[row["instrument"]] if row["action"] == "position" else None
+        found[(row["round"], *pool, instrument, assets[row["asset"]], row["action"])] = (row["quantity"], row["notional"], row["fee"])
+    return found
+
+
+def orders_in(log: list[Fill]) -> dict[tuple[Any, ...], tuple[float, float, float]]:
+    """The same as the reference has them."""
+    found = {}
+    for fill in log:
+        action = "position" if fill.instrument else "collateral" if fill.quantity > 0.0 else "repayment"
+        key = (fill.round, fill.account, fill.pool, fill.instrument, fill.asset, action)
+        found[key] = (fill.quantity, fill.notional, fill.fee if action == "position" else 0.0)
+    return found

@@ -1,0 +1,20 @@
+"""Cascades of random books, order by order, beside a naive calculation that shares nothing with the package (`tests/oracle/cascade.py`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from generated.cascades import make_cascade
+from stress.cascade.against import compare
+from stress.cascade.books import Book
+from stress.cascade.cascading import cascaded, staged
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 6, 8, 9, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 20))])
+def test_cascades_of_random_books(seed: int, tmp_path: Path) -> None:
+    spec = make_cascade(seed)
+    book = Book(spec["tables"], spec["scenarios"], spec["cascade"], spec["margin"])
+    found = cascaded(staged(tmp_path, book.tables, book.scenarios, book.margin), book.cascade, log=True)
+    for number in range(len(book.scenarios)):
+        assert compare(found, 1 + number, book.reference(number)) == []
