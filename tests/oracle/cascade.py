@@ -107,6 +107,11 @@ class Cascade:
         before, after = self.by_account(self.equity_shocked), self.by_account(self.equity)
         return sum(max(0.0, before[name] - after[name]) for name in before)
 
+    def unfunded(self) -> float:
+        """Debts of pools that have been liquidated and have nothing left: what they are below zero."""
+        spent = [key for key, held in self.held.items() if held.touched and not held.pool.positions]
+        return -sum(self.equity[key] for key in spent if max(self.held[key].tokens().values(), default=0.0) <= 0.0)
+
     @property
     def deficit(self) -> float:
         """What is lost beyond what pools have."""

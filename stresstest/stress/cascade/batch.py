@@ -69,7 +69,7 @@ class Batch:
         self.sold = np.zeros((self.assets, self.states))
         self.live = np.ones((pools, self.states), dtype=np.bool_)
         self.breached = np.zeros((pools, self.states), dtype=np.bool_)
-        self.touched = np.zeros((pools, self.states), dtype=np.bool_)
+        self.liquidated = np.zeros((pools, self.states), dtype=np.bool_)
         self.open: Chunk | None = None
         self.finished: list[Pairs] = []
         self.account = dimensions.pools["account_code"].to_numpy()
@@ -175,7 +175,6 @@ class Batch:
         healed = np.setdiff1d(chosen, at)
         if len(healed):
             rest = chunk.take(healed)
-            self.touched[rest.pairs.pool, rest.pairs.scenario] = True
             self.live[rest.pairs.pool, rest.pairs.scenario] = False
             self._keep_open([rest])
             chunk = chunk.take(np.setdiff1d(np.arange(len(chunk.pairs.pool)), healed))
@@ -260,7 +259,7 @@ class Batch:
     def _settle(self, chunks: Sequence[Chunk], layout: Layout) -> None:
         """Those that have something left to liquidate stay open."""
         for chunk in chunks:
-            self.touched[chunk.pairs.pool, chunk.pairs.scenario] = True
+            self.liquidated[chunk.pairs.pool, chunk.pairs.scenario] = True
             self.live[chunk.pairs.pool, chunk.pairs.scenario] = False
         if self.open is not None:
             # Those that were looked at again are among the chunks.

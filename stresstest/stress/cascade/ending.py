@@ -77,11 +77,11 @@ class Ending:
 
 class BlockState(NamedTuple):
     """What became of the pools of a block, bool[pools, S'], the first scenario being base as it was: whether they breach in the scenario itself,
-    and were liquidated; of those, by place and scenario, what they are worth at the end."""
+    and were liquidated; by place and scenario, what those are worth at the end that have holdings of their own."""
 
     number: int
     breached: Flags
-    touched: Flags
+    liquidated: Flags
     pool: Longs
     scenario: Longs
     equity: Floats
@@ -112,12 +112,14 @@ def end_of_block(ending: Ending, block: BlockState) -> BlockEnd:
         return np.asarray(np.add.reduceat(pools, first_pool, axis=0))
 
     breached = np.logical_or.reduceat(block.breached, first_pool, axis=0)
-    liquidated = np.logical_or.reduceat(block.touched, first_pool, axis=0)
+    liquidated = np.logical_or.reduceat(block.liquidated, first_pool, axis=0)
     cross = ~held.accounts.isolated[:, None]
     equity_shocked, equity_final = of_accounts(shocked), of_accounts(final)
     base = equity_shocked[:, 0]
     loss_shocked, loss_final = of_accounts(np.maximum(-shocked, 0.0)), of_accounts(np.maximum(-final, 0.0))
-    lost = _lost(ending.drift, held, ending.shocked, breached, block.touched, final.shape[1])
+    touched = np.zeros(final.shape, dtype=np.bool_)
+    touched[block.pool, block.scenario] = True
+    lost = _lost(ending.drift, held, ending.shocked, breached, touched, final.shape[1])
     s = slice(1, None)
     part = AccountsPart(
         int(held.accounts.code[0]),

@@ -23,6 +23,7 @@ from stresstest.snapshot.stage import load_block
 from stresstest.stress.cascade.batch import Batch, Engine
 from stresstest.stress.cascade.ending import BlockState, Ending, drift_of, end_of_block
 from stresstest.stress.cascade.fills import equity, position_values, token_values
+from stresstest.stress.cascade.funding import can_act
 from stresstest.stress.cascade.liquidated import Pairs
 from stresstest.stress.cascade.market import Market
 from stresstest.stress.cascade.outcome import AccountsPart, Outcome, together
@@ -111,14 +112,13 @@ def outcome_of(batch: Batch, on_accounts: Callable[[AccountsPart], object] | Non
         if on_accounts is not None:
             on_accounts(end.accounts)
     s = slice(1, None)
-    pools = np.bincount(own.scenario, minlength=batch.states)
     fees = rounds.fees[s]
     return Outcome(
         scenarios=batch.scenarios,
         rounds=rounds.rounds[s],
         halted=rounds.halted[s],
         converged=rounds.converged[s],
-        pools_liquidated=pools[s],
+        pools_liquidated=batch.liquidated.sum(axis=0)[s],
         accounts_liquidated=counts[0][s],
         accounts_by_feedback=counts[1][s],
         direct_loss=sums[0][s],
@@ -148,12 +148,14 @@ def _block_states(batch: Batch, own: _Left) -> Iterator[BlockState]:
     for number in range(batch.engine.book.blocks):
         first, last = int(starts[number]), int(starts[number + 1])
         here = slice(*np.searchsorted(own.pool, [first, last]))
-        yield BlockState(number, batch.breached[first:last], batch.touched[first:last], own.pool[here] - first, own.scenario[here], own.equity[here])
+        yield BlockState(
+            number, batch.breached[first:last], batch.liquidated[first:last], own.pool[here] - first, own.scenario[here], own.equity[here]
+        )
 
 
 @dataclass(frozen=True)
 class _Left:
-    """Pairs that were liquidated, sorted by pool and scenario, with what they are worth at the end; f64[S] `debts` that nothing is left to repay;
+    """Touched pools, sorted by pool and scenario, with what they are worth at the end; f64[S] `debts` that nothing is left to repay;
     f64[assets, S] `lost`: what they still hold has lost since the shocked prices, of accounts that withstand the scenario itself."""
 
     pool: Longs
@@ -171,8 +173,8 @@ class _Left:
         for pairs in parts:
             tokens = token_values(pairs, now.resolved.value, layout)
             of_token, of_position = pairs.of_tokens(), pairs.of_positions()
-            closed = np.diff(pairs.position_first) == 0
-            debts += np.bincount(pairs.scenario[of_token], weights=np.where(closed[of_token], np.maximum(-tokens, 0.0), 0.0), minlength=batch.states)
+            spent = ~can_act(pairs, now.resolved.value, layout)
+            debts += np.bincount(pairs.scenario[of_token], weights=np.where(spent[of_token], np.maximum(-tokens, 0.0), 0.0), minlength=batch.states)
             stands = batch.withstands[batch.account[pairs.pool], pairs.scenario]
             if stands.any():
                 token_loss = token_values(pairs, shocked.resolved.value, layout) - tokens

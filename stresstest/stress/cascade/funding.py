@@ -131,7 +131,8 @@ class _Tokens:
         worth = pairs.amount * price
         rounding = NO_DEBT * summed(self.pair, np.abs(worth), len(pairs.pool))[self.pair]
         self.debt = (price > 0.0) & (worth < -rounding)
-        self.deposit = (price > 0.0) & (worth > rounding) & ~self.home
+        self.holding = (price > 0.0) & (worth > rounding)
+        self.deposit = self.holding & ~self.home
 
 
 def fund(
@@ -140,9 +141,10 @@ def fund(
 ) -> tuple[Pairs, Funding]:  # fmt: skip
     """Repay the debts of pools without positions, all at once; others stay as they are.
 
-    First every pool buys back, with impact, a share `close_factor` of the tokens that it owes, at the expense of its balance of the reporting
-    currency. What that balance then lacks (of a debt in the reporting currency itself: the same share) it raises by selling its assets in the
-    order of `ranks`, one in each pass; those who buy them keep `collateral_bonus` of what they pay. The reporting currency never moves.
+    First every pool buys back, with impact, a share `close_factor` of the tokens that it owes (all of them if it has nothing else), at the expense
+    of its balance of the reporting currency. What that balance then lacks (of a debt in the reporting currency itself: the same share) it raises
+    by selling its assets in the order of `ranks`, one in each pass; those who buy them keep `collateral_bonus` of what they pay. The reporting
+    currency never moves.
 
     Args:
         pairs: of all blocks, in their order.
@@ -164,7 +166,9 @@ def fund(
     bought = np.flatnonzero(debt & ~own.home)
     cost = np.zeros(count)
     if len(bought):
-        units = -close_factor * amount[bought]
+        # Who has nothing left can wait for nothing: what it owes is bought back at once.
+        share = np.where(summed(own.pair, own.holding, count) > 0, close_factor, 1.0)
+        units = -share[own.pair[bought]] * amount[bought]
         paid = book.buy(own.pair[bought], own.cell[bought], units)
         amount[bought] += units
         cost = summed(own.pair[bought], paid, count)

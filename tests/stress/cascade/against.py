@@ -44,6 +44,7 @@ def differences(cascaded: Cascaded, scenario: int, reference: Cascade) -> Iterat
         "feedback loss": (outcome.feedback_loss[at], reference.feedback_loss),
         "below zero": (outcome.loss_final[at], reference.deficit),
         "fees": (outcome.fees[at], reference.fees),
+        "unfunded debts": (outcome.unfunded_debts[at], reference.unfunded()),
         "bonus and spread": (outcome.collateral_bonus[at] + outcome.option_spread[at], reference.bonus),
     }
     for code, name in enumerate(names):
