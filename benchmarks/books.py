@@ -11,12 +11,12 @@ from benchmarks import make_book
 from benchmarks.make_book import Size
 
 SCALE_OF_QUICK = 100
-INSTRUMENTS_OF_QUICK = 200
+INSTRUMENTS_OF_QUICK = 40
 """Of 2,000: their values in a thousand scenarios are most of what every small run computes."""
 
 
 def sizes(quick: bool) -> dict[str, Size]:
-    """The books by name; with `quick` of a hundredth of the positions and accounts, and a tenth of the instruments."""
+    """The books by name; with `quick` of a hundredth of the positions and accounts, and a fiftieth of the instruments."""
     of = SCALE_OF_QUICK if quick else 1
     million = Size(positions=1_000_000 // of, accounts=100_000 // of, instruments=INSTRUMENTS_OF_QUICK if quick else 2_000, scenarios=1_000, seed=1)
     return {

@@ -28,7 +28,7 @@ from stresstest.results.store import read_table
 Floats = npt.NDArray[np.float64]
 ROOT = Path(__file__).parents[1]
 FULL = making.OptionSize(positions=2_000_000, accounts=100_000, options=5_000, scenarios=100, seed=1)
-QUICK = making.OptionSize(positions=20_000, accounts=1_000, options=500, scenarios=100, seed=1)
+QUICK = making.OptionSize(positions=20_000, accounts=1_000, options=100, scenarios=20, seed=1)
 NUMPY_SCENARIOS = 4
 QUANTLIB_SHARE = 1_000
 TOLERANCE = 1e-6
@@ -158,7 +158,7 @@ QuantLib loop      {priced_seconds:8.2f} s for {by_quantlib}; all {quantlib_all:
 def main() -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.portfolio", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a hundredth of the positions and accounts")
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the positions and accounts, fewer options and scenarios")
     parser.add_argument("--books", type=Path, default=ROOT / "build" / "benchmarks", help="where the books are made and kept")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL

@@ -11,6 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from compiled_once import compiled_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels() -> Iterator[None]:
+    """The compiled kernels, which several test processes share."""
+    with compiled_once():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,7 +44,7 @@ def parsed_once() -> Iterator[None]:
         def document(self) -> tuple[Any, reading._Mark]:
             if self.text not in known:
                 parsed = super().document()
-                if len(self.text) < 1_000 or self.repeats:
+                if len(self.text) < 100 or self.repeats:
                     return parsed
                 known[self.text] = pickle.dumps(parsed)
             found: tuple[Any, reading._Mark] = pickle.loads(known[self.text])

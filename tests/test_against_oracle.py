@@ -133,8 +133,8 @@ def test_options_settled_at_an_average(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_book_of_several_blocks(tmp_path: Path) -> None:
-    # Owners with thousands of accounts reach over the borders of blocks.
-    book = write_book(tmp_path / "book", 11, accounts=6_000)
+    # A block has 4,096 pools or a few more, and owners with thousands of accounts reach over its border.
+    book = write_book(tmp_path / "book", 11, accounts=4_300)
     assert differences(book.run_file, tmp_path / "result") == []
 
 

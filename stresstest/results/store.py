@@ -69,7 +69,10 @@ def conform(frame: pl.DataFrame, table: Table, scenarios: Sequence[str] = ()) ->
     missing, unknown = [c for c in expected if c not in frame.columns], [c for c in frame.columns if c not in expected]
     if missing or unknown:
         raise ValueError(f"{table.name}: columns missing {missing}, unknown {unknown}")
-    frame = frame.select(pl.col(name).cast(dtype) for name, dtype in expected.items()).sort(_order(table, scenarios), nulls_last=False)
+    frame = frame.select(pl.col(name).cast(dtype) for name, dtype in expected.items())
+    if frame.is_empty():
+        return frame
+    frame = frame.sort(_order(table, scenarios), nulls_last=False)
     broken = [what for what, found in frame.select(_faults(table)).row(0, named=True).items() if found]
     if broken:
         raise ValueError(f"{table.name}.{broken[0]}")

@@ -94,13 +94,10 @@ def _option_terms(dimensions: Dimensions, resolved: Resolved, terms: pl.DataFram
         pl.Series("base_rate", resolved.rate[rate_code, 0], dtype=pl.Float64),
     )
     forwards = base_forwards(options, terms.filter(pl.col("kind") == "future"))
-    of_each_kind = [
-        _with_vols(forwards.filter((pl.col("normal") == normal) & (pl.col("american") == american)), normal=normal, american=american).select(
-            OF_OPTIONS
-        )
-        for normal, american in product((False, True), repeat=2)
-    ]
-    return pl.concat(of_each_kind)
+    kinds = {kind: forwards.filter((pl.col("normal") == kind[0]) & (pl.col("american") == kind[1])) for kind in product((False, True), repeat=2)}
+    # Most books have one kind of option or none: looking for the vols of no option takes as long as for those of a few.
+    held = {kind: options for kind, options in kinds.items() if not options.is_empty()} or {(False, False): forwards.clear()}
+    return pl.concat([_with_vols(options, normal=normal, american=american).select(OF_OPTIONS) for (normal, american), options in held.items()])
 
 
 def _with_vols(options: pl.DataFrame, *, normal: bool, american: bool) -> pl.DataFrame:

@@ -30,11 +30,16 @@ class Position:
     funding: float = 0.0
     leverage: float | None = None
 
+    _netted: tuple[int, float] = field(default=(0, 0.0), init=False, repr=False, compare=False)
+
     @property
     def quantity(self) -> float:
-        """The net, zero where it is at most n * 1.1e-16 of n lots' gross."""
-        net = math.fsum(self.lots)
-        return 0.0 if len(self.lots) > 1 and abs(net) <= len(self.lots) * 2**-53 * math.fsum(map(abs, self.lots)) else net
+        """The net, zero where it is at most n * 1.1e-16 of n lots' gross; kept until another lot joins: every state asks for it."""
+        if self._netted[0] != len(self.lots):
+            net = math.fsum(self.lots)
+            none = len(self.lots) > 1 and abs(net) <= len(self.lots) * 2**-53 * math.fsum(map(abs, self.lots))
+            self._netted = (len(self.lots), 0.0 if none else net)
+        return self._netted[1]
 
 
 @dataclass
