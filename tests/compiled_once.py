@@ -17,7 +17,7 @@ from stresstest.margin.kernels import fold, reduce
 from stresstest.margin.kernels.jit import cache_folder
 
 
-class _Reached(Exception):
+class _ReachedError(Exception):
     """Compilation has the types that it needs."""
 
 
@@ -64,9 +64,9 @@ def _types_of_evaluate() -> tuple[Any, ...]:
 
     def evaluate(*arguments: Any) -> None:
         found.append(tuple(map(numba.typeof, arguments)))
-        raise _Reached
+        raise _ReachedError
 
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(_Reached):
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(_ReachedError):
         patched.setattr(fold, "_fold_all", lambda *_: None)
         patched.setattr(reduce, "_evaluate", evaluate)
         _warm_up()

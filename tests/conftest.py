@@ -8,10 +8,12 @@ import pickle
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from compiled_once import compiled_once
+from made_once import made_once as what_is_made_once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +73,19 @@ def read_here() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("stresstest.runs.staging.stage_snapshot", here)
+        yield
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `made_once` keeps what it has."""
+    return tmp_path_factory.mktemp("made_once")
+
+
+@pytest.fixture(scope="module")
+def made_once(read_here: None, kept: Path) -> Iterator[None]:
+    """As `read_here`; a book that is staged again, and tables for reports of the same run, are copied."""
+    with what_is_made_once(kept):
         yield
 
 

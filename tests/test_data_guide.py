@@ -30,7 +30,7 @@ def run(command: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, read_here: None, all_drawn_here: None) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory, made_once: None, all_drawn_here: None) -> Iterator[Path]:
     """A folder in which somebody has followed the page to its end."""
     with pytest.MonkeyPatch.context() as patched:
         place = tmp_path_factory.mktemp("guide")

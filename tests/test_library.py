@@ -27,7 +27,7 @@ from stresstest.results.store import files_of
 from stresstest.runs.calls import Settings
 from stresstest.tables import FOLDER_TABLES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")

@@ -117,7 +117,7 @@ def run_here(plain: re.Match[str], monkeypatch: pytest.MonkeyPatch, capfd: pytes
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("read_here", "laid_out_once")
+@pytest.mark.usefixtures("made_once", "laid_out_once")
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_a_page_works(page: str, clone: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     scripts = Path(sys.executable).parent

@@ -16,7 +16,7 @@ from stresstest.scenarios.files import load_scenarios
 from stresstest.scenarios.model import Grade, Where
 from stresstest.scenarios.shipped import file_of, libraries
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "scenario-guide.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from stresstest.errors import ExitCode
 
 RUN = ("run",)
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 AS_OF = date(2026, 11, 19)
 

@@ -10,7 +10,7 @@ from stresstest.cli.schema import PRINTED
 from stresstest.errors import ExitCode
 from stresstest.tables import EXPORT_TABLES, FOLDER_TABLES, HISTORY_TABLES, INPUT_TABLES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 DOCUMENTS = ("run", "scenarios", "margin", "summary", "result", "manifest")
 

@@ -8,7 +8,7 @@ import pytest
 
 from stresstest.errors import ExitCode
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 MODELS = "models: {half: {kind: tiered, positive_pnl_weight: 0.5}, net: {kind: tiered, net_by: underlying}}\n"
 

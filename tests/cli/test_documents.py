@@ -19,7 +19,7 @@ from stresstest.results.history import add
 
 Call = Callable[..., Any]
 
-pytestmark = pytest.mark.usefixtures("read_here", "drawn_here")
+pytestmark = pytest.mark.usefixtures("made_once", "drawn_here")
 
 # The words of the command, with `{run}` the run file, `{book}` its folder, `{moving}` its snapshot with earlier prices, `{out}` a finished run
 # and `{history}` a history with it.

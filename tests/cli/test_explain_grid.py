@@ -15,7 +15,7 @@ from stresstest.cli.explain_document import Explanation as Printed
 from stresstest.cli.explain_view import explain_view
 from stresstest.margin.explain import Explanation, as_document
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 BTC: Row = {**PERPETUAL, "margin_schedule": None}
 OPTION: Row = {

@@ -7,7 +7,7 @@ import pytest
 
 from stresstest.errors import ExitCode
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 def test_what_init_writes_is_valid_and_runs_as_it_is(stresstest, tmp_path: Path):

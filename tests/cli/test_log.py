@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stresstest.cli.log import LogFile
 from stresstest.errors import ExitCode, StressTestError
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 KEYS = {"time", "level", "process", "command", "stage", "message", "figures"}
 

@@ -18,7 +18,7 @@ MARKET = Path(__file__).parents[2] / "../shared/data/market/daily_prices.parquet
 LONGEST_GAP = 5
 COINS = {"ADA", "AVAX", "BCH", "BNB", "BTC", "DOGE", "DOT", "ETH", "LINK", "LTC", "NEAR", "SOL", "TRX", "XRP"}
 
-pytestmark = [pytest.mark.usefixtures("read_here"), pytest.mark.skipif(not MARKET.is_file(), reason="the recorded prices are not here")]
+pytestmark = [pytest.mark.usefixtures("made_once"), pytest.mark.skipif(not MARKET.is_file(), reason="the recorded prices are not here")]
 
 
 def test_every_move_is_what_the_prices_say(stresstest: Callable[..., Any], tmp_path: Path):

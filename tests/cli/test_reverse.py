@@ -13,7 +13,7 @@ from stresstest.errors import ExitCode
 
 Call = Callable[..., Any]
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 def test_what_a_person_reads(stresstest: Call, run_file: Path):

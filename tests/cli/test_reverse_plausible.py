@@ -14,7 +14,7 @@ from stresstest.errors import ExitCode
 
 Call = Callable[..., Any]
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from stresstest.errors import ExitCode
 from stresstest.runs.folders import locked_work_folder
 
-pytestmark = pytest.mark.usefixtures("read_here", "drawn_here")
+pytestmark = pytest.mark.usefixtures("made_once", "drawn_here")
 
 
 def test_a_run_prints_its_folder_on_stdout_and_the_answer_on_stderr(stresstest, run_file: Path, tmp_path: Path):

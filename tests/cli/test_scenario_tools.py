@@ -9,7 +9,7 @@ import pytest
 
 from stresstest.errors import ExitCode
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 SHADOWED = """version: 1
 scenarios:

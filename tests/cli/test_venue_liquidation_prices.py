@@ -15,7 +15,7 @@ from stresstest.errors import ExitCode
 SHARED = Path(__file__).parents[2] / "../shared/data/hyperliquid_2026_01_14"
 
 pytestmark = [
-    pytest.mark.usefixtures("read_here"),
+    pytest.mark.usefixtures("made_once"),
     pytest.mark.skipif(not SHARED.exists(), reason="the recorded accounts are not part of the repository"),
 ]
 

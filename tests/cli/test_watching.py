@@ -13,7 +13,7 @@ from runs.message_server import Server, serving
 
 from stresstest.runs.operators import watch
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 SECRET = "tok3n-of-the-channel"
 

@@ -23,7 +23,7 @@ from stresstest.runs.difference import exchanging
 from stresstest.runs.difference.comparable import engine_now, finished
 from stresstest.runs.difference.diffing import difference_of
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -20,7 +20,7 @@ from stresstest.runs.pipeline import Outcome, execute
 from stresstest.runs.planning import plan
 from stresstest.tables import TREND
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 class Warned(Silent):
@@ -45,9 +45,9 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def two_days(read_here: None, run_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_days(made_once: None, run_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a history of two runs of one book, a day apart, and one of another book between them."""
-    del read_here
+    del made_once
     folder = tmp_path_factory.mktemp("two days")
     for day, book in (("18", "plain"), ("19", "other"), ("20", "plain")):
         run(run_file, folder / day, history=str(folder / "history"), book=book, as_of=f"2026-11-{day}T16:00:00Z")

@@ -14,7 +14,7 @@ from stresstest.errors import Reason, StressTestError
 from stresstest.runs.scenarios.expanding import expand, write_scenarios
 from stresstest.scenarios.files import load_scenarios
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 def test_the_plain_book_moves_one_factor(run_file: Path, tmp_path: Path):

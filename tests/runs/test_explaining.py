@@ -17,7 +17,7 @@ from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, DETAIL, MEASURES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 class Listening(Silent):

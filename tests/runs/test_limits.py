@@ -24,7 +24,7 @@ from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.tables import LIMIT_HISTORY, LIMITS
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 # Accounts of 1, 2 and 3 contracts at 100 dollars with 10 dollars a contract: `crash` takes 50 a contract, so equity is -40 a contract, the
 # maintenance margin 5 % of 50, the shortfall 42.50, the loss over the initial margin of 10 is 40. `dip` takes 5, which is a margin call.
@@ -76,9 +76,9 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def two_days(read_here: None, run_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_days(made_once: None, run_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of a book, a day apart, with a history; on the first day the book has one limit less, and `fund` is green."""
-    del read_here
+    del made_once
     folder = tmp_path_factory.mktemp("two days")
     before = [each | ({"amber": 2, "red": 3} if each["name"] == "fund" else {}) for each in STANDING[:-1]]
     for day, limits in (("18", before), ("19", STANDING)):

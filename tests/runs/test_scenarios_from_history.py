@@ -13,7 +13,7 @@ from stresstest.config import load_run
 from stresstest.errors import StressTestError
 from stresstest.runs.scenarios.expanding import write_scenarios
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 # Wednesday to the Thursday of the snapshot: minus 10 %, plus 5 %.
 HISTORY = pl.DataFrame({"date": ["2026-11-17", "2026-11-18", "2026-11-19"], "factor": "spot:BTC", "value": [200.0, 180.0, 189.0]})

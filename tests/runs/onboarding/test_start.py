@@ -16,7 +16,7 @@ from stresstest.runs.checking import Checked, validate
 from stresstest.runs.onboarding.start import FILES, Started, start
 from stresstest.scenarios.files import load_scenarios
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 SAMPLE = Path(__file__).parents[3] / "sample_data" / "2026-11-13"
 

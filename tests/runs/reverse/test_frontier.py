@@ -11,7 +11,7 @@ import stresstest
 from stresstest.errors import StressTestError
 from stresstest.runs.console import Silent
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 TERMS = (("A", 4.0, 20.0), ("B", 3.0, 25.0), ("C", 2.0, 30.0), ("D", 1.0, 40.0))
 """T21: owners, contracts at 100 (so losses of 40, 30, 20, 10 at -10 %) and margins."""

@@ -20,7 +20,7 @@ from stresstest.runs.reverse.plausible import FoundMove, likeliest_move, worst_m
 from stresstest.scenarios.text import scenario_file
 from stresstest.stress.plausible.search import nearest
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 MARGIN = """version: 1
 collateral_schedules: {cash: {bands: [{from: 0, haircut: 0.0}]}}

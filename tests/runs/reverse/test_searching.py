@@ -25,7 +25,7 @@ from stresstest.runs.reverse.report import Answer
 from stresstest.runs.staging import stage
 from stresstest.snapshot.book import Book
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("made_once")
 
 HALF_PER_CENT: Row = {"margin_schedules": {"half": {"tiers": [{"from": 0, "maintenance_rate": 0.005, "initial_rate": 0.01}]}}}
 TEN_DOWN = scenario("ten_down", {"BTC": -0.1})
