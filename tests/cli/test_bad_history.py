@@ -72,7 +72,7 @@ REFUSED: dict[str, tuple[pl.DataFrame, tuple[str, ...], tuple[str, ...], int, tu
     ),
     "plausibility by a singular covariance": (
         TWINS, (), (*LIKELIEST, "--shrinkage", "none"), ExitCode.INPUT_REFUSED,
-        ("history: the covariance is singular: 2 factors, 39 moves. Give `shrinkage",),
+        ("history: the covariance is singular: 2 factors, 39 moves. Give `shrinkage", "--shrinkage and --factors are called so",),
     ),
     "draws from too few days": (
         moving("spot:BTC", 12), (DRAWS,), RUN, ExitCode.CONFIGURATION,

@@ -76,4 +76,5 @@ def sample_of(book: Book, terms: MoveTerms, snapshot: str) -> Sample:
 
 def _refused(problems: list[Problem], reason: Reason) -> StressTestError:
     faults = [Fault(each.what, each.hint, table="history") for each in problems]
-    return StressTestError(reason, "no covariance can be had from the history", faults)
+    hint = "On the command line: --covariance-days is the window, --shrinkage and --factors are called so."
+    return StressTestError(reason, "no covariance can be had from the history", faults, hint)
