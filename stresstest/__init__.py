@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stresstest.runs.reverse.covariance import MoveTerms
     from stresstest.runs.reverse.frontier import frontier
     from stresstest.runs.reverse.frontier_report import FrontierReport
+    from stresstest.runs.reverse.grid import breach_grid
+    from stresstest.runs.reverse.grid_report import GridReport
     from stresstest.runs.reverse.plausible import FoundMove, likeliest_move, worst_move
     from stresstest.runs.reverse.searching import reverse
     from stresstest.runs.verification import Verification
@@ -46,6 +48,7 @@ __all__ = [
     "FinishedRun",
     "FoundMove",
     "FrontierReport",
+    "GridReport",
     "MoveTerms",
     "Plan",
     "Reason",
@@ -54,6 +57,7 @@ __all__ = [
     "StressTestError",
     "Verification",
     "__version__",
+    "breach_grid",
     "compare",
     "diff",
     "frontier",
@@ -80,6 +84,8 @@ _HOMES = {
     "runs.finished": ("FinishedRun", "compare", "open_run"),
     "runs.reverse.frontier": ("frontier",),
     "runs.reverse.frontier_report": ("FrontierReport",),
+    "runs.reverse.grid": ("breach_grid",),
+    "runs.reverse.grid_report": ("GridReport",),
     "runs.planning": ("Plan",),
     "runs.reverse.covariance": ("MoveTerms",),
     "runs.reverse.plausible": ("FoundMove", "likeliest_move", "worst_move"),

@@ -27,6 +27,7 @@ from stresstest.results.documents import Document
 from stresstest.results.plausible import Plausible
 from stresstest.results.summary import Summary
 from stresstest.runs.reverse.frontier_report import FrontierReport
+from stresstest.runs.reverse.grid_report import GridReport
 from stresstest.runs.reverse.report import ReverseReport
 from stresstest.runs.scenarios.lint_report import LintReport
 from stresstest.runs.verification import Verification
@@ -317,6 +318,7 @@ PRINTED: dict[str, type[Document] | type[RootModel[Any]]] = {
     "output-expansion": ExpansionDocument,
     "output-reverse": ReverseReport,
     "output-frontier": FrontierReport,
+    "output-reverse-grid": GridReport,
     "output-reverse-plausible": Plausible,
     "output-history": HistoryDocument,
     "output-history-query": HistoryQueryDocument,

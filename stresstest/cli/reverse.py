@@ -38,6 +38,15 @@ def reverse(
     multiples: Annotated[
         str | None, typer.Option("--multiples", metavar="FIRST:LAST:NUMBER", help="Where --frontier lists losses; default: 0.5:5:10.")
     ] = None,
+    grid: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--grid",
+            metavar="AXIS AXIS",
+            help="Two things at once: in which cells the target is hit, and from where on. FACTOR=FIRST:LAST:NUMBER, of shifts "
+            "(spot:BTC=-0.5:0.5:21 vol:BTC=-0.3:1:14), or SCENARIO=FIRST:LAST:NUMBER, of multiples.",
+        ),
+    ] = None,
     along: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,6 +100,7 @@ def reverse(
 
     with narration("reverse", quiet, verbose, log_file) as narrator:
         from stresstest.cli.frontier_view import frontier_text
+        from stresstest.cli.grid_view import grid_text
         from stresstest.cli.light_scan import RUN_COPY
         from stresstest.cli.output import print_document
         from stresstest.cli.reverse_plausible import PlausibleWords, answer_plausibly, check_words
@@ -99,17 +109,23 @@ def reverse(
         from stresstest.cli.settings import load
         from stresstest.runs.reverse.asked import manifest_of
         from stresstest.runs.reverse.frontier import frontier_run
+        from stresstest.runs.reverse.grid import TOLERANCE as GRID_TOLERANCE
+        from stresstest.runs.reverse.grid import grid_run
         from stresstest.runs.reverse.searching import reverse_run
         from stresstest.runs.scenarios.expanding import SCENARIO_FORMATS, check_file
 
         use_threads(threads)
         likely = plausible or worst_loss is not None
-        given_too = (("--along", along), ("--tolerance", tolerance != CLOSELY), ("--frontier", frontier), ("--multiples", multiples))
+        given_too = (
+            ("--along", along), ("--tolerance", tolerance != CLOSELY), ("--frontier", frontier), ("--multiples", multiples), ("--grid", grid),
+        )  # fmt: skip
         others = tuple(name for name, stated in given_too if stated)
         asked = PlausibleWords(target, plausible, worst_loss, most, covariance_days, shrinkage, returns, horizon_days, factors, others)
         if likely:
             check_words(asked)
         listed = _listed("" if likely else target, frontier, multiples, out)
+        if grid is not None:
+            _check_grid(("--along", along), ("--most", most is not None), ("--frontier", frontier), ("--out", out))
         if out is not None:
             check_file(out, force, SCENARIO_FORMATS)
         manifest = manifest_of(given) if given.is_dir() else None
@@ -125,6 +141,14 @@ def reverse(
             else:
                 print(frontier_text(surface), end="")
             return
+        if grid is not None:
+            cells = grid_run(settings, target, grid, GRID_TOLERANCE if tolerance == CLOSELY else tolerance, manifest, narrator)
+            narrator.figures = {"computed": cells.computed}
+            if as_json:
+                print_document("reverse-grid", cells.model_dump(mode="json"))
+            else:
+                print(grid_text(cells), end="")
+            return
         found = reverse_run(settings, target, along or [], most, tolerance, manifest, narrator)
         report = found.report
         if out is not None and len(found.scenarios) > 1:
@@ -136,6 +160,18 @@ def reverse(
         print(reverse_text(report), end="")
         if out is not None and report.file is None and not quiet:
             sys.stderr.write(f"no scenario found: {out} was not written\n")
+
+
+def _check_grid(*others: tuple[str, object]) -> None:
+    """Refuse options that do not go with a grid.
+
+    Raises:
+        StressTestError: usage, with those that are to be left out.
+    """
+    from stresstest.errors import Reason, StressTestError
+
+    if unused := [name for name, stated in others if stated]:
+        raise StressTestError(Reason.USAGE, f"--grid does not go with {', '.join(unused)}", hint=f"Leave out {' and '.join(unused)}.")
 
 
 def _listed(target: str | None, frontier: bool, multiples: str | None, out: Path | None) -> tuple[float, float, int]:

@@ -36,6 +36,7 @@ PRINTED = {
     "output-expansion": "what scenarios expand --json prints",
     "output-reverse": "what reverse --target --json prints",
     "output-frontier": "what reverse --frontier --json prints",
+    "output-reverse-grid": "what reverse --grid --json prints",
     "output-reverse-plausible": "what reverse --plausible --json and reverse --worst-loss --json print",
     "output-history": "what history --json prints",
     "output-history-query": "what history --sql --json prints",

@@ -42,6 +42,7 @@ OUTPUTS: dict[str, list[str]] = {
         "reverse {out} --target accounts-in-default:4 --json",
     ],
     "output-frontier": ["reverse {run} --frontier --along crash --set resources.insurance_fund=50 --json"],
+    "output-reverse-grid": ["reverse {run} --target default:a000003 --grid spot:BTC=0:-0.5:3 margin_rate:*=0:1:2 --json"],
     "output-reverse-plausible": [
         "reverse {run} --target default:a000001 --plausible --snapshot {moving} --out likeliest.yaml --json",
         "reverse {run} --worst-loss 2 --snapshot {moving} --json",

@@ -93,10 +93,23 @@ def test_a_frontier_for_people(stresstest: Call, run_file: Path):
     assert row.split() == ["1", "120.00", "200.00", "240.00", "240.00", "240.00", "a000003"]
 
 
+def test_a_grid_for_people(stresstest: Call, run_file: Path):
+    """Two contracts at 100 with 20: in default from a fall of 10.005 % on, whatever the margin."""
+    words = ("--grid", "margin_rate:*=0:1:2", "spot:BTC=0:-0.5:6", "-q")
+    done = stresstest("reverse", run_file, "--target", "default:a000001", *words)
+    assert done.returncode == ExitCode.DONE
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Where account a000001 is in default, margin_rate:* by spot:BTC (X hit, . not):"
+    assert lines[2].split() == ["margin_rate:*", "+0%", "to", "-50%", "hit", "from", "spot:BTC", "there", "(USD)"]
+    assert lines[3].split() == ["+0%", "..XXXX", "-10.01%", "0.01"]
+    assert lines[4].split()[:2] == ["+100%", "..XXXX"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         ((), "either --target or --frontier"),
+        (("--target", "cover-2", "--grid", "spot:BTC=0:1:3", "vol:BTC=0:1:3", "--along", "crash"), "--grid does not go with --along"),
         (("--frontier", "--target", "cover-2"), "either --target or --frontier"),
         (("--frontier", "--out", "found.yaml"), "no single scenario"),
         (("--frontier", "--multiples", "1:2"), "FIRST:LAST:NUMBER"),

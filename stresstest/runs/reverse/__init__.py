@@ -1,1 +1,1 @@
-"""What would it take: `reverse` along directions, by plausibility, and as a frontier of multiples and defaults."""
+"""What would it take: `reverse` along directions, by plausibility, in two-way grids, and as a frontier of multiples and defaults."""

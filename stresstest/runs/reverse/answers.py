@@ -105,14 +105,7 @@ def told(
     report = ReverseReport(
         as_of=book.dimensions.as_of.isoformat(),
         reporting_currency=book.dimensions.reporting_currency,
-        target=ReverseTarget(
-            text=text,
-            words=target.words(),
-            account=target.account,
-            threshold=target.threshold,
-            figure=FIGURES[target.kind],
-            unit="accounts" if target.counts else "reporting currency",
-        ),
+        target=target_document(text, target),
         tolerance=tolerance,
         computed=computed,
         answers=tuple(
@@ -120,6 +113,18 @@ def told(
         ),
     )
     return Reversed(report, scenarios)
+
+
+def target_document(text: str, target: Target) -> ReverseTarget:
+    """A target, settled, as documents name it."""
+    return ReverseTarget(
+        text=text,
+        words=target.words(),
+        account=target.account,
+        threshold=target.threshold,
+        figure=FIGURES[target.kind],
+        unit="accounts" if target.counts else "reporting currency",
+    )
 
 
 def _stories(

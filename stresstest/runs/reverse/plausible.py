@@ -185,12 +185,16 @@ class _Question:
     def _figure(self, z: Floats) -> Floats:
         return self.revalued.figure(z @ self.root.T)
 
+    def _held(self, z: Floats) -> Callable[[Floats], Floats]:
+        figure = self.revalued.held_figure(self.root @ z)
+        return lambda moves: figure(moves @ self.root.T)
+
     def _parts(self, z: Floats) -> Callable[[Floats], Floats]:
         if self.target.of_owners:
-            owners = self.revalued.largest_owners(self.root @ z)
-            return lambda moves: self.revalued.figure_of_owners(owners, moves @ self.root.T)[:, np.newaxis]
+            held = self._held(z)
+            return lambda moves: held(moves)[:, np.newaxis]
         pools = self.revalued.binding(self.root @ z)
-        return lambda moves: -self.revalued.cushions(moves @ self.root.T)[pools].T
+        return lambda moves: -self.revalued.cushions_of(pools, moves @ self.root.T).T
 
     def likeliest(self) -> FoundMove:
         if self.at_base > self.target.level:
@@ -218,7 +222,7 @@ class _Question:
         elif self.target.count == 1 and not self.target.of_owners:
             inside = self._curved_worst(radius)
         with self._console.stage("search"):
-            found = largest(self._figure, radius, self.white, inside, self.at_base)
+            found = largest(self._figure, radius, self.white, inside, self.at_base, self._held)
         deviations = np.sqrt(np.maximum(((self.exposures.slope @ self.covariance) * self.exposures.slope).sum(axis=1), 0.0))
         closed = float((radius * deviations - self.exposures.cushion).max())
         size = float(np.abs(self.exposures.cushion).max()) + radius * float(deviations.max())

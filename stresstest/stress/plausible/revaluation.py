@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +26,7 @@ from stresstest.stress.reverse.measuring import Measurer
 from stresstest.valuation.value import value_instruments
 
 Floats = npt.NDArray[np.float64]
+Figure = Callable[[Floats], Floats]
 
 _VALUES = 8_000_000
 """Unit values that are held at a time: scenarios times instruments."""
@@ -32,17 +34,21 @@ _VALUES = 8_000_000
 _CUSHIONS = 16_000_000
 """Cushions that are held at a time: scenarios times pools."""
 
+_BEYOND = 1e6
+"""Size of a shock from which on there is no such move: a price a million times as high."""
+
 _LEAST_SCENARIOS, _MOST_SCENARIOS = 64, 2_048
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What a block is revalued with; blocks in order make the book."""
+    """What a block is revalued with; blocks in order make the book, or the `accounts` (codes, ascending) that are meant."""
 
     book: Book
     compiled: Compiled
     holders: Holders
     target: Target
+    accounts: npt.NDArray[np.int64] | None
 
 
 class Revaluation:
@@ -86,21 +92,33 @@ class Revaluation:
         return found
 
     def sizes(self, moves: Floats) -> Floats:
-        """The sizes of the shocks that make moves f64[moves, factors]."""
-        return np.stack([size_of(moves[:, place], kind) for place, kind in enumerate(self._kinds)], axis=1)
+        """The sizes of the shocks that make moves f64[moves, factors]; infinite where a search has strayed so far."""
+        with np.errstate(over="ignore"):
+            return np.stack([size_of(moves[:, place], kind) for place, kind in enumerate(self._kinds)], axis=1)
 
     def possible(self, moves: Floats) -> npt.NDArray[np.bool_]:
-        """Whether each move can be made: nothing that moves in proportion loses all of its value or more."""
+        """Whether each move can be made: nothing that moves in proportion loses all of its value or more, and nothing goes beyond all bounds."""
         share = np.array([kind != "absolute" for kind in self._kinds])
-        return np.asarray((self.sizes(moves)[:, share] > -1.0).all(axis=1))
+        sizes = self.sizes(moves)
+        return np.asarray((sizes[:, share] > -1.0).all(axis=1) & (np.abs(sizes) < _BEYOND).all(axis=1))
 
     def cushions(self, moves: Floats) -> Floats:
         """f64[pools, moves]; NaN where a move cannot be made."""
-        found = np.full((len(self.account), len(moves)), np.nan)
+        return self._all_cushions(moves, None)
+
+    def cushions_of(self, pools: npt.NDArray[np.int64], moves: Floats) -> Floats:
+        """Of some pools (places among all), f64[pools, moves]: the accounts of others are not computed."""
+        accounts = np.unique(self.account[pools])
+        rows = np.searchsorted(np.flatnonzero(np.isin(self.account, accounts)), pools)
+        return np.asarray(self._all_cushions(moves, accounts)[rows])
+
+    def _all_cushions(self, moves: Floats, accounts: npt.NDArray[np.int64] | None) -> Floats:
+        pools = len(self.account) if accounts is None else int(np.isin(self.account, accounts).sum())
+        found = np.full((pools, len(moves)), np.nan)
         can = np.flatnonzero(self.possible(moves))
         for first in range(0, len(can), self._chunk):
             part = can[first : first + self._chunk]
-            found[:, part] = self._cushions(moves[part])
+            found[:, part] = self._cushions(moves[part], accounts)
         return found
 
     def binding(self, move: Floats) -> npt.NDArray[np.int64]:
@@ -118,12 +136,18 @@ class Revaluation:
         can = np.flatnonzero(self.possible(moves))
         for first in range(0, len(can), self._chunk):
             part = can[first : first + self._chunk]
-            found[part] = self._target.figure(self._cushions(moves[part]), self.account)
+            found[part] = self._target.figure(self._cushions(moves[part], None), self.account)
         return found
 
-    def figure_of_owners(self, owners: npt.NDArray[np.int32], moves: Floats) -> Floats:
-        """Cover as if there were only these owners: never above what it is, f64[moves]."""
-        return self._totals(moves, owners)
+    def held_figure(self, move: Floats) -> Figure:
+        """The figure near a move as if only those could have it that have it there: the same at the move, nowhere above the figure, and quick."""
+        if self._target.of_owners:
+            owners = self.largest_owners(move)
+            return lambda moves: self._totals(moves, owners)
+        if self._target.of_totals or self._target.account is not None:
+            return self.figure
+        pools = self.binding(move)
+        return lambda moves: -self.cushions_of(pools, moves).max(axis=0)
 
     def largest_owners(self, move: Floats) -> npt.NDArray[np.int32]:
         """Codes of the owners that Cover is of at a move f64[factors]."""
@@ -160,25 +184,29 @@ class Revaluation:
         made = [Scenario(f"move.{at}", f"move {at}", "reverse", headline=False, first=ends[at], last=ends[at + 1]) for at in range(len(moves))]
         return ScenarioSet((BASE, *made), as_shocks(rows) if len(rows) else pl.DataFrame(schema=SHOCKS))
 
-    def _cushions(self, moves: Floats) -> Floats:
+    def _cushions(self, moves: Floats, accounts: npt.NDArray[np.int64] | None) -> Floats:
         dimensions = self._book.dimensions
         resolved, _ = resolve(self.scenarios(moves), dimensions, self._rulebook.margin_names())
         units = value_instruments(dimensions, resolved)
         flags = np.zeros(len(moves) + 1, dtype=np.bool_)
         compiled = compile_tables(dimensions, resolved, units, self._rulebook, flags, held=self._held)
-        task = _Task(self._book, compiled, holders_of(dimensions, compiled.models), self._target)
+        if accounts is None and self._target.account is not None:
+            accounts = np.array([self._target.account])
+        task = _Task(self._book, compiled, holders_of(dimensions, compiled.models), self._target, accounts)
         parts = self._measurer.executor.map(partial(_cushions_of_block, task), range(self._book.blocks))
         return np.concatenate([part for part in parts if part is not None])
 
 
 def _cushions_of_block(task: _Task, number: int) -> Floats | None:
     """f64[pools, moves] of the target's pools in a block; None where it has none."""
-    staged, wanted = load_block(task.book, number), task.target.account
-    if wanted is not None and not int(staged.account[0]) <= wanted <= int(staged.account[-1]):
-        return None
+    staged, wanted = load_block(task.book, number), task.accounts
+    if wanted is not None:
+        wanted = wanted[(wanted >= int(staged.account[0])) & (wanted <= int(staged.account[-1]))]
+        if not len(wanted):
+            return None
     block = block_holdings(staged, task.holders, task.compiled)
     if wanted is not None:
-        block = block.select(np.flatnonzero(block.accounts.code == wanted))
+        block = block.select(np.flatnonzero(np.isin(block.accounts.code, wanted)))
     tolerance = block.accounts.tolerance if task.target.tolerant else np.zeros(len(block.pool))
     scenarios = int(task.compiled.lanes.used.sum())
     above = [

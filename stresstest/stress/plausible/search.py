@@ -18,6 +18,9 @@ Figure = Callable[[Floats], Floats]
 Parts = Callable[[Floats], Figure]
 """For a move f64[factors] near the level, smooth figures f64[moves] to f64[moves, parts] that must all exceed it there for the figure to do so."""
 
+Held = Callable[[Floats], Figure]
+"""For a move f64[factors], a figure to climb by near it."""
+
 _POINTS = 48
 """Points of the first look along a direction, closer together near zero."""
 
@@ -37,6 +40,9 @@ _REFINED = 2
 """Directions along which the crossing is found to the last digits."""
 
 _STEPS = 20
+_LOOKS = 60
+"""Moves at which slopes are measured in one search at most: figures with corners may keep it going back and forth."""
+
 _SLOPE_STEP = 0.02
 """Half the distance between the two moves that a slope is measured with, in standard deviations."""
 
@@ -157,7 +163,7 @@ def _guess(bracket: Crossing, level: float) -> float:
     return bracket.left + share * (bracket.right - bracket.left)
 
 
-def largest(figure: Figure, radius: float, directions: Floats, moves: Floats, at_zero: float) -> Largest:
+def largest(figure: Figure, radius: float, directions: Floats, moves: Floats, at_zero: float, held: Held | None = None) -> Largest:
     """The largest figure found with |z| <= radius: on the way along every direction, then by a search from the best of them. A lower bound.
 
     Args:
@@ -166,6 +172,7 @@ def largest(figure: Figure, radius: float, directions: Floats, moves: Floats, at
         directions: f64[directions, factors], of any length above zero.
         moves: f64[moves, factors], further moves inside.
         at_zero: the figure without any move.
+        held: for a move a figure that is the same there, nowhere larger, and quicker; None: the figure itself.
     """
     units = _distinct(directions)
     shares = radius * np.arange(1, 9) / 8.0
@@ -177,7 +184,7 @@ def largest(figure: Figure, radius: float, directions: Floats, moves: Floats, at
     top = max(at_zero, float(values[order[0]]) if len(order) else at_zero)
     scale = max(abs(top - at_zero), _LEAST)
     for start in tried[order[:_IMPROVED]]:
-        z = _climbed(figure, start, radius, scale)
+        z = _climbed(figure if held is None else held(start), start, radius, scale)
         if z is None:
             continue
         length = float(np.sqrt(z @ z))
@@ -202,16 +209,24 @@ class _NotAMoveError(Exception):
     """A search came to a move that cannot be made."""
 
 
+class _EnoughError(Exception):
+    """A search has looked often enough."""
+
+
 class _Measured:
     """Figures f64[parts] with their slopes f64[parts, factors], both from one computation, for an optimiser that asks for one after the other."""
 
     def __init__(self, figures: Figure, scale: float) -> None:
         self._figures, self._scale = figures, scale
         self._at: bytes | None = None
+        self.seen: list[tuple[Floats, Floats]] = []
+        """Moves, and figures f64[parts] there."""
         self._known: tuple[Floats, Floats] = (np.empty(0), np.empty((0, 0)))
 
     def __call__(self, z: Floats) -> tuple[Floats, Floats]:
         if z.tobytes() != self._at:
+            if len(self.seen) >= _LOOKS:
+                raise _EnoughError
             steps = _SLOPE_STEP * np.eye(len(z))
             values = self._figures(np.concatenate([z[np.newaxis, :], z + steps, z - steps])) / self._scale
             if not np.isfinite(values).all():
@@ -219,6 +234,7 @@ class _Measured:
             count = len(z)
             slopes = (values[1 : count + 1] - values[count + 1 :]) / (2.0 * _SLOPE_STEP)
             self._at, self._known = z.tobytes(), (values[0], slopes.T)
+            self.seen.append((z.copy(), values[0]))
         return self._known
 
 
@@ -233,6 +249,9 @@ def _improved(parts: Parts | None, figure: Figure, level: float, start: Floats, 
         )
     except _NotAMoveError:
         return None
+    except _EnoughError:
+        reaching = [z for z, values in measured.seen if (values >= level / scale).all()]
+        return min(reaching, key=lambda z: float(z @ z), default=None)
     return np.asarray(found.x) if np.isfinite(found.x).all() and float(found.x @ found.x) > 0.0 else None
 
 
@@ -250,4 +269,6 @@ def _climbed(figure: Figure, start: Floats, radius: float, scale: float) -> Floa
         )
     except _NotAMoveError:
         return None
+    except _EnoughError:
+        return max(measured.seen, key=lambda seen: float(seen[1][0]) if float(seen[0] @ seen[0]) <= radius * radius * (1.0 + 1e-9) else -np.inf)[0]
     return np.asarray(found.x) if np.isfinite(found.x).all() else None

@@ -68,8 +68,9 @@ class Target:
             return np.asarray(np.maximum(-cushions, 0.0).sum(axis=0) + 0.0)
         first = np.flatnonzero(np.diff(code, prepend=-1))
         if self.of_owners:
-            losses = np.sort(np.add.reduceat(np.maximum(-cushions, 0.0), first, axis=0), axis=0)
-            return np.asarray(losses[-self.count :].sum(axis=0) + 0.0)
+            losses = np.add.reduceat(np.maximum(-cushions, 0.0), first, axis=0)
+            largest = min(self.count, len(losses))
+            return np.asarray(np.partition(losses, len(losses) - largest, axis=0)[-largest:].sum(axis=0) + 0.0)
         deficits = -np.minimum.reduceat(cushions, first, axis=0)
         return np.asarray(np.partition(deficits, len(deficits) - self.count, axis=0)[len(deficits) - self.count])
 
