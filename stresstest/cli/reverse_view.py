@@ -6,6 +6,7 @@ from stresstest.cli.figures import NOTHING, money, number, percent
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
 from stresstest.runs.reverse.report import Answer, ReverseReport, StoryDocument
+from stresstest.stress.reverse.story import chance
 
 
 def reverse_text(report: ReverseReport) -> str:
@@ -74,7 +75,7 @@ def _story(story: StoryDocument) -> str:
     if event := story.nearest_event:
         parts.append(f"Nearest event: {event.name} ({event.scenario_id}), {event.distance:.4g} apart over {counted(event.assets, 'asset')}.")
     if far := story.plausibility:
-        parts.append(f"{far.distance:.2f} standard deviations away, half-space probability {far.half_space_probability:.2g} ({far.sample}).")
+        parts.append(f"{far.distance:.2f} standard deviations away, half-space probability {chance(far.half_space_probability)} ({far.sample}).")
     else:
         parts.append(f"No plausibility: {story.why_no_plausibility}.")
     return printable(" ".join(parts))

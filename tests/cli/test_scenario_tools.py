@@ -170,6 +170,19 @@ def test_expand_as_json_and_of_some_scenarios(stresstest, run_file: Path, tmp_pa
     assert content == {"schema_version": 1, "kind": "expansion", "file": "f.parquet", "rows": 1, "scenarios": 2}
 
 
+@pytest.mark.parametrize("what", ["factors", "scenarios"])
+def test_expand_says_what_matches_nothing(stresstest, run_file: Path, tmp_path: Path, what: str):
+    """A slip in a name would be signed off otherwise."""
+    (tmp_path / "slip.yaml").write_text("version: 1\ngenerators:\n  - {kind: ladder, id: l, factor: 'spot:BTD', relative: [-0.1, 0.1]}\n")
+    book = run_file.parent
+    done = stresstest(
+        "scenarios", "expand", "slip.yaml", "--snapshot", book / "snapshot", "--margin", book / "margin.yaml", "--as", what, "--out", "x.parquet"
+    )
+    assert done.returncode == 0
+    assert "scenario `l.spot_btd_-0.1`: " in done.stderr
+    assert "no asset `BTD`" in done.stderr
+
+
 def test_expand_needs_a_book(stresstest, shadowed: Path):
     done = stresstest("scenarios", "expand", shadowed.name, "--out", "f.csv")
     assert done.returncode == ExitCode.CONFIGURATION

@@ -19,6 +19,7 @@ from stresstest.runs.folders import cannot_write
 from stresstest.runs.scenarios.on_a_book import OnABook, on_a_book
 from stresstest.scenarios.expansion import Factors, Haircut, Vols, Which, expanded, factors
 from stresstest.scenarios.files import load_scenarios
+from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.scenario_set import ScenarioSet, only
 from stresstest.scenarios.text import scenario_file
 from stresstest.snapshot.book import Book, Dimensions
@@ -57,6 +58,7 @@ def expand(
     check_file(out, force)
     console = console or Silent()
     with on_a_book(settings, console, ids) as given, console.stage("factor values"):
+        _warn(console, given.notices)
         every = _factors(given)
         names = given.resolved.ids
         try:
@@ -88,6 +90,7 @@ def write_scenarios(
     console = console or Silent()
     if isinstance(given, RunFile):
         with on_a_book(given, console, ids) as found:
+            _warn(console, found.notices)
             return write_set(found.scenarios, out)
     scenarios = load_scenarios(given)
     if scenarios.pending:
@@ -97,6 +100,18 @@ def write_scenarios(
         ]
         raise StressTestError(Reason.USAGE, "generators from history make scenarios on a book only, and none was named", faults)
     return write_set(only(scenarios, ids) if ids else scenarios, out)
+
+
+_WARNED = 5
+
+
+def _warn(console: Console, notices: Sequence[Notice]) -> None:
+    """Say which factors match nothing: most likely slips, that would be signed off as they are."""
+    missing = [each for each in notices if each.kind in ("unknown factor", "no match")]
+    for each in missing[:_WARNED]:
+        console.warn(f"scenario `{each.scenario_id}`: {each.message}")
+    if len(missing) > _WARNED:
+        console.warn(f"{len(missing) - _WARNED:,} more factors match nothing: see `stresstest scenarios lint`")
 
 
 def write_set(scenarios: ScenarioSet, out: Path) -> Expanded:

@@ -83,9 +83,14 @@ class Story:
             far = self.plausibility
             parts.append(
                 f"{far.distance:.3f} standard deviations away (Mahalanobis, {counted(len(far.factors), 'factor')}), half-space probability "
-                f"{far.half_space_probability:.3g} (normal); {far.sample}"
+                f"{chance(far.half_space_probability)} (normal); {far.sample}"
             )
         return "; ".join(parts)
+
+
+def chance(probability: float) -> str:
+    """A probability in words: what is too small for a number is not said to be impossible."""
+    return f"{probability:.3g}" if probability > 0.0 else "below 1e-300"
 
 
 class Storyteller:
