@@ -18,7 +18,8 @@ def model_lines(node: Mapping[str, Any], whole: Mapping[str, Any], depth: int) -
         default = "required" if key in required else f"default {_shown(value['default'])}" if "default" in value else "optional"
         description = " ".join(str(value.get("description", "")).split())
         lines.append(f"{indent}{key}: {_type(value, whole)} ({default})" + (f"  {description}" if description else ""))
-        below = list(_objects(value, whole))
+        # What may stand alone or in a list is one object, found twice.
+        below = list({id(each): each for each in _objects(value, whole)}.values())
         lines += model_lines(below[0], whole, depth + 1) if len(below) == 1 else _alternatives(below, whole, depth + 1)
     return lines
 
@@ -57,8 +58,9 @@ def _type(node: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
         return " | ".join(str(choice) for choice in node["enum"])
     if "const" in node:
         return str(node["const"])
-    if "anyOf" in node:
-        return " | ".join(dict.fromkeys(_type(each, whole) for each in node["anyOf"]))
+    alternatives = node.get("anyOf") or node.get("oneOf")
+    if alternatives:
+        return " | ".join(dict.fromkeys(_type(each, whole) for each in alternatives))
     if "prefixItems" in node:
         return f"[{', '.join(_type(each, whole) for each in node['prefixItems'])}]"
     if node.get("type") == "array":

@@ -189,6 +189,8 @@ def test_schema_of_a_document_is_json_schema(stresstest, name: str):
 def test_schema_of_a_file_says_defaults_and_what_is_to_come(stresstest):
     text = stresstest("schema", "run").stdout
     assert "max_excluded: object (default {accounts: 0.01, gross_notional: 0.005})" in text
+    assert "      depth: number | name -> number | null (default null)\n" in text
+    assert text.count("kind: square_root (required)") == 1  # alone or in a list, it is the same
     assert "\nreport: not in this version\n" in text
 
 

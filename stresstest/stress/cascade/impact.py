@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
@@ -186,19 +187,21 @@ class Bounded:
 
     def after(self, sold: Floats) -> Floats:
         """The price after the quantity sold."""
-        first, last = self._ends()
+        first, last = self._ends
         inside = self.curve.price(np.clip(sold, first, last))
         return np.where(sold >= last, self.floor, np.where(sold <= first, self.ceiling, np.clip(inside, self.floor, self.ceiling)))
 
     def average(self, before: Floats, after: Floats) -> Floats:
         """The mean of the price over the quantities between `before` and `after`, in either order; the price there where they are equal."""
         low, high = np.minimum(before, after), np.maximum(before, after)
-        first, last = self._ends()
+        first, last = self._ends
+        width = high - low
+        beyond = (high > last) | (low < first)
+        if not beyond.any():
+            return np.where(width > 0.0, np.clip(self.curve.mean(low, high), self.floor, self.ceiling), self.after(low))
         inner_low, inner_high = np.clip(low, first, last), np.clip(high, first, last)
         inner = np.clip(self.curve.mean(inner_low, inner_high), self.floor, self.ceiling)
-        width = high - low
         below, above = np.maximum(high - np.maximum(low, last), 0.0), np.maximum(np.minimum(high, first) - low, 0.0)
-        beyond = (below > 0.0) | (above > 0.0)
         # A floor of minus infinity is never reached, and would make nan of a width of zero.
         outer = np.where(below > 0.0, self.floor, 0.0) * below + self.ceiling * above
         mixed = (inner * (inner_high - inner_low) + outer) / np.where(width > 0.0, width, 1.0)
@@ -206,7 +209,7 @@ class Bounded:
 
     def at_its_end(self, sold: Floats) -> Flags:
         """Where trading has taken the price to its floor or ceiling."""
-        first, last = self._ends()
+        first, last = self._ends
         return ((sold > 0.0) & (sold >= last)) | ((sold < 0.0) & (sold <= first))
 
     def exhausted(self, sold: Floats) -> Flags:
@@ -221,6 +224,7 @@ class Bounded:
         """These cells."""
         return Bounded(self.curve.pick(take), take(self.floor), take(self.ceiling))
 
+    @cached_property
     def _ends(self) -> tuple[Floats, Floats]:
         """The quantities at which the price reaches its ceiling and its floor."""
         return np.minimum(self.curve.sold_at(self.ceiling), 0.0), np.maximum(self.curve.sold_at(self.floor), 0.0)
