@@ -120,15 +120,6 @@ def test_it_is_refused_with_what_where_and_how_to_mend(stresstest: Callable[...,
     assert not Path("out").exists()
 
 
-def test_what_cannot_be_reached_is_no_number(stresstest: Callable[..., Any], book: Callable[..., Path]):
-    """A long position does not default when its price rises, and a loss of half a deviation does not take its cash."""
-    file = book(moving("spot:BTC"))
-    done = stresstest("reverse", file, "--target", "default:a000001", "--along", "spot:BTC:up")
-    assert done.returncode == ExitCode.DONE
-    assert done.stdout.splitlines()[-1].endswith("not reachable within +400%")
-    assert "not reachable within 0.5 standard deviations" in stresstest(LIKELIEST[0], file, *LIKELIEST[1:], "--most", "0.5").stdout
-
-
 def test_history_of_what_the_book_does_not_have_is_told(stresstest: Callable[..., Any], book: Callable[..., Path]):
     other = moving("spot:SPX").with_columns(pl.col("value") * (1.0 + 0.001 * (pl.int_range(pl.len()) ** 2 % 7)))
     done = stresstest("run", book(pl.concat([moving("spot:BTC"), other]), DRAWS), "--out", "out")
