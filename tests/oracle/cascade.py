@@ -5,6 +5,7 @@ Prices are bisected where the engine iterates, and averages over sales integrate
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
@@ -85,6 +86,10 @@ class Cascade:
     bonus: float = 0.0
     floored: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
+    trigger: dict[Key, str] = field(default_factory=dict)
+    """Of the pools that were liquidated: the asset that had cost them most when they breached."""
+    survivors_loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """By asset: what positions and balances of accounts without a breach at the shocked prices lose after that, gains of others not netted."""
     log: list[Fill] = field(default_factory=list)
     held: dict[Key, Held] = field(default_factory=dict)
 
@@ -94,6 +99,20 @@ class Cascade:
         for (account, _), amount in amounts.items():
             found[account] += amount
         return found
+
+    def survives(self, key: Key) -> bool:
+        """Whether no pool of the account breaches at the shocked prices."""
+        return all(account != key[0] for account, _ in self.breached_at_once)
+
+    def traded(self) -> dict[tuple[str, str], tuple[float, int]]:
+        """By trigger and asset: the notional of all orders, and the number of pools that had any."""
+        notional: dict[tuple[str, str], float] = defaultdict(float)
+        pools: dict[tuple[str, str], set[Key]] = defaultdict(set)
+        for fill in self.log:
+            key = fill.account, fill.pool
+            notional[self.trigger[key], fill.asset] += fill.notional
+            pools[self.trigger[key], fill.asset].add(key)
+        return {both: (amount, len(pools[both])) for both, amount in notional.items()}
 
     @property
     def direct_loss(self) -> float:
@@ -128,6 +147,7 @@ class Venue:
         forwards = {name: term.base_forward for name, term in self.terms.items()}
         self.shocked = self.base if scenario["id"] == "base" else resolve(snapshot, scenario, forwards)
         self.impact: dict[str, Impact] = impacts(snapshot, self.base, self.shocked, cascade)
+        self.start = self.market(self.shocked.spot)
         self.fees = {**FEES, **(cascade.get("fees") or {})}
         self.at_base = self.market(self.base.spot, self.base)
         self.tolerance = {
@@ -214,6 +234,30 @@ class Venue:
         return float(abs(priced.mark) * instrument["contract_size"] * market.state.value[instrument["quote"]])
 
 
+def trigger_of(venue: Venue, now: Market, pool: Pool) -> str:
+    """The asset, underlying or balance, on which a pool has lost most since base; never the reporting currency, unless there is nothing else."""
+    lost: dict[str, float] = defaultdict(float)
+    for asset, _, quantity in pool.balances:
+        lost[asset] += quantity * (venue.base.value[asset] - now.state.value[asset])
+    for name, position in pool.positions.items():
+        instrument = venue.snapshot.instruments[name]
+        lost[instrument["settle"]] += 0.0
+        lost[instrument["underlying"]] += value_of(venue.at_base, name, position) - value_of(now, name, position)
+    lost.pop(venue.snapshot.reporting, None)
+    return min(lost, key=lambda asset: (-lost[asset], asset), default=venue.snapshot.reporting)
+
+
+def losses_of_survivor(venue: Venue, start: Market, end: Market, held: Held) -> dict[str, float]:
+    """By asset: what the positions and balances that a pool has at the end have lost since the shocked prices."""
+    lost: dict[str, float] = defaultdict(float)
+    for asset, location, quantity in held.pool.balances:
+        share = holding_share(venue.snapshot, venue.shocked, asset, location) if quantity > 0.0 and not held.touched else 1.0
+        lost[asset] += max(0.0, share * quantity * (start.state.value[asset] - end.state.value[asset]))
+    for name, position in held.pool.positions.items():
+        lost[venue.snapshot.instruments[name]["underlying"]] += max(0.0, value_of(start, name, position) - value_of(end, name, position))
+    return lost
+
+
 def shares(venue: Venue, market: Market, held: Held) -> dict[str, float]:
     """The share of every position that the policy closes."""
     policy, target = venue.terms_of_run.get("policy", "full"), venue.terms_of_run.get("target_ratio")
@@ -250,6 +294,8 @@ def close(venue: Venue, fills: Market, held: Held, closed: dict[str, float], rou
         instrument, position = venue.snapshot.instruments[name], held.pool.positions[name]
         part = Position([share * position.quantity], share * position.cost, share * position.funding, position.leverage)
         worth, contracts = value_of(fills, name, part), abs(part.quantity)
+        if found.survives((held.pool.account_id, held.pool.pool_id)):
+            found.survivors_loss[instrument["underlying"]] += max(0.0, value_of(venue.start, name, part) - worth)
         notional = contracts * venue.premium(fills, name)
         if instrument["kind"] == "option":
             worth -= venue.fees["option_spread"] * notional
@@ -326,6 +372,9 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
     def record(held: Held, asset: str, quantity: float, price: float, fee: float) -> None:
         notional = abs(quantity) * price * value[venue.snapshot.assets[asset]["price_currency"]]
         found.notional[asset] += notional
+        if found.survives((held.pool.account_id, held.pool.pool_id)):
+            gone = math.copysign(notional, quantity)
+            found.survivors_loss[asset] += max(0.0, quantity * venue.start.state.value[asset] - gone)
         found.log.append(Fill(round_, held.pool.account_id, held.pool.pool_id, None, asset, quantity, price, notional, fee))
 
     def worth(asset: str, price: float) -> float:
@@ -383,11 +432,10 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row) -> 
     venue = Venue(snapshot, margin, cascade, scenario)
     book = {(pool.account_id, pool.pool_id): Held(pool) for pool in build_pools(snapshot)}
     prices = dict(venue.shocked.spot)
-    start = venue.market(prices)
     found = Cascade(
         shocked=dict(prices), prices=prices, held=book,
         equity_base={key: pool_figures(venue.at_base, held.pool).equity for key, held in book.items()},
-        equity_shocked={key: pool_figures(start, held.pool).equity for key, held in book.items()}, equity={},
+        equity_shocked={key: pool_figures(venue.start, held.pool).equity for key, held in book.items()}, equity={},
     )  # fmt: skip
     number = 0
     while True:
@@ -410,6 +458,9 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row) -> 
         chosen = list(short)
         if cascade.get("sequence") == "one_at_a_time":
             chosen = [max(short, key=lambda key: short[key])]
+        for key in chosen:
+            if key not in found.trigger:
+                found.trigger[key] = trigger_of(venue, now, venue.recovered(book[key]))
         prices = one_round(venue, now, [book[key] for key in chosen], number, found)
         found.rounds += 1
         for key in chosen:
@@ -417,6 +468,10 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row) -> 
     found.prices = prices
     end = venue.market(prices)
     found.equity = {key: venue.figures(end, held).equity for key, held in book.items()}
+    for key, held in book.items():
+        if found.survives(key):
+            for asset, amount in losses_of_survivor(venue, venue.start, end, held).items():
+                found.survivors_loss[asset] += amount
     found.floored = {name for name, impact in venue.impact.items() if impact.is_floored(found.sold[name])}
     found.missing = {
         name for name, impact in venue.impact.items()

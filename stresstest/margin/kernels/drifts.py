@@ -45,8 +45,8 @@ def add_losses(
         slope: f64[instruments, S] change of the value slope.
         cost: f64[instruments, S] of the cost slope.
         settle: f64[instruments, S] of the price of the settle asset.
-        share: f64[holdings, S] change of what one unit of a holding is worth.
-        share_of: i64[assets, locations + 1] the holding that a deposit is; debts are of the first location.
+        share: f64[holdings, S] change of what one unit of a holding is worth; the first are the assets, where nothing of them is lost.
+        share_of: i64[assets, locations + 1] the holding that a deposit is; debts are owed whole.
         moved: bool[instruments] where any of them is not zero.
         moved_asset: bool[assets].
     """
@@ -65,6 +65,6 @@ def add_losses(
             a = collateral[n]["asset"]
             if moved_asset[a]:
                 amount = collateral[n]["amount"]
-                row = share_of[a, collateral[n]["location"] + 1] if amount > 0.0 else share_of[a, 0]
+                row = share_of[a, collateral[n]["location"] + 1] if amount > 0.0 else a
                 for s in range(width):
                     lost[a, s] += counted[pool, s] * max(0.0, -(amount * share[row, s]))

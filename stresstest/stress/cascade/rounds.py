@@ -138,7 +138,7 @@ class Rounds:
         np.add.at(gross, (sales.asset, where), np.abs(sales.value))
         self.bonus += np.bincount(where, weights=sales.bonus, minlength=self.states)
         fetched = np.where(sales.units > 0.0, sales.value, 0.0)
-        lost = np.where((sales.units > 0.0) & stands[sales.pair], sales.units * self.shocked.resolved.value[sales.asset, where] - fetched, 0.0)
+        lost = np.where(stands[sales.pair], sales.units * self.shocked.resolved.value[sales.asset, where] - sales.value, 0.0)
         np.add.at(self.survivors_loss, (sales.asset, where), np.maximum(lost, 0.0))
         return repaid, np.bincount(where, weights=fetched, minlength=self.states).astype(np.float64)
 

@@ -51,16 +51,23 @@ def differences(cascaded: Cascaded, scenario: int, reference: Cascade) -> Iterat
         amounts[f"price of {name}"] = (outcome.prices_final[code, at], reference.prices[name])
         amounts[f"sold of {name}"] = (outcome.sold[code, at], reference.sold[name])
         amounts[f"notional of {name}"] = (outcome.notional_sold[code, at], reference.notional[name])
+        amounts[f"survivors' loss in {name}"] = (outcome.loss_of_survivors[code, at], reference.survivors_loss[name])
     for figure, equities in (("equity_shocked", reference.equity_shocked), ("equity_final", reference.equity)):
         found = cascaded.of_accounts(figure, scenario)
         for account, amount in reference.by_account(equities).items():
             amounts[f"{figure} of {account}"] = (found[account], amount)
     yield from ((what, *pair) for what, pair in amounts.items() if not agree(*pair))
+    rows = outcome.traded.filter(pl.col("scenario") == scenario).iter_rows(named=True)
+    traded = {(names[row["trigger"]], names[row["asset"]]): (row["notional"], row["pools"]) for row in rows}
+    for both in sorted(traded.keys() | reference.traded().keys()):
+        ours, theirs = traded.get(both, (0.0, 0)), reference.traded().get(both, (0.0, 0))
+        if not agree(ours[0], theirs[0]) or ours[1] != theirs[1]:
+            yield f"traded {both}", ours, theirs
     told, wanted = orders_of(cascaded, scenario), orders_in(reference.log)
     for key in sorted(told.keys() | wanted.keys(), key=str):
-        ours, theirs = told.get(key, (0.0, 0.0, 0.0)), wanted.get(key, (0.0, 0.0, 0.0))
-        if not all(agree(*pair) for pair in zip(ours, theirs, strict=True)):
-            yield f"order {key}", ours, theirs
+        order, other = told.get(key, (0.0, 0.0, 0.0)), wanted.get(key, (0.0, 0.0, 0.0))
+        if not all(agree(*pair) for pair in zip(order, other, strict=True)):
+            yield f"order {key}", order, other
 
 
 def orders_of(cascaded: Cascaded, scenario: int) -> dict[tuple[Any, ...], tuple[float, float, float]]:
