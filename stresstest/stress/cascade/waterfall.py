@@ -60,11 +60,14 @@ class Losses:
 
 @dataclass(frozen=True)
 class Behind:
-    """What stands behind all owners, reporting currency: the insurance fund with the fees it has earned; `default_fund` None: the contributions."""
+    """What stands behind all owners, reporting currency: the insurance fund with the fees it has earned; the default fund and all assessments that
+    can be called, of owners without accounts too; None: those of the owners there are.
+    """
 
     insurance_fund: float
     skin_in_the_game: float
     default_fund: float | None
+    assessments: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ def waterfall(order: Sequence[str], losses: Losses, behind: Behind, last_resort:
     """The waterfall of one scenario.
 
     Layers of the defaulter pay for that defaulter alone, all others for everybody: the default fund and assessments are those of owners
-    not in default, who pay in proportion to their contributions and caps. A fund that is stated, and more than the contributions
-    of all owners, has the rest from nobody in particular.
+    not in default, who pay in proportion to their contributions and caps. What is stated beyond those is of owners without
+    accounts, or of nobody in particular, and pays its share.
 
     Args:
         order: names of layers; the last may be one of `LAST_LAYERS`.
@@ -97,7 +100,8 @@ def waterfall(order: Sequence[str], losses: Losses, behind: Behind, last_resort:
     payers: list[Payer] = []
     shares = np.where(defaulted, 0.0, losses.contribution)
     caps = np.where(defaulted, 0.0, losses.assessment_cap)
-    fund = _default_fund(losses, defaulted, behind)
+    fund = _besides(losses.contribution, defaulted, behind.default_fund)
+    assessments = _besides(losses.assessment_cap, defaulted, behind.assessments)
     residual: float | None = None
     for layer in order:
         total = float(left.sum()) + pooled
@@ -114,7 +118,7 @@ def waterfall(order: Sequence[str], losses: Losses, behind: Behind, last_resort:
                 INSURANCE_FUND: behind.insurance_fund,
                 SKIN_IN_THE_GAME: behind.skin_in_the_game,
                 DEFAULT_FUND: fund,
-                ASSESSMENT: float(caps.sum()),
+                ASSESSMENT: assessments,
                 GAINS_HAIRCUT: float(losses.gains.sum()),
             }.get(layer, last_resort or 0.0)
             used = min(total, available)
@@ -132,11 +136,9 @@ def waterfall(order: Sequence[str], losses: Losses, behind: Behind, last_resort:
     return Waterfall(tuple(layers), tuple(payers), uncovered if residual is None else residual)
 
 
-def _default_fund(losses: Losses, defaulted: npt.NDArray[np.bool_], behind: Behind) -> float:
-    """What the fund has besides the contributions of the defaulters, which are a layer of their own."""
-    of_defaulters = float(losses.contribution[defaulted].sum())
-    whole = float(losses.contribution.sum()) if behind.default_fund is None else behind.default_fund
-    return max(0.0, whole - of_defaulters)
+def _besides(of: Floats, defaulted: npt.NDArray[np.bool_], stated: float | None) -> float:
+    """What there is besides what defaulters have paid, or would have to."""
+    return max(0.0, (float(of.sum()) if stated is None else stated) - float(of[defaulted].sum()))
 
 
 def _in_proportion(layer: str, used: float, of: Floats, available: float) -> list[Payer]:
