@@ -14,6 +14,7 @@ from stresstest.report.charts.price_path import MOST_LINES
 from stresstest.report.formats import chart_label, count, money, percent, plural_count, scale_for, shortened, shown, significant
 from stresstest.report.parts import Cell, Column, Figure, Pair, PairedBars, PriceLine, PricePath, Row, TableView
 from stresstest.report.view import CascadePage
+from stresstest.results.cascade import worst_cascade
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pl.DataFrame]
@@ -24,14 +25,6 @@ PRINTED_ROUNDS, LISTED_ROUNDS = 15, 200
 PRINTED_ASSETS, LISTED_ASSETS = 12, 100
 LINE_EMS = 6.5
 """Room for the name of an asset at the end of its line, in ems."""
-
-
-def focus_of(summary: pl.DataFrame) -> str | None:
-    """The scenario that is shown round by round: of the headline scenarios that with the largest uncollateralised loss after the cascade, then
-    with the largest feedback loss; the first among equals; None where no headline scenario liquidates anybody."""
-    rows = [row for row in summary.to_dicts() if row["headline"] and row["rounds"]]
-    worst = max(rows, key=lambda row: (row["uncollateralised_loss"], row["feedback_loss"]), default=None)
-    return None if worst is None else str(worst["scenario_id"])
 
 
 def cascade_page(tables: Tables, names: Names, currency: str) -> CascadePage | None:
@@ -47,7 +40,7 @@ def cascade_page(tables: Tables, names: Names, currency: str) -> CascadePage | N
     summary = tables["cascade_summary"]
     rows = summary.to_dicts()
     headline = [row for row in rows if row["headline"]]
-    focus = focus_of(summary)
+    focus = worst_cascade(summary)
     worst = None if focus is None else next(row for row in rows if row["scenario_id"] == focus)
     scenario = "" if focus is None else called(names, focus)
     return CascadePage(

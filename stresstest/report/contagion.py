@@ -8,12 +8,13 @@ from typing import Any
 import polars as pl
 
 from stresstest.report.answer import Names
-from stresstest.report.cascade import called, focus_of, of_scenario
+from stresstest.report.cascade import called, of_scenario
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, percent_cell, text_cell
 from stresstest.report.charts.matrix import NAME_EMS
 from stresstest.report.formats import HALF_A_CENT, chart_label, money, scale_for
 from stresstest.report.parts import Column, Matrix, Row, TableView
 from stresstest.report.view import ContagionPage
+from stresstest.results.cascade import worst_cascade
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pl.DataFrame]
@@ -34,7 +35,7 @@ def contagion_page(tables: Tables, names: Names, currency: str) -> ContagionPage
     """
     if "contagion" not in tables:
         return None
-    focus = focus_of(tables["cascade_summary"])
+    focus = worst_cascade(tables["cascade_summary"])
     rows = of_scenario(tables, "contagion", focus)
     scenario = "" if focus is None else called(names, focus)
     vulnerability = of_scenario(tables, "cascade_vulnerability", focus)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import polars as pl
 
 from stresstest.errors import counted
+from stresstest.results.cascade import NO_DEFAULTS, DefaultsByFeedback
 from stresstest.results.documents import Document
 from stresstest.results.limit_counts import NO_LIMITS, LimitCounts, LimitFigures, told
 
@@ -16,7 +17,8 @@ LIGHTS: tuple[Light, ...] = ("green", "amber", "red")
 """From best to worst."""
 
 RULE = (
-    "Red: a headline scenario puts an owner in default, a limit is red, or a data check failed. "
+    "Red: a headline scenario puts an owner in default, by itself or by the liquidations that follow where the run has a cascade, a limit is red, or "
+    "a data check failed. "
     "Amber: an account is newly below its maintenance margin in a headline scenario, a limit is amber or could not be measured, accounts were "
     "excluded, or a data check warns. "
     "Green: none of these. Without a headline scenario the base is judged instead, where every account below its maintenance margin counts, "
@@ -39,9 +41,17 @@ TOLD_LIMITS = 3
 """Limits of one colour that are named among the reasons; more are counted, and the page of limits has them all."""
 
 
-def status_of(scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts = NO_LIMITS) -> Status:
-    """The light of a run by `RULE`, from its scenario summary, its data checks, the number of accounts left out, and its limits."""
-    reasons = _of_limits(limits, dict(scenario_summary.select("scenario_id", "name").iter_rows()))
+def status_of(
+    scenario_summary: pl.DataFrame, quality: pl.DataFrame, excluded_accounts: int, limits: LimitCounts = NO_LIMITS,
+    cascade: DefaultsByFeedback = NO_DEFAULTS,
+) -> Status:  # fmt: skip
+    """The light of a run by `RULE`, from its scenario summary, its data checks, the number of accounts left out, its limits and its cascade."""
+    names = dict(scenario_summary.select("scenario_id", "name").iter_rows())
+    reasons = _of_limits(limits, names)
+    if cascade.scenarios:
+        headline = int(scenario_summary["headline"].sum())
+        told = f"liquidations put more owners in default in {_of(cascade.scenarios, headline)}, most ({cascade.owners:,} more) in "
+        reasons["red"] = [told + (names[cascade.worst] or cascade.worst), *reasons["red"]]
     status = _judged(scenario_summary, quality, excluded_accounts, reasons)
     return status.model_copy(update={"sentence": f"{status.sentence} {_are(limits.red, 'limit').capitalize()} red."}) if limits.red else status
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from stresstest.results.cascade import NO_DEFAULTS, CascadeFigures, cascade_figures, defaults_by_feedback
 from stresstest.results.documents import Document
 from stresstest.results.draws import DrawFigures, draw_figures
 from stresstest.results.funding import FundingFigures, funding_figures
@@ -139,6 +140,8 @@ class Summary(Document):
     """None where the run made no tables of funding."""
     draws: tuple[DrawFigures, ...] | None = None
     """None where the run made no tables over weighted scenarios; empty where no scenario has a weight."""
+    cascade: CascadeFigures | None = None
+    """None for a run without a cascade, or where no headline scenario liquidates anybody."""
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,12 @@ def summarise(
     limits: pl.DataFrame | None = None,
     funding: pl.DataFrame | None = None,
     draws: tuple[pl.DataFrame, pl.DataFrame] | None = None,
+    cascade: Mapping[str, pl.DataFrame] | None = None,
 ) -> Summary:
     """The summary of a run from its result tables (all of them as `store.conform` orders them).
 
     `owner_losses` is owner_scenario with the owners' display names as `name`; without `limits` none was set; `funding` is funding_summary, and
-    `draws` are draw_statistics and account_probabilities, if the run has them.
+    `draws` are draw_statistics and account_probabilities, `cascade` is what `cascade_tables` gives, if the run has them.
     """
     headline = scenario_summary.filter("headline")
     worst = worst_headline(scenario_summary)
@@ -183,7 +187,9 @@ def summarise(
     return Summary(
         result_id=result_id,
         run=run,
-        status=status_of(scenario_summary, quality, counts.excluded_accounts, judged),
+        status=status_of(
+            scenario_summary, quality, counts.excluded_accounts, judged, NO_DEFAULTS if cascade is None else defaults_by_feedback(cascade)
+        ),
         resources=resources,
         counts=BookFigures(
             accounts=account_summary.height, gross_notional=gross, **{name: getattr(counts, name) for name in counts.__dataclass_fields__}
@@ -199,6 +205,7 @@ def summarise(
         limits=judged,
         funding=None if funding is None else funding_figures(funding),
         draws=None if draws is None else draw_figures(*draws),
+        cascade=cascade_figures(cascade),
     )
 
 

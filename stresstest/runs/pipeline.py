@@ -42,6 +42,7 @@ from stresstest.snapshot.book import Book, InputFile
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, POOL_SCENARIO
 
 if TYPE_CHECKING:
+    from stresstest.results.quality import Check
     from stresstest.stress.breakdown import Breakdown
     from stresstest.stress.static import StressResult
 
@@ -141,7 +142,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
     if plan.given_snapshot is not None:
         copy_snapshot(result, plan.given_snapshot)
     plan, valued = _value(plan, work, clock)
-    reused, stressed, breakdown = _stress(plan, work, result, valued, clock)
+    reused, stressed, breakdown, of_cascade = _stress(plan, work, result, valued, clock)
     with clock.stage("results"):
         accounts = read_table(result, ACCOUNT_SUMMARY.name, SUMMARY_COLUMNS)
         if breakdown is not None:
@@ -151,7 +152,7 @@ def _execute(plan: Plan, work: Path, clock: _Clock, command: Sequence[str], now:
             write_attribution(plan, result, valued, stressed, accounts)
         if breakdown is not None or asks_for_statistics(plan.settings):
             write_statistics(plan, result, valued)
-        stated = write_results(plan, result, valued, stressed, accounts)
+        stated = write_results(plan, result, valued, stressed, accounts, of_cascade)
         summary = write_summary(plan, result, valued.book, stated, accounts)
         write_context(plan, result, summary, stated, clock.console)
     if plan.settings.against is not None:
@@ -259,8 +260,9 @@ def wants_report_tables(plan: Plan, positions: int) -> bool:
     return asked or positions <= SMALL_BOOK or limits_need_report_tables(plan.settings)
 
 
-def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None]:
-    """Number of blocks taken over from an interrupted run, the result, and the second look if there is one; large tables are moved into `result`."""
+def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock) -> tuple[int, StressResult, Breakdown | None, list[Check]]:
+    """Number of blocks taken over from an interrupted run, the result, the second look if there is one, and what data quality says of the cascade;
+    large tables are moved into `result`."""
     from stresstest.stress.blocks import finished_blocks
     from stresstest.stress.breakdown import break_down
     from stresstest.stress.static import static_stress
@@ -278,6 +280,7 @@ def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock)
     if wait is not None:
         clock.console.announce(wait)
     breakdown = None
+    checks: list[Check] = []
     with make_executor(plan.settings.executor, workers(plan.settings), work) as executor:
         with clock.stage("stress", valued.book.blocks) as advance:
             stressed = static_stress(
@@ -306,6 +309,10 @@ def _stress(plan: Plan, work: Path, result: Path, valued: Valued, clock: _Clock)
         if wanted:
             with clock.stage("distance", len(wanted)) as advance:
                 write_distances(plan, valued, stressed, wanted, executor, parts, result, lambda _done, _axes: advance(1))
+        if plan.settings.cascade is not None:
+            from stresstest.runs.cascade.following import write_cascade
+
+            checks = write_cascade(plan, valued, stressed, executor, work / "isolated", result, clock.stage)
     for table in (ACCOUNT_SUMMARY, ACCOUNT_SCENARIO, POOL_SCENARIO):
         finish_parts(parts, result, table)
-    return reused, stressed, breakdown
+    return reused, stressed, breakdown, checks

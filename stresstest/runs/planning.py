@@ -157,6 +157,7 @@ def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[
     if rulebook is not None:
         attempt(lambda: _known_models(settings, rulebook), refusals)
     attempt(lambda: check_limits(settings), refusals)
+    attempt(lambda: _waterfall_of_a_cascade(settings), refusals)
     attempt(lambda: _depth_tables(settings), refusals)
     return scenarios, rulebook
 
@@ -168,12 +169,16 @@ def _depth_tables(settings: RunFile) -> None:
         read_depth_tables(settings.cascade.impact)
 
 
-def _no_cascade_yet(settings: RunFile) -> None:
-    stated = [key for key in ("cascade", "waterfall") if getattr(settings, key) is not None]
-    if stated:
+def _waterfall_of_a_cascade(settings: RunFile) -> None:
+    if settings.waterfall is not None and settings.cascade is None:
         file = str(settings.file) if settings.file else None
-        faults = [Fault(f"`{key}`: not in this version", "Remove the key.", file=file, path=key) for key in stated]
-        raise StressTestError(Reason.NOT_IN_THIS_VERSION, "the run asks for features to come", faults)
+        fault = Fault(
+            "`waterfall` says who pays what a cascade leaves, and there is none",
+            "State `cascade: {}`, or remove the key.",
+            file=file,
+            path="waterfall",
+        )
+        raise StressTestError(Reason.CONFIGURATION, "a waterfall without a cascade", [fault])
 
 
 def _known_models(settings: RunFile, rulebook: Rulebook) -> None:

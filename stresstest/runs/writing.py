@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import polars as pl
 import stresstest
 from stresstest.config import RunFile
 from stresstest.results import quality as checks
+from stresstest.results.cascade import cascade_tables
 from stresstest.results.documents import write_document
 from stresstest.results.identity import Identity, identity
 from stresstest.results.inputs import write_run
@@ -71,12 +73,14 @@ def write_report_tables(plan: Plan, result: Path, valued: Valued, breakdown: Bre
         write_table(frame, table, result / f"{table.name}.parquet", plan.scenarios.ids)
 
 
-def write_results(plan: Plan, result: Path, valued: Valued, stressed: StressResult, accounts: pl.DataFrame) -> Identity:
-    """Write the small tables of the stress, data quality and settings; what the result is of, and its id."""
+def write_results(
+    plan: Plan, result: Path, valued: Valued, stressed: StressResult, accounts: pl.DataFrame, besides: Sequence[checks.Check] = ()
+) -> Identity:
+    """Write the small tables of the stress, data quality (with checks `besides`) and settings; what the result is of, and its id."""
     ids, book, dimensions = plan.scenarios.ids, valued.book, valued.book.dimensions
     for table, frame in ((SCENARIO_SUMMARY, stressed.scenario_summary), (OWNER_SCENARIO, stressed.owner_scenario), (DETAIL, stressed.detail)):
         write_table(frame, table, result / f"{table.name}.parquet", ids)
-    write_table(_quality(plan, valued, stressed, accounts), DATA_QUALITY, result / "data_quality.parquet")
+    write_table(_quality(plan, valued, stressed, accounts, besides), DATA_QUALITY, result / "data_quality.parquet")
     write_table(book.excluded, EXCLUDED, result / "excluded.parquet")
     _write_limits(plan, result, book)
     unmatched = unmatched_shocks(plan.scenarios, dimensions, plan.rulebook.margin_names())
@@ -99,7 +103,7 @@ def _write_limits(plan: Plan, result: Path, book: Book) -> None:
     write_table(limits_table(plan.settings.limits, result, resources, plan.settings.max_memory), LIMITS, result / f"{LIMITS.name}.parquet")
 
 
-def _quality(plan: Plan, valued: Valued, stressed: StressResult, accounts: pl.DataFrame) -> pl.DataFrame:
+def _quality(plan: Plan, valued: Valued, stressed: StressResult, accounts: pl.DataFrame, besides: Sequence[checks.Check]) -> pl.DataFrame:
     tolerance = plan.settings.reconciliation_tolerance
     gross = checks.gross_by_instrument(valued.book, np.ascontiguousarray(valued.units.notional[:, 0]))
     headline = [each.id for each in plan.scenarios if each.headline]
@@ -111,6 +115,7 @@ def _quality(plan: Plan, valued: Valued, stressed: StressResult, accounts: pl.Da
         *checks.options(valued.units, gross),
         *checks.grid_clamps(stressed.compiled.grid_clamps),
         *checks.extended_tiers(stressed.extended),
+        *besides,
     ]
     return checks.quality_table(valued.book, found)
 
@@ -149,6 +154,7 @@ def write_summary(plan: Plan, result: Path, book: Book, stated: Identity, accoun
         read_table(result, LIMITS.name),
         read_table(result, FUNDING_SUMMARY.name) if files_of(result, FUNDING_SUMMARY.name) else None,
         tables_of_draws(result),
+        cascade_tables(result),
     )
     write_document(summary, result / "summary.json")
     return summary

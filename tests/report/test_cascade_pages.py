@@ -8,12 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stresstest.report.cascade import cascade_page, focus_of
+from stresstest.report.cascade import cascade_page
 from stresstest.report.contagion import contagion_page
 from stresstest.report.html import render_html
 from stresstest.report.parts import TableView
 from stresstest.report.view import CascadePage, ContagionPage, ReportFacts, WaterfallPage
 from stresstest.report.who_pays import waterfall_page
+from stresstest.results.cascade import worst_cascade
 from stresstest.results.store import conform
 from stresstest.tables import (
     CASCADE_ISOLATED,
@@ -121,8 +122,8 @@ def texts(table: TableView) -> list[list[str]]:
 
 
 def test_the_worst_headline_scenario_is_shown(tables: dict[str, pl.DataFrame]) -> None:
-    assert focus_of(tables["cascade_summary"]) == "crash"
-    assert focus_of(tables["cascade_summary"].filter(scenario_id="calm")) is None
+    assert worst_cascade(tables["cascade_summary"]) == "crash"
+    assert worst_cascade(tables["cascade_summary"].filter(scenario_id="calm")) is None
 
 
 def test_the_sentences(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -119,6 +120,7 @@ class _Run:
         last = (self.plan.settings.waterfall or USUAL_WATERFALL)[-1]
         also = outcome.scenarios[outcome.loss_final > 0.0] if last in ("adl_queue", "pro_rata") else chosen
         logged, gains = closely.orders(market, also)
+        shutil.rmtree(self.work, ignore_errors=True)  # an interrupted run may have left one
         closely.isolated(outcome, self.stressed, self.plan.rulebook, self.work, market)
         closely.sensitivity(outcome, exposure, market)
         with self.stage("waterfall", None):

@@ -109,9 +109,9 @@ def standing_positions(book: Book, units: UnitValues, value: Floats, liquidated:
         sums = [np.bincount(place, weights=each, minlength=len(keys)) for each in (quantity * notional[instrument], worth, entry)]
         parts.append((keys, np.stack(sums, axis=1)))
     # Accounts lie whole in one block: no key is in two.
-    key, sums = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    key, whole = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
     owner, asset = np.divmod(key, assets)
-    net, worth, entry = sums.T
+    net, worth, entry = whole.T
     profit = np.divide(worth, entry, out=np.zeros(len(worth)), where=entry > 0.0)
     leverage = effective_leverage(net, equity[owner])
     price = np.abs(value[asset])
@@ -142,4 +142,5 @@ def deleverage(loss: float, closed: Closed, standing: Standing, rule: Rule) -> D
                 standing.account[rows], standing.asset[rows], quantity[paying], score[paying], quantity[paying] * (loss * notional / total / units)
             )
         )
-    return Deleveraged(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    accounts, assets, quantities, scores, amounts = zip(*found, strict=True)
+    return Deleveraged(np.concatenate(accounts), np.concatenate(assets), np.concatenate(quantities), np.concatenate(scores), np.concatenate(amounts))

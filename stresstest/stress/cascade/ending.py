@@ -133,6 +133,7 @@ def end_of_block(ending: Ending, block: BlockState) -> BlockEnd:
         of_accounts(np.where(cross, final, 0.0))[:, s],
         breached[:, s],
         liquidated[:, s],
+        of_accounts(np.where(cross[:, 0], held.accounts.tolerance, 0.0)),
     )
     return BlockEnd(
         part,

@@ -40,7 +40,7 @@ class AccountsPart:
 
     `first`: code of the first; `scenarios` i32: their places in the run. `equity_base` [accounts].
     `loss_shocked`, `loss_final`: what its pools are below zero, isolated ones included; `cross_shocked`, `cross_final`: equity of its cross pool,
-    whose owner is liable for it.
+    whose owner is liable for it; `tolerance` [accounts] of that pool: below zero by more, and it is in default.
     `breached`: a pool breaches in the scenario itself; `liquidated`: a pool was liquidated, wholly or in part.
     """
 
@@ -55,6 +55,7 @@ class AccountsPart:
     cross_final: Floats
     breached: Flags
     liquidated: Flags
+    tolerance: Floats
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,9 @@ class _Side:
     def __init__(self, scenarios: int) -> None:
         self._gains, self._limited = np.zeros(scenarios), np.zeros(scenarios)
         self._rows: list[tuple[Longs, Longs, Floats]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, SUMS)))]
-        self._groups: list[tuple[Longs, Longs, Longs, Floats]] = [(*(np.zeros(0, np.int64) for _ in range(3)), np.zeros((0, 2)))]
+        self._groups: list[tuple[Longs, Longs, Longs, Floats]] = [
+            (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 2)))
+        ]
 
     def add(self, owner: Longs, slot: Longs, places: Longs, cross: Floats, loss: Floats, gained: Floats, tolerance: Floats) -> None:
         below, gain = np.maximum(-cross, 0.0), np.maximum(gained, 0.0)
