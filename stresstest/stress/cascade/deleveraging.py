@@ -127,7 +127,8 @@ def deleverage(loss: float, closed: Closed, standing: Standing, rule: Rule) -> D
     proportion to their size; what finds no position on the other side stays uncovered.
     """
     total = float(closed.notional.sum())
-    found: list[Deleveraged] = [Deleveraged(*(np.zeros(0, np.int64) for _ in range(2)), *(np.zeros(0) for _ in range(3)))]
+    none, nothing = np.zeros(0, np.int64), np.zeros(0)
+    found = [Deleveraged(none, none, nothing, nothing, nothing)]
     for asset, was_long, units, notional in zip(*closed, strict=True):
         if units <= 0.0 or total <= 0.0:
             continue
