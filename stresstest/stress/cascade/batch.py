@@ -19,6 +19,7 @@ from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
 from stresstest.stress.cascade.closing import Chunk, Closed, Closing, Deciding, Round, close, decide, touch_block
+from stresstest.stress.cascade.ending import any_by_account
 from stresstest.stress.cascade.funding import Funding, can_act, collateral_ranks, fund
 from stresstest.stress.cascade.liquidated import Layout, Pairs, joined, layout_of, select
 from stresstest.stress.cascade.look import Breaches, Look, look_at_block, look_at_pairs
@@ -73,6 +74,7 @@ class Batch:
         self.open: Chunk | None = None
         self.finished: list[Pairs] = []
         self.account = dimensions.pools["account_code"].to_numpy()
+        self.first_pool = np.append(np.flatnonzero(np.diff(self.account, prepend=-1)), pools)
         codes = {asset: code for code, asset in enumerate(dimensions.assets["asset"])}
         self.parent = np.array([codes[currency] for currency in dimensions.assets["price_currency"]], dtype=np.int64)
         self.underlying = dimensions.instruments["underlying_code"].to_numpy().astype(np.int32)
@@ -104,7 +106,7 @@ class Batch:
         if number == 1:
             for part in fresh:
                 self.breached[part.pool, part.scenario] = True
-            self.withstands = ~_of_accounts(self.breached, self.account)
+            self.withstands = ~any_by_account(self.breached, self.first_pool)
         round_ = Round(engine.book, compiled, self.holders, self.layout, self.underlying, terms, self.now)
         over = number > terms.max_rounds
         going: list[Longs] = []
@@ -286,12 +288,6 @@ class Batch:
         again = np.concatenate([part.again for part in parts])
         whole = Chunk(pairs, breach, lines, trigger, np.zeros(len(pairs.pool), dtype=np.bool_), again, (nothing, nothing))
         self.open = whole.take(np.lexsort((pairs.scenario, pairs.pool)))
-
-
-def _of_accounts(pools: Flags, account: Codes) -> Flags:
-    """Whether any pool of an account is marked, bool[accounts, S]; pools are sorted by account, and every account has one."""
-    first = np.flatnonzero(np.diff(account, prepend=-1))
-    return np.asarray(np.logical_or.reduceat(pools, first, axis=0))
 
 
 def _groups(active: Longs, fresh: Sequence[Breaches]) -> Iterator[Longs]:

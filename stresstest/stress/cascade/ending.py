@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -106,14 +106,13 @@ def end_of_block(ending: Ending, block: BlockState) -> BlockEnd:
     shocked = equities(ending.shocked, held)
     final = equities(ending.final, held) if ending.moved else shocked.copy()
     final[block.pool, block.scenario] = block.equity
-    first_pool = held.accounts.first_pool[:-1]
+    accounts = held.accounts
 
     def of_accounts(pools: Floats) -> Floats:
-        return np.asarray(np.add.reduceat(pools, first_pool, axis=0))
+        return add_by_account(pools, accounts.first_pool)
 
-    breached = np.logical_or.reduceat(block.breached, first_pool, axis=0)
-    liquidated = np.logical_or.reduceat(block.liquidated, first_pool, axis=0)
-    cross = ~held.accounts.isolated[:, None]
+    breached, liquidated = (any_by_account(each, accounts.first_pool) for each in (block.breached, block.liquidated))
+    cross = ~accounts.isolated[:, None]
     equity_shocked, equity_final = of_accounts(shocked), of_accounts(final)
     base = equity_shocked[:, 0]
     loss_shocked, loss_final = of_accounts(np.maximum(-shocked, 0.0)), of_accounts(np.maximum(-final, 0.0))
@@ -122,7 +121,7 @@ def end_of_block(ending: Ending, block: BlockState) -> BlockEnd:
     lost = _lost(ending.drift, held, ending.shocked, breached, touched, final.shape[1])
     s = slice(1, None)
     part = AccountsPart(
-        int(held.accounts.code[0]),
+        int(accounts.code[0]),
         ending.scenarios,
         base,
         equity_shocked[:, s],
@@ -165,6 +164,27 @@ def equities(compiled: Compiled, held: BlockHoldings) -> Floats:
         with_equity=True,
     )
     return np.asarray(lanes.unpack(np.moveaxis(equity.reshape(lanes.blocks, pools, lanes.width), 0, 1)), dtype=np.float64)
+
+
+def add_by_account(pools: Floats, first_pool: Longs) -> Floats:
+    """Sums over the pools of every account, in their order, f64[accounts, S]; most accounts have one, where summing every row would take longest."""
+    sums, more, account = _first_and_more(pools, first_pool)
+    np.add.at(sums, account, pools[more])
+    return sums
+
+
+def any_by_account(pools: Flags, first_pool: Longs) -> Flags:
+    """Whether it is so of any pool of every account, bool[accounts, S]."""
+    found, more, account = _first_and_more(pools, first_pool)
+    np.logical_or.at(found, account, pools[more])
+    return found
+
+
+def _first_and_more(pools: npt.NDArray[Any], first_pool: Longs) -> tuple[npt.NDArray[Any], Longs, Longs]:
+    """The first pool of every account; places of the others, and the account of each."""
+    account = np.repeat(np.arange(len(first_pool) - 1), np.diff(first_pool))
+    more = np.setdiff1d(np.arange(len(pools)), first_pool[:-1], assume_unique=True)
+    return pools[first_pool[:-1]], more, account[more]
 
 
 def _lost(drift: Drift, held: BlockHoldings, compiled: Compiled, breached: Flags, touched: Flags, states: int) -> Floats:
