@@ -21,7 +21,7 @@ from stresstest.snapshot.book import Book
 from stresstest.stress.cascade.closing import Chunk, Closed, Closing, Deciding, Round, close, decide, touch_block
 from stresstest.stress.cascade.ending import any_by_account
 from stresstest.stress.cascade.funding import Funding, can_act, collateral_ranks, fund
-from stresstest.stress.cascade.liquidated import Layout, Pairs, joined, layout_of, select
+from stresstest.stress.cascade.liquidated import Pairs, joined, layout_of, select
 from stresstest.stress.cascade.look import Breaches, Look, look_at_block, look_at_pairs
 from stresstest.stress.cascade.market import Market
 from stresstest.stress.cascade.orders import closing_options, underlying_units
@@ -225,9 +225,10 @@ class Batch:
             began,
             executed,
             self.now,
+            [can_act(pairs, self.now.resolved.value, layout) for pairs in after],
         )
         self.rounds.add(done, self.log)
-        self._settle([chunk._replace(pairs=pairs) for chunk, pairs in zip(chunks, after, strict=True)], layout)
+        self._settle([chunk._replace(pairs=pairs) for chunk, pairs in zip(chunks, after, strict=True)], done.goes_on)
 
     def _fund(self, round_: Round, closed: Sequence[Closed], sold: Floats) -> tuple[list[Pairs], Funding | None, tuple[Longs, Longs]]:
         """Pairs without positions repay their debts; which pairs did (chunk and place) as `Funding` numbers them."""
@@ -258,7 +259,7 @@ class Batch:
             after[number] = pairs._replace(amount=amount)
         return after, funding, where
 
-    def _settle(self, chunks: Sequence[Chunk], layout: Layout) -> None:
+    def _settle(self, chunks: Sequence[Chunk], goes_on: Sequence[Flags]) -> None:
         """Those that have something left to liquidate stay open."""
         for chunk in chunks:
             self.liquidated[chunk.pairs.pool, chunk.pairs.scenario] = True
@@ -269,8 +270,7 @@ class Batch:
             again = np.concatenate([chunk.pairs.pool.astype(np.int64) * self.states + chunk.pairs.scenario for chunk in chunks])
             self.open = self.open.take(np.flatnonzero(~np.isin(keys, again)))
         going = []
-        for chunk in chunks:
-            acts = can_act(chunk.pairs, self.now.resolved.value, layout)
+        for chunk, acts in zip(chunks, goes_on, strict=True):
             self.finished.append(select(chunk.pairs, np.flatnonzero(~acts)) if acts.any() else chunk.pairs)
             if acts.any():
                 going.append(chunk.take(np.flatnonzero(acts))._replace(again=np.ones(int(acts.sum()), dtype=np.bool_)))

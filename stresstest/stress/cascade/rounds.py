@@ -31,7 +31,7 @@ class Liquidation:
     `share` f64[positions] closed; `withstands` bool[pairs]: accounts that the scenario itself leaves standing; `after`: what pairs hold now.
     `indebted`: chunk and place of the pairs that `funding` numbers. `waiting` i64[S]: pools that breach and have something to liquidate.
     `sold_before`, `sold` f64[assets, S] cumulative net units; `average`: mean price of what the round traded, net.
-    `began`, `executed`, `ended`: states.
+    `began`, `executed`, `ended`: states. `goes_on` bool[pairs]: something is left to liquidate.
     """
 
     number: int
@@ -50,6 +50,12 @@ class Liquidation:
     began: State
     executed: State
     ended: State
+    goes_on: Sequence[Flags]
+
+    @property
+    def starts(self) -> Longs:
+        """Where the pairs of each chunk begin among those of all, and where the last ones end."""
+        return np.concatenate([[0], np.cumsum([len(chunk.pairs.pool) for chunk in self.chunks])]).astype(np.int64)
 
 
 class Rounds:
@@ -125,13 +131,15 @@ class Rounds:
 
     def _accounts(self, done: Liquidation) -> Longs:
         keys = [self.account[chunk.pairs.pool].astype(np.int64) * self.states + chunk.pairs.scenario for chunk in done.chunks]
-        return np.bincount(np.unique(np.concatenate(keys)) % self.states, minlength=self.states).astype(np.int64)
+        # Sorted by hand: `unique` hashes, which takes many times as long here.
+        ordered = np.sort(np.concatenate(keys))
+        return np.bincount(ordered[np.diff(ordered, prepend=-1) > 0] % self.states, minlength=self.states).astype(np.int64)
 
     def _funded(self, done: Liquidation, funding: Funding, gross: Floats) -> tuple[Floats, Floats]:
         """Debts repaid and collateral sold by scenario; adds the notional of what was traded for them."""
-        chunk, place = done.indebted
-        scenario = np.array([done.chunks[c].pairs.scenario[p] for c, p in zip(chunk, place, strict=True)], dtype=np.int64)
-        stands = np.array([done.withstands[c][p] for c, p in zip(chunk, place, strict=True)], dtype=np.bool_)
+        pair = done.starts[done.indebted[0]] + done.indebted[1]
+        scenario = np.concatenate([chunk.pairs.scenario for chunk in done.chunks])[pair].astype(np.int64)
+        stands = np.concatenate(done.withstands)[pair]
         repaid = np.bincount(scenario, weights=funding.repaid, minlength=self.states).astype(np.float64)
         sales = funding.sales
         where = scenario[sales.pair]
@@ -160,7 +168,7 @@ class Rounds:
 
     def _trades(self, done: Liquidation) -> None:
         """What pools of each trigger traded; a pool counts once for every asset, whatever the number of rounds."""
-        starts = np.concatenate([[0], np.cumsum([len(chunk.pairs.pool) for chunk in done.chunks])])
+        starts = done.starts
         parts = [(start + each.traded.pair, each.traded.asset, each.traded.notional) for start, each in zip(starts, done.closed, strict=False)]
         if done.funding is not None:
             sales = done.funding.sales
@@ -172,17 +180,13 @@ class Rounds:
             for each in zip(*((chunk.pairs.pool, chunk.pairs.scenario, chunk.trigger) for chunk in done.chunks), strict=True)
         )
         keys = (pool[deals.pair] * self.states + scenario[deals.pair]) * self.assets + deals.asset
-        new = ~np.isin(keys, self.known)
+        new = ~np.isin(keys, self.known, kind="sort")
         cells = (scenario[deals.pair] * self.assets + trigger[deals.pair]) * self.assets + deals.asset
         distinct, notional = summed(cells, deals.notional)
         counts = np.bincount(np.searchsorted(distinct, cells), weights=new, minlength=len(distinct))
         self.traded.append({"cell": distinct, "notional": notional, "pools": counts})
         # Only pools that go on can trade an asset again.
-        goes_on = np.concatenate([np.diff(pairs.position_first) > 0 for pairs in done.after]) | self._owes(done)
-        self.known = np.union1d(self.known, keys[goes_on[deals.pair]])
-
-    def _owes(self, done: Liquidation) -> Flags:
-        return np.concatenate([np.bincount(pairs.of_tokens()[pairs.amount < 0.0], minlength=len(pairs.pool)) > 0 for pairs in done.after])
+        self.known = np.concatenate([self.known, keys[new & np.concatenate(done.goes_on)[deals.pair]]])
 
     def _orders(self, done: Liquidation, after: Sequence[Floats]) -> None:
         """Every order of the round."""
