@@ -44,6 +44,17 @@ def test_faults_of_scenarios_and_margin_file_come_together(book: BookSpec, tmp_p
     assert {fault.file for fault in caught.value.faults} == {str(scenarios), str(margin)}
 
 
+def test_depth_tables_are_read_before_anything_is_computed(book: BookSpec, tmp_path: Path):
+    (tmp_path / "books.csv").write_text("asset,side,price\nBTC,bid,1\n")
+    impact = [{"kind": "depth_table", "table": str(tmp_path / name), "assets": [name]} for name in ("books.csv", "none.csv")]
+    with pytest.raises(StressTestError) as caught:
+        plan(load_run(book.run_file, {"cascade": {"impact": impact}}))
+    assert caught.value.exit_code == ExitCode.CONFIGURATION
+    told = {fault.file: fault.what for fault in caught.value.faults}
+    assert told[str(tmp_path / "books.csv")] == "the column is missing"
+    assert told[str(tmp_path / "none.csv")] == "no such file"
+
+
 def test_a_snapshot_that_is_not_there_is_said_by_the_dry_run(book: BookSpec, tmp_path: Path):
     with pytest.raises(StressTestError) as caught:
         plan(load_run(book.run_file, {"snapshot": str(tmp_path / "none")})).document()
