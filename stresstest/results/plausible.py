@@ -66,7 +66,8 @@ class Plausible(Document):
     under Student-t with `df` degrees of freedom and the same covariance; `outside_ellipsoid`: of being at least so far out in whatever direction, a
     larger set. `distance_correlated`: to first order, the distance with all correlations raised to at least 0.9. `distance_linear`,
     `distance_delta_gamma`: by slopes, and by slopes and curvature, at base alone. `box`, `one_factor`: how far an account's cushion falls,
-    by its slopes at base, with all factors `within` deviations against it, and with the worst one alone.
+    by its slopes at base, with all factors `within` deviations against it, and with the worst one alone. Cover is of owners: it names no
+    `nearest_accounts`.
     """
 
     schema_version: Literal[1] = 1

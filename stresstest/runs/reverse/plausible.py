@@ -344,6 +344,8 @@ class _Question:
         return float(abs(slope @ move) / spread) if spread > 0.0 else None
 
     def _accounts(self) -> tuple[AccountDistance, ...]:
+        if self.target.of_owners:
+            return ()
         first = np.flatnonzero(np.diff(self.revalued.account, prepend=-1))
         nearest = np.minimum.reduceat(self.seeds.distances, first)
         names = self.book.dimensions.accounts["account_id"]

@@ -60,7 +60,8 @@ def seeds(
     deviations = np.sqrt(np.diagonal(covariance))
     distances = linear.distances(covariance, found.cushion, found.slope)
     order = np.argsort(distances, kind="stable")
-    near = [int(pool) for pool in order[:_POOLS] if np.isfinite(distances[pool])]
+    # A pool may have no margin to lose and no part in Cover: there owners count.
+    near = [] if target.of_owners else [int(pool) for pool in order[:_POOLS] if np.isfinite(distances[pool])]
     moves = [-(covariance @ found.slope[pool]) for pool in near]
     curved = _curved(covariance, deviations, found, cushions, int(order[0])) if target.count == 1 and not target.of_totals else None
     if curved is not None:

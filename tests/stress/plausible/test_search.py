@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -124,6 +126,39 @@ def test_slopes_and_curvature_of_a_quadratic() -> None:
     assert found.cushion.tolist() == [5.0]
     assert found.slope[0] == pytest.approx(w, rel=1e-10)
     assert curvature(cushions, np.array([0.02, 0.05, 0.01]), found, 0) == pytest.approx(g, abs=1e-7)
+
+
+def test_a_search_that_goes_on_and_on_keeps_the_best_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every direction of the circle loses 3 z1 + z2 beyond 2: nearest 2 / sqrt(10), largest at three deviations 3 sqrt(10). One look is little."""
+    lost = np.array([3.0, 1.0])
+    for looks in (1, 60):
+        monkeypatch.setattr("stresstest.stress.plausible.search._LOOKS", looks)
+        near = nearest(lambda z: z @ lost, 2.0, 10.0, AXES, 0.0)
+        assert near is not None
+        assert near.crossing.right >= 2.0 / np.sqrt(10.0) * (1.0 - 1e-9)
+        assert near.crossing.figure_right > 2.0
+        most = largest(lambda z: z @ lost, 3.0, AXES, np.empty((0, 2)), 0.0)
+        assert most.move @ most.move <= 9.0 * (1.0 + 1e-9)
+        assert most.figure == pytest.approx(float(most.move @ lost))
+        # Of the directions alone: along the first and along both.
+        assert near.crossing.right <= 2.0 / 3.0 * (1.0 + 1e-9)
+        assert most.figure >= 9.0
+    assert near.crossing.right == pytest.approx(2.0 / np.sqrt(10.0), rel=1e-9)
+    assert most.figure == pytest.approx(3.0 * np.sqrt(10.0), rel=1e-9)
+
+
+def test_climbing_by_a_figure_that_is_held() -> None:
+    """The larger of z1 and 2 z2, with the one that is larger at the start held: from z2 it comes to 2 at the radius."""
+
+    def larger(z: np.ndarray) -> np.ndarray:
+        return np.asarray(np.maximum(z[:, 0], 2.0 * z[:, 1]))
+
+    def held(z: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return (lambda moves: moves[:, 0]) if z[0] >= 2.0 * z[1] else (lambda moves: 2.0 * moves[:, 1])
+
+    found = largest(larger, 1.0, np.array([[1.0, 0.8]]), np.empty((0, 2)), 0.0, held)
+    assert found.figure == pytest.approx(2.0)
+    assert found.move == pytest.approx([0.0, 1.0], abs=1e-6)
 
 
 CUSHIONS = np.array([[3.0, -1.0], [-2.0, 4.0], [-5.0, -6.0]])
