@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from compiled_once import compiled_once
-from made_once import made_once as what_is_made_once
+from made_once import staged_once as books_staged_once
+from made_once import written_once as tables_written_once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,15 +78,22 @@ def read_here() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where `made_once` keeps what it has."""
     return tmp_path_factory.mktemp("made_once")
 
 
 @pytest.fixture(scope="module")
-def made_once(read_here: None, kept: Path) -> Iterator[None]:
-    """As `read_here`; a book that is staged again, and tables for reports of the same run, are copied."""
-    with what_is_made_once(kept):
+def staged_once(read_here: None, kept_of_tests: Path) -> Iterator[None]:
+    """As `read_here`; a book that is staged again is copied."""
+    with books_staged_once(kept_of_tests):
+        yield
+
+
+@pytest.fixture(scope="module")
+def made_once(staged_once: None, kept_of_tests: Path) -> Iterator[None]:
+    """As `staged_once`; the tables that only a report of the same run needs are copied too."""
+    with tables_written_once(kept_of_tests):
         yield
 
 

@@ -6,6 +6,7 @@ Both are a matter of the inputs alone, which tests without this hold (`tests/run
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,12 +24,21 @@ SETTINGS = ("attribution", "statistics")
 
 
 @contextmanager
-def made_once(kept: Path) -> Iterator[None]:
-    """Below `kept`: every book that is staged, and every table of `WRITERS`, by a digest of all that it is made of."""
-    from stresstest.runs import pipeline, staging
+def staged_once(kept: Path) -> Iterator[None]:
+    """Below `kept`: every book that is staged, by a digest of its files and of what is asked of them."""
+    from stresstest.runs import staging
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(staging, "stage_snapshot", _staged_once(kept / "books"))
+        yield
+
+
+@contextmanager
+def written_once(kept: Path) -> Iterator[None]:
+    """Below `kept`: every table of `WRITERS`, by a digest of all that it is made of."""
+    from stresstest.runs import pipeline
+
+    with pytest.MonkeyPatch.context() as patched:
         for name in WRITERS:
             patched.setattr(pipeline, name, _written_once(getattr(pipeline, name), kept / name))
         yield
@@ -40,13 +50,22 @@ def _staged_once(kept: Path) -> Callable[..., Any]:
     from stresstest.snapshot.staging import stage
 
     def staged(request: StageRequest, *_: Any) -> Any:
-        source = Path(request.snapshot).resolve()
-        files = [(str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(source.rglob("*")) if path.is_file()]
-        place = kept / _digest(replace(request, work=Path()), source, files)
+        source = Path(request.snapshot)
+        files = [
+            (str(path.relative_to(source)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(source.rglob("*")) if path.is_file()
+        ]
+        place = kept / _digest(replace(request, work=Path(), snapshot=""), files)
         if not place.exists():
             shutil.copytree(stage(request, lambda _stage, _detail: None), place)
+            (place / "source").write_text(json.dumps(str(source)))
             return open_book(request.work / "book")
-        return open_book(Path(shutil.copytree(place, request.work / "book", dirs_exist_ok=True)))
+        folder = Path(shutil.copytree(place, request.work / "book", dirs_exist_ok=True))
+        # Where it was read is all that differs between two snapshots of the same files.
+        then, now = (folder / "source").read_text(), json.dumps(str(source))
+        inputs = folder / "inputs.json"
+        inputs.write_text(inputs.read_text().replace(f"{then[:-1]}/", f"{now[:-1]}/"))
+        (folder / "source").unlink()
+        return open_book(folder)
 
     return staged
 

@@ -46,6 +46,12 @@ OF_OPTIONS = (
     "offset",
     "outcome",
 )
+_TYPES = dict.fromkeys(OF_OPTIONS, pl.Float64()) | {
+    "instrument": pl.Int32(),
+    "normal": pl.Boolean(),
+    "american": pl.Boolean(),
+    "outcome": pl.String(),
+}
 
 
 def instrument_terms(dimensions: Dimensions, resolved: Resolved) -> pl.DataFrame:
@@ -84,6 +90,8 @@ def instrument_terms(dimensions: Dimensions, resolved: Resolved) -> pl.DataFrame
 def _option_terms(dimensions: Dimensions, resolved: Resolved, terms: pl.DataFrame) -> pl.DataFrame:
     """The columns `OF_OPTIONS`, one row per option."""
     options = terms.filter("option")
+    if options.is_empty():
+        return pl.DataFrame(schema=_TYPES)
     rate_code = options["rate_code"].to_numpy()
     options = options.with_columns(
         dimensions.assets["asset"].gather(rate_code).alias("strike_currency"),
@@ -95,9 +103,9 @@ def _option_terms(dimensions: Dimensions, resolved: Resolved, terms: pl.DataFram
     )
     forwards = base_forwards(options, terms.filter(pl.col("kind") == "future"))
     kinds = {kind: forwards.filter((pl.col("normal") == kind[0]) & (pl.col("american") == kind[1])) for kind in product((False, True), repeat=2)}
-    # Most books have one kind of option or none: looking for the vols of no option takes as long as for those of a few.
-    held = {kind: options for kind, options in kinds.items() if not options.is_empty()} or {(False, False): forwards.clear()}
-    return pl.concat([_with_vols(options, normal=normal, american=american).select(OF_OPTIONS) for (normal, american), options in held.items()])
+    # Most books have one kind of option: looking for the vols of no option takes as long as for those of a few.
+    held = [(kind, options) for kind, options in kinds.items() if not options.is_empty()]
+    return pl.concat([_with_vols(options, normal=normal, american=american).select(OF_OPTIONS) for (normal, american), options in held])
 
 
 def _with_vols(options: pl.DataFrame, *, normal: bool, american: bool) -> pl.DataFrame:

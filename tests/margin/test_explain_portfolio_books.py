@@ -45,7 +45,7 @@ def differences(seed: int, folder: Path) -> list[str]:
     return compare(tables, run_question(read_question(spec.folder)))
 
 
-@pytest.mark.usefixtures("read_here")
+@pytest.mark.usefixtures("staged_once")
 @pytest.mark.parametrize(
     "seed",
     [
@@ -61,7 +61,7 @@ def test_generated_books(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("read_here")
+@pytest.mark.usefixtures("staged_once")
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32))
 def test_many_generated_books(seed: int) -> None:

@@ -17,7 +17,7 @@ from stresstest.scenarios.resolve import resolve
 from stresstest.tables import MEASURES
 from stresstest.valuation.value import value_instruments
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 ROOT = Path(__file__).parents[2]
 BOOKS = {

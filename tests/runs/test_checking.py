@@ -12,7 +12,7 @@ from stresstest.config import load_run
 from stresstest.errors import ExitCode, StressTestError
 from stresstest.runs.checking import validate
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 
 def test_a_good_run_is_valid_and_its_rows_are_counted(book: BookSpec):

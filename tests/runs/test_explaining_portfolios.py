@@ -18,7 +18,7 @@ from stresstest.runs.explaining import explain_run, worst_rows
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 
 class Strict(Silent):

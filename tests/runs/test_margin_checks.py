@@ -19,7 +19,7 @@ from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 SCENARIOS = "version: 1\nscenarios: [{id: worthless, shocks: [{factor: 'haircut:*', absolute: 1.5}]}]\n"
 LATE = {"positive_pnl_weight": {"maintenance": 0.5, "initial": 1.0}}

@@ -22,7 +22,7 @@ from stresstest.config import load_run
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 DAYS = ("2026-11-12", "2026-11-13")

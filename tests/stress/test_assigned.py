@@ -14,7 +14,7 @@ from stresstest.runs.checking import Checked, validate
 from stresstest.runs.console import Silent
 from stresstest.runs.explaining import explain_run
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 BARE: Row = {"margin_schedule": None, "collateral_schedule": None}
 HEAVY: Row = {"tiers": [{"from": 0, "maintenance_rate": 0.20, "initial_rate": 0.40}]}

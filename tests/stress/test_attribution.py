@@ -280,7 +280,7 @@ def summary(folder: Path) -> Lines:
     }
 
 
-@pytest.mark.usefixtures("read_here")
+@pytest.mark.usefixtures("staged_once")
 def test_a_book_too_large_to_explain_has_the_same_sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     crashed = write_run(tmp_path, TABLES, [CRASH], RULES)
     explained = run(crashed, tmp_path / "explained").folder
@@ -300,7 +300,7 @@ def test_a_book_too_large_to_explain_has_the_same_sums(tmp_path: Path, monkeypat
     assert read_table(whole, "attribution").filter(kind="requirement")["subject"].to_list() == [None, None, None]
 
 
-@pytest.mark.usefixtures("read_here")
+@pytest.mark.usefixtures("staged_once")
 def test_as_many_accounts_as_asked_for(crashed: Path, tmp_path: Path):
     one = run(crashed, tmp_path / "one", **{"attribution.accounts": 1}).folder
     found = read_table(one, "attribution")

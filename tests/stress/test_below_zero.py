@@ -11,7 +11,7 @@ from oracle.comparing import compare, read_tables
 from oracle.totals import run_folder
 from stress.small_book import run
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 SCENARIOS = [
     {"id": "wti_zero", "family": "historical", "shocks": [{"factor": "spot:WTI", "replace": 0.0}]},

@@ -21,7 +21,7 @@ from stresstest.runs.planning import plan
 from stresstest.stress import account_lines, account_pages
 from stresstest.tables import MEASURES, REPORT_TABLES, STATUSES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 FIGURES = [column.name for column in MEASURES]
 HALF = [scenario("half", {"BTC": -0.5})]

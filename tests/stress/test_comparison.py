@@ -16,7 +16,7 @@ from stress.small_book import CASH, cash, coin, lot, perpetual, run, scenario, w
 from stresstest.results.store import read_table, table_sha256
 from stresstest.tables import AS_BOOKED, COMPARISON_TABLES, RULED
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 NETTING: Row = {"kind": "tiered", "net_by": "underlying"}
 

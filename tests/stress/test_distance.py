@@ -22,7 +22,7 @@ from stresstest.results.store import read_table, table_sha256
 from stresstest.scenarios.factors import FACTOR_TYPES
 from stresstest.tables import DISTANCE
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 SHARED = Path(__file__).parents[2] / "../shared/data/hyperliquid_2026_01_14"
 

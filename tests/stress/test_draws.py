@@ -27,7 +27,7 @@ from stresstest.runs.planning import plan
 from stresstest.stress.owner_draws import largest_owners
 from stresstest.tables import DRAW_TABLES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 NORMAL = statistics.NormalDist()
 

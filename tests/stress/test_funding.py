@@ -24,7 +24,7 @@ from stresstest.stress import funding as engine
 from stresstest.stress import funding_sums
 from stresstest.tables import FUNDING_TABLES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 CALLS = ("variation_call", "from_balance", "cash_to_find", "from_gains", "to_sell", "unpaid")
 ACCOUNTS = ("accounts_calling", "accounts_selling", "accounts_not_paying")

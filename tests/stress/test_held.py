@@ -19,7 +19,7 @@ from stresstest.stress import comparison, static
 from stresstest.stress.held import held_by_model
 from stresstest.tables import RESULT_TABLES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 GRID: Row = {"kind": "portfolio", "grid": [{"spot": -0.1}, {"spot": 0.1}]}
 

@@ -16,7 +16,7 @@ from stresstest.results.store import read_table, table_sha256
 from stresstest.stress import isolation
 from stresstest.tables import ISOLATION_TABLES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 ISOLATED = {"compare.isolated": True, "output.formats": ["json"]}
 

@@ -11,7 +11,7 @@ from stresstest.config import load_run
 from stresstest.errors import Reason, StressTestError
 from stresstest.runs.planning import plan
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 NETTING: Row = {"kind": "tiered", "net_by": "underlying"}
 

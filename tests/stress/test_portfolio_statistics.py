@@ -21,7 +21,7 @@ from stresstest.stress.distribution import EDGES, distribution
 from stresstest.stress.exposures import Notionals, OwnersNotionals
 from stresstest.tables import STATISTICS_TABLES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 HALF = [scenario("half", {"BTC": -0.5})]
 PUT: Row = {

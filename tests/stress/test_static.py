@@ -21,7 +21,7 @@ from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.tables import MEASURES
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 FIGURES = [column.name for column in MEASURES]
 BTC = {"assets": [coin("BTC"), coin("USD", price=1.0, asset_class="cash")], "instruments": [perpetual("P", "BTC")]}

@@ -22,7 +22,7 @@ assert all(len(signatures) == 1 for signatures in loaded), loaded
 
 import stresstest
 
-stresstest.run({str(SAMPLE)!r}, executor="threads", keep="worst")
+stresstest.run({str(SAMPLE)!r}, executor="threads", keep="worst", attribution={{"accounts": 0}})
 assert [kernel.signatures for kernel in (_fold_all, _evaluate)] == loaded
 """
 

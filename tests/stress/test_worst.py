@@ -9,7 +9,7 @@ import pytest
 from generated.books import make_book, write
 from stress.small_book import run
 
-pytestmark = pytest.mark.usefixtures("read_here")
+pytestmark = pytest.mark.usefixtures("staged_once")
 
 
 def test_the_worst_scenario_has_the_largest_shortfall(tmp_path: Path) -> None:
