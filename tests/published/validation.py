@@ -90,6 +90,19 @@ PROOFS = (
           "to the bit where they say so", "test_laws.py",
           ("test_laws_of_accounts", "test_the_order_of_rows_does_not_matter", "test_a_linear_book_of_twice_the_size_has_twice_the_figures",
            "test_the_other_side_of_a_book_has_the_other_profit_and_the_same_requirement", "test_larger_rates_need_more")),
+    Proof("liquidation cascades of random books: every order, prices, equities, contagion; all policies, impacts, payoffs, collateral sold for debts",
+          "the reference, which integrates what the engine has in closed form, and bisects what it iterates", "1e-9, or a millionth of a dollar",
+          "stress/cascade/test_against_reference.py", ("test_cascades_of_random_books", "test_cascades_of_many_random_books")),
+    Proof("the reference of cascades itself", "cascades worked out by hand, closed forms of impact", "1e-12 of a price", "test_oracle_cascade.py",
+          ("test_four_longs", "test_what_longs_lose_shorts_and_buyers_gain", "test_thresholds_spread_evenly_fall_as_far_as_the_closed_form_says",
+           "test_cross_margin_spreads_and_isolated_margin_leaves_a_hole", "test_averages_are_integrals_of_prices", "test_units_to_sell_for_a_need")),
+    Proof("impact on summed sales, in models of fire sales", "Cont and Schaanning 2017; Greenwood, Landier and Thesmar 2015", "8 digits",
+          "stress/cascade/test_published_models.py", ("test_banks_above_a_leverage_limit", "test_vulnerable_banks")),
+    Proof("laws of any cascade: nothing moves without impact, depth and shocks in order, lots, halves, conservation, what is left stays",
+          "nothing: they hold for every book", "to the bit where they say so", "stress/cascade/test_laws_of_cascade.py",
+          ("test_books_of_longs", "test_what_is_transferred_adds_up_to_nothing", "test_the_log_adds_up_to_rounds_and_totals",
+           "test_order_and_lots_do_not_matter", "test_an_account_in_two_halves_sells_what_it_sold",
+           "test_a_second_run_on_what_is_left_does_nothing")),
 )  # fmt: skip
 
 
