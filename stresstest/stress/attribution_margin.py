@@ -175,8 +175,6 @@ def _sums(rows: pl.DataFrame, states: pl.DataFrame, weights: Mapping[str, float]
     weighted = states.with_columns(weight=pl.col("state").replace_strict(weights, default=0.0, return_dtype=pl.Float64)).filter(
         pl.col("weight") != 0.0
     )
-    found: dict[tuple[Any, ...], list[float]] = {}
     joined = rows.join(weighted, on=list(_KEY), how="inner", maintain_order="left")
-    for *key, amount in joined.select("account_id", *keys, pl.col("amount") * pl.col("weight")).iter_rows():
-        found.setdefault(tuple(key), []).append(amount)
-    return {key: math.fsum(amounts) for key, amounts in found.items()}
+    amounts = joined.group_by("account_id", *keys, maintain_order=True).agg(pl.col("amount") * pl.col("weight"))
+    return {tuple(key): math.fsum(parts) for *key, parts in amounts.iter_rows()}
