@@ -45,7 +45,7 @@ def steps(text: str) -> list[Step]:
     return found
 
 
-OF_THEIR_OWN = {"data-guide.md"}
+OF_THEIR_OWN = {"cascade-guide.md", "data-guide.md"}
 """Pages that a test of their own runs, and looks at what comes out."""
 
 PAGES = {
