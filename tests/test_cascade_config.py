@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stresstest.config import RunFile, load_run, settings_with
+from stresstest.config import RunFile, keyword_overrides, load_run, settings_with
 from stresstest.config.cascade import Cascade, CascadeFees
 from stresstest.config.impact import ExponentialImpact, FromVolume, LinearImpact, NoImpact, SquareRootImpact, TableImpact
 from stresstest.errors import ExitCode, StressTestError
@@ -77,6 +77,12 @@ def test_a_value_laid_over_the_file_is_in_its_section(tmp_path: Path):
     run = load(tmp_path, "cascade: {policy: pro_rata, impact: {kind: linear, depth: 5}}\n", {"cascade.max_rounds": 20, "cascade.impact.depth": 7.0})
     assert run.cascade is not None
     assert (run.cascade.policy, run.cascade.max_rounds, run.cascade.impact) == ("pro_rata", 20, (LinearImpact(kind="linear", depth=7.0),))
+
+
+def test_an_empty_section_of_a_call_asks_for_the_defaults_and_changes_no_others(tmp_path: Path):
+    assert load(tmp_path, "", keyword_overrides({"cascade": {}})).cascade == Cascade()
+    stated = load(tmp_path, "cascade: {policy: pro_rata}\n", keyword_overrides({"cascade": {}}))
+    assert stated.cascade == Cascade(policy="pro_rata")
 
 
 KINDS = "linear, exponential, square_root, depth_table, none"

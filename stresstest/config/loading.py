@@ -9,7 +9,7 @@ from typing import Any
 
 from stresstest.config.impact import located
 from stresstest.config.notify import as_section
-from stresstest.config.overrides import Override, absolute, absolute_run, section_of
+from stresstest.config.overrides import OF_A_CALL, Override, absolute, absolute_run, section_of
 from stresstest.config.run_file import RunFile, tolerance
 from stresstest.documents import Document, Place, dotted, examine, expect, read_document, refusal
 from stresstest.errors import Fault, Reason
@@ -117,7 +117,8 @@ def _overridden(data: dict[str, Any], given: Mapping[str, Override]) -> tuple[di
             part[parent] = dict(below or {})
             part = part[parent]
         else:
-            part[last] = given[key].value
+            stated = isinstance(part.get(last), dict) and given[key] == Override({}, OF_A_CALL)
+            part[last] = part[last] if stated else given[key].value
     return data, faults
 
 

@@ -26,6 +26,10 @@ _PATHS = ("snapshot", "scenarios", "margin", "output.folder", "history", "metric
 _TEXTS = ("name", "book", "reporting_currency", "margin_model", "history", "against", "metrics")
 
 
+OF_A_CALL = "the call"
+"""Where the keywords of a call say that they come from."""
+
+
 @dataclass(frozen=True)
 class Override:
     """A value that wins over the run file's, and where it was given (`--threads`, `STRESSTEST_THREADS`, `--set threads`)."""
@@ -85,15 +89,21 @@ def overrides_from(
 def keyword_overrides(keywords: Mapping[str, Any]) -> dict[str, Override]:
     """The overrides by dotted key that the keywords of a call stand for: None = not given, a mapping is laid over its section key by key.
 
-    Relative paths start at the working directory.
+    An empty one states a section that a run may be without. Relative paths start at the working directory.
     """
     found: dict[str, Override] = {}
     for keyword, value in keywords.items():
-        parts = {f"{keyword}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {keyword: value}
+        by_key = isinstance(value, Mapping) and (value or not _may_be_absent(keyword))
+        parts = {f"{keyword}.{key}": each for key, each in value.items()} if by_key else {keyword: value}
         for key, each in parts.items():
             if each is not None:
-                found[key] = Override(_located(key, each, Path.cwd()), "the call")
+                found[key] = Override(_located(key, each, Path.cwd()), OF_A_CALL)
     return found
+
+
+def _may_be_absent(key: str) -> bool:
+    info = RunFile.model_fields.get(key)
+    return info is not None and info.default is None and section_of(info.annotation) is not None
 
 
 def _unknown_variable(name: str, known: list[str]) -> str:
