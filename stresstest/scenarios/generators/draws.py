@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from scipy.special import chdtri, ndtri
+from threadpoolctl import threadpool_limits
 
 from stresstest.documents import Problem
 from stresstest.scenarios.generators.covariance import Estimate, Moves, cholesky
@@ -59,18 +60,15 @@ def _from_covariance(generator: MonteCarlo, estimated: Estimate) -> Floats:
     lower = cholesky(estimated.matrix)
     assert lower is not None  # an estimate is positive definite
     count = len(estimated.factors)
-    normal = np.ascontiguousarray(ndtri(uniforms(generator.seed, 0, generator.draws, count)).T)
-    found = np.empty_like(normal)
-    products = np.empty((count, _DRAWS))
-    # Column by column in one order, some draws at a time, so that what is added to stays in a core's cache.
-    for first in range(0, generator.draws, _DRAWS):
-        some = np.ascontiguousarray(normal[:, first : first + _DRAWS])
-        sums = np.zeros_like(some)
-        for column in range(count):
-            part = products[column:, : some.shape[1]]
-            np.multiply(lower[column:, column, None], some[column], out=part)
-            sums[column:] += part
-        found[:, first : first + _DRAWS] = sums
+    normal = ndtri(uniforms(generator.seed, 0, generator.draws, count))
+    found = np.empty((count, generator.draws))
+    # Every product has the same shape and one thread: a draw has the same bits however many there are, and whatever the threads.
+    some = np.zeros((count, _DRAWS))
+    with threadpool_limits(limits=1, user_api="blas"):
+        for first in range(0, generator.draws, _DRAWS):
+            here = normal[first : first + _DRAWS].T
+            some[:, : here.shape[1]] = here
+            found[:, first : first + _DRAWS] = (lower @ some)[:, : here.shape[1]]
     found *= np.sqrt(float(generator.horizon_days))
     if generator.df is not None:
         mixing = chdtri(generator.df, uniforms(generator.seed, 1, generator.draws, 1)[:, 0])
