@@ -86,6 +86,8 @@ class Cascade:
     bonus: float = 0.0
     floored: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
+    tolerance: dict[Key, float] = field(default_factory=dict)
+    """Of a status, pool by pool."""
     trigger: dict[Key, str] = field(default_factory=dict)
     """Of the pools that were liquidated: the asset that had cost them most when they breached."""
     survivors_loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -427,15 +429,16 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
                 record(indebted[number], asset, amount, price, raised * bonus)
 
 
-def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row) -> Cascade:
-    """The cascade of a scenario (or of `BASE`), round by round until nobody breaches."""
+def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row, depth: float = 1.0) -> Cascade:
+    """The cascade of a scenario (or of `BASE`), round by round until nobody breaches, in markets `depth` times as deep."""
     venue = Venue(snapshot, margin, cascade, scenario)
+    venue.impact = {name: impact.deeper(depth) for name, impact in venue.impact.items()}
     book = {(pool.account_id, pool.pool_id): Held(pool) for pool in build_pools(snapshot)}
     prices = dict(venue.shocked.spot)
     found = Cascade(
         shocked=dict(prices), prices=prices, held=book,
         equity_base={key: pool_figures(venue.at_base, held.pool).equity for key, held in book.items()},
-        equity_shocked={key: pool_figures(venue.start, held.pool).equity for key, held in book.items()}, equity={},
+        equity_shocked={key: pool_figures(venue.start, held.pool).equity for key, held in book.items()}, equity={}, tolerance=venue.tolerance,
     )  # fmt: skip
     number = 0
     while True:

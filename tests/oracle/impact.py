@@ -6,7 +6,7 @@ Nothing here is a closed form of an average: the mean of a price over what is tr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from numpy.polynomial.legendre import leggauss
@@ -33,6 +33,12 @@ class Impact:
     shocked: float
     strength: float | None
     may_be_negative: bool
+
+    def deeper(self, times: float) -> Impact:
+        """The same where so many times as much has to be sold for the same price."""
+        if self.strength is None:
+            return self
+        return replace(self, strength=self.strength / (math.sqrt(times) if self.kind == "square_root" else times))
 
     def unlimited(self, sold: float) -> float:
         """The price without a floor."""

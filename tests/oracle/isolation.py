@@ -54,6 +54,15 @@ def isolate(question: Question) -> Isolation:
     """The book of a question on both sides."""
     snapshot, margin = question.snapshot, question.margin
     share = shares(snapshot, margin)
+    apart = taken_apart(snapshot, share)
+    instruments: dict[str, list[str]] = {name: [] for name in snapshot.accounts}
+    for account, instrument in share:
+        instruments[account].append(instrument)
+    return Isolation(run_snapshot(snapshot, margin, question.scenarios), run_snapshot(apart, margin, question.scenarios), instruments, share)
+
+
+def taken_apart(snapshot: Snapshot, share: dict[tuple[str, str], float]) -> Snapshot:
+    """The snapshot with every cross position in a pool of its own, and its share of the collateral there."""
     instruments: dict[str, list[str]] = {name: [] for name in snapshot.accounts}
     for account, instrument in share:
         instruments[account].append(instrument)
@@ -63,8 +72,7 @@ def isolate(question: Question) -> Isolation:
         held = instruments[row["account_id"]] if row["pool_id"] == "cross" else []
         collateral += [{**row, "pool_id": pool_of(each), "quantity": row["quantity"] * share[row["account_id"], each]} for each in held] or [row]
     orders = [{**row, "pool_id": pool_of(row["instrument_id"])} for row in snapshot.orders]
-    apart = replace(snapshot, positions=positions, collateral=collateral, orders=orders)
-    return Isolation(run_snapshot(snapshot, margin, question.scenarios), run_snapshot(apart, margin, question.scenarios), instruments, share)
+    return replace(snapshot, positions=positions, collateral=collateral, orders=orders)
 
 
 def shares(snapshot: Snapshot, margin: Row) -> dict[tuple[str, str], float]:

@@ -18,14 +18,15 @@ Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
 
-LOSS, SURPLUS, GAIN, TOLERATED = range(4)
-"""Sums of an owner in a scenario: accounts below zero (netting groups apart), accounts above, gains since base, and how many are in default."""
-SUMS = 4
+LOSS, SURPLUS, GAIN, TOLERATED, ISOLATED = range(5)
+"""Sums of an owner in a scenario: accounts below zero (netting groups apart), accounts above, gains since base, how many are in default, and what
+isolated pools are below zero."""
+SUMS = 5
 
 
 @dataclass(frozen=True)
 class OwnersInDebt:
-    """Owners with accounts below zero, sorted by (scenario, owner); scenarios by their place among those asked for.
+    """Owners with pools below zero, sorted by (scenario, owner); scenarios by their place among those asked for.
 
     `sums` [rows, SUMS], netting groups netted. [scenarios]: `gains` of all accounts above what they had at base; `limited_recourse`: what isolated
     pools are below zero, for which no owner is liable.
@@ -42,14 +43,14 @@ class OwnersInDebt:
         return np.bincount(self.scenario[self.sums[:, TOLERATED] > 0.0], minlength=len(self.gains)).astype(np.int64)
 
     def largest(self, count: int) -> Floats:
-        """Sum of so many largest losses by scenario."""
-        found = np.zeros(len(self.gains))
-        order = np.lexsort((self.owner, -self.sums[:, LOSS], self.scenario))
+        """Sum of so many largest losses by scenario, isolated pools included: they count, though they make nobody a defaulter."""
+        found, loss = np.zeros(len(self.gains)), self.sums[:, LOSS] + self.sums[:, ISOLATED]
+        order = np.lexsort((self.owner, -loss, self.scenario))
         first = np.searchsorted(self.scenario[order], np.arange(len(found)))
         rank = np.arange(len(order)) - first[self.scenario[order]]
         for place in range(count):
             here = order[rank == place]
-            found[self.scenario[here]] += self.sums[here, LOSS]
+            found[self.scenario[here]] += loss[here]
         return found
 
     def losses(self, place: int, contribution: Floats, assessment_cap: Floats, gains: Floats | None = None, gaining: Longs | None = None) -> Losses:
@@ -65,7 +66,7 @@ class OwnersInDebt:
         rows = slice(*np.searchsorted(self.scenario, [place, place + 1]))
         owner, sums = self.owner[rows], self.sums[rows]
         loss, surplus = np.zeros(len(contribution)), np.zeros(len(contribution))
-        loss[owner], surplus[owner] = sums[:, LOSS], sums[:, SURPLUS]
+        loss[owner], surplus[owner] = sums[:, LOSS], np.where(sums[:, LOSS] > 0.0, sums[:, SURPLUS], 0.0)
         if gains is None or gaining is None:
             total = max(0.0, float(self.gains[place]) - float(sums[sums[:, LOSS] > 0.0, GAIN].sum()))
             gains, gaining = np.array([total]), np.zeros(1, dtype=np.int64)
@@ -113,16 +114,18 @@ class _Side:
     def add(self, owner: Longs, slot: Longs, places: Longs, cross: Floats, loss: Floats, gained: Floats, tolerance: Floats) -> None:
         below, gain = np.maximum(-cross, 0.0), np.maximum(gained, 0.0)
         self._gains[places] += gain.sum(axis=0)
-        self._limited[places] += np.maximum(loss - below, 0.0).sum(axis=0)
+        isolated = np.maximum(loss - below, 0.0)
+        self._limited[places] += isolated.sum(axis=0)
         netted = slot > 0
         alone = ~netted[:, np.newaxis]
         accounts = np.stack(
-            [np.where(alone, below, 0.0), np.maximum(cross, 0.0), gain, (alone & (cross < -tolerance[:, np.newaxis])).astype(np.float64)], axis=-1
+            [np.where(alone, below, 0.0), np.maximum(cross, 0.0), gain, (alone & (cross < -tolerance[:, np.newaxis])).astype(np.float64), isolated],
+            axis=-1,
         )
         start = np.flatnonzero(np.diff(owner, prepend=owner[0] - 1))
         sums = np.add.reduceat(accounts, start, axis=0)
         # The first and the last owner may have accounts in other parts, and groups are netted at the end: these are kept whatever they owe.
-        wanted = sums[..., LOSS] > 0.0
+        wanted = (sums[..., LOSS] > 0.0) | (sums[..., ISOLATED] > 0.0)
         wanted[[0, -1]] = True
         wanted |= np.logical_or.reduceat(netted, start)[:, np.newaxis]
         row, column = np.nonzero(wanted)
@@ -142,7 +145,7 @@ class _Side:
         owed = np.zeros((len(equity), SUMS))
         owed[:, LOSS], owed[:, TOLERATED] = np.maximum(-equity, 0.0), tolerated
         whole, found = _added(tuple(np.concatenate([a, b]) for a, b in zip(keys, groups[:2], strict=True)), np.concatenate([added, owed]))
-        kept = found[:, LOSS] > 0.0
+        kept = (found[:, LOSS] > 0.0) | (found[:, ISOLATED] > 0.0)
         return OwnersInDebt(whole[0][kept], whole[1][kept], found[kept], self._gains, self._limited)
 
 
