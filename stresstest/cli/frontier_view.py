@@ -16,9 +16,14 @@ def frontier_text(report: FrontierReport) -> str:
     parts = [
         f"The smallest shock at which so many defaults exhaust the prefunded resources of {money(report.prefunded)} {currency}:",
         _smallest(report, total=False),
-        f"and these with the assessments of the other owners, of {money(report.assessments)} {currency} from all:",
-        _smallest(report, total=True),
     ]
+    if report.assessments:
+        parts += [
+            f"and these with the assessments of the other owners, of {money(report.assessments)} {currency} from all:",
+            _smallest(report, total=True),
+        ]
+    else:
+        parts += ["No owner can be called for an assessment (`owners.assessment_cap`): the prefunded resources are all there are."]
     for each in report.directions:
         if each.surface and each.frontier[-1].prefunded.at is not None:
             parts += [f"{shortened(each.along)}: losses of the largest owners together ({currency})", _surface(each)]

@@ -84,7 +84,6 @@ def _by_slopes(found: Plausible) -> str:
 def _sample(found: Plausible) -> str:
     used = found.covariance
     days = "day" if used.horizon_days == 1.0 else "days"
-    sample = (
-        f"{used.moves:,} {used.returns} moves from {used.first} to {used.last} of {len(used.factors):,} factors, over {used.horizon_days:g} {days}"
-    )
+    factors = f"{len(used.factors):,} factor{'' if len(used.factors) == 1 else 's'}"
+    sample = f"{used.moves:,} {used.returns} moves from {used.first} to {used.last} of {factors}, over {used.horizon_days:g} {days}"
     return f"covariance: {sample}; shrinkage {used.shrinkage:.3f}, condition number {used.condition:.3g}"

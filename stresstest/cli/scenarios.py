@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,7 +46,7 @@ def register(app: typer.Typer) -> None:
 def list_(files: Files, as_json: Json = False, debug: Debug = False) -> None:
     """One line per scenario: id, family, horizon, shocks, name."""
     del debug
-    from stresstest.cli.output import print_document, text_table
+    from stresstest.cli.output import print_document, printable, text_table
     from stresstest.scenarios.files import load_scenarios
 
     found = load_scenarios(files)
@@ -54,6 +55,8 @@ def list_(files: Files, as_json: Json = False, debug: Debug = False) -> None:
         return
     rows = [(s.id, s.family, "yes" if s.headline else "no", f"{s.horizon_days:g}", str(s.last - s.first), s.name) for s in found]
     print(text_table(("id", "family", "headline", "days", "shocks", "name"), rows, right=frozenset({3, 4})))
+    if found.pending:
+        print(printable(found.still_to_be_made()), file=sys.stderr)
 
 
 def show(files: Files, wanted: Wanted, as_json: Json = False, debug: Debug = False) -> None:

@@ -146,7 +146,8 @@ class _OfKind:
             elif not live[row]:
                 yield self._finding(row, "no effect", "a `replace` (or `scale: 0`) of the scenario has the last word on all that it moves")
             elif not self._moves(row):
-                yield self._finding(row, "no effect", f"{self._shift(row)} {self.shifts.value[row]:g} leaves all that it takes as it is")
+                message = f"{self._shift(row)} {self.shifts.value[row]:g} leaves all that it takes as it is"
+                yield self._finding(row, "no effect", message, "info" if self._in_passing(row) else None)
 
     def _finding(self, row: int, kind: FindingKind, message: str, severity: Severity | None = None) -> Finding:
         """A finding about a shock. In a scenario written for any book a shock without effect on this one is no cause for a warning."""
@@ -163,6 +164,11 @@ class _OfKind:
             return np.zeros(len(self.chosen), dtype=np.bool_)
         named = [list(reach.elements) == [self.universe.reporting] for reach in self.reaches]
         return np.array(named, dtype=np.bool_)[self.shifts.selector]
+
+    def _in_passing(self, row: int) -> bool:
+        """A shift of nothing that a generator made: grids and ladders go through zero, and on a weekend shares stand still."""
+        generated = self.scenarios.scenarios[int(self.shifts.scenario[row])].generator is not None
+        return generated and bool(self.shifts.value[row] == _NEUTRAL[self.shifts.shift[row]])
 
     def _shift(self, row: int) -> str:
         return SHIFTS[int(self.shifts.shift[row])]

@@ -47,7 +47,9 @@ def neutral_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:
     last = pl.col("shock") == pl.col("shock").max().over("scenario", "kind", "shift")
     for row in rows.filter(neutral & last).iter_rows(named=True):
         message = f"{row['shift']} {row['value']:g} changes nothing"
-        yield Finding("no effect", "warning", row["scenario"], message, row["shock"], row["factor"], row["where"])
+        # Grids and ladders go through zero.
+        severity: Severity = "warning" if scenarios.scenarios[row["scenario"]].generator is None else "info"
+        yield Finding("no effect", severity, row["scenario"], message, row["shock"], row["factor"], row["where"])
 
 
 def same_shocks(scenarios: ScenarioSet) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import polars as pl
 from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.scenarios.factors import SHIFTS
-from stresstest.scenarios.generators.of_history import FromHistory
+from stresstest.scenarios.generators.of_history import Complete, FromHistory, Historical, MonteCarlo
 from stresstest.scenarios.model import BASE_ID, Shock
 
 SHOCKS: dict[str, pl.DataType] = {
@@ -115,7 +115,21 @@ class ScenarioSet:
         for each in self.scenarios:
             if each.id == scenario_id:
                 return each
-        raise StressTestError(Reason.USAGE, f"no scenario `{scenario_id}`", hint=suggest(scenario_id, list(self.ids), "Scenarios"))
+        hint = suggest(scenario_id, list(self.ids), "Scenarios")
+        raise StressTestError(Reason.USAGE, f"no scenario `{scenario_id}`", hint=" ".join((hint, self.still_to_be_made())).strip())
+
+    def still_to_be_made(self) -> str:
+        """In words, what `pending` generators will make on a book, and how to see it; empty where there are none."""
+        if not self.pending:
+            return ""
+        names: list[str] = []
+        for made in (each.generator for each in self.pending):
+            if isinstance(made, Complete):
+                names += [f"{name}.complete" for name in made.of]
+            elif isinstance(made, (Historical, MonteCarlo)):
+                names.append(f"{made.id}.*")
+        how = "`stresstest scenarios expand RUN.yaml --as scenarios --out FILE` writes them out."
+        return f"More are made of a snapshot's history ({', '.join(names)}): {how}"
 
     def shocks_of(self, scenario_id: str) -> tuple[Shock, ...]:
         """The shocks of one scenario in order."""

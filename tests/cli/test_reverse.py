@@ -45,7 +45,9 @@ def test_the_scenario_found_is_written_and_shown(stresstest: Call, run_file: Pat
     again = stresstest("reverse", run_file, "--target", "default:a000001", "--out", "found.yaml")
     assert again.returncode == ExitCode.CONFIGURATION
     assert "there already" in again.stderr
-    assert stresstest("reverse", run_file, "--target", "default:a000001", "--out", "found.yaml", "--force", "-q").returncode == ExitCode.DONE
+    words = ("--along", "spot:*:down", "--out", "found.yaml", "--force", "-q")
+    assert stresstest("reverse", run_file, "--target", "default:a000001", *words).returncode == ExitCode.DONE
+    assert "reverse.default.a000001.spot_all_down" in stresstest("scenarios", "list", "found.yaml").stdout
 
 
 def test_nothing_found_is_no_error(stresstest: Call, finished: Path):
@@ -89,6 +91,7 @@ def test_a_frontier_for_people(stresstest: Call, run_file: Path):
     lines = done.stdout.splitlines()
     assert lines[0] == "The smallest shock at which so many defaults exhaust the prefunded resources of 60.00 USD:"
     # Losses over margin of k contracts at 50: 50 k - 10 k. The largest owner alone loses 120.
+    assert lines[5] == "No owner can be called for an assessment (`owners.assessment_cap`): the prefunded resources are all there are."
     row = next(line for line in lines if line.startswith("       1"))
     assert row.split() == ["1", "120.00", "200.00", "240.00", "240.00", "240.00", "a000003"]
 

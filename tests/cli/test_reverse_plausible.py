@@ -33,7 +33,7 @@ def test_what_a_person_reads(stresstest: Call, run_file: Path, moving: Path):
     assert lines[0] == "The likeliest move at which account a000001 is in default: 1.0010 standard deviations away, exact"
     assert any(line.split() == ["spot:BTC", "-10.01%", "-1.00"] for line in lines)
     assert "half-space probability 0.158 (normal)" in done.stdout
-    assert "24 relative moves from 2026-10-27 to 2026-11-19 of 1 factors, over 1 day" in done.stdout
+    assert "24 relative moves from 2026-10-27 to 2026-11-19 of 1 factor, over 1 day" in done.stdout
     assert "likeliest.yaml" in lines[-1]
     listed = stresstest("scenarios", "list", "likeliest.yaml")
     assert "reverse.plausible" in listed.stdout

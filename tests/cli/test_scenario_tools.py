@@ -31,6 +31,21 @@ def shadowed(tmp_path: Path) -> Path:
     return tmp_path / "set.yaml"
 
 
+def test_what_only_a_history_makes_is_said_to_be_missing(stresstest, tmp_path: Path):
+    (tmp_path / "set.yaml").write_text(
+        "version: 1\nscenarios: [{id: fall, shocks: [{factor: 'spot:BTC', relative: -0.1}]}]\n"
+        "generators: [{kind: monte_carlo, id: mc, draws: 10, seed: 1}, {kind: complete, of: fall, core: ['spot:BTC']}]\n"
+    )
+    how = "`stresstest scenarios expand RUN.yaml --as scenarios --out FILE` writes them out."
+    told = f"More are made of a snapshot's history (mc.*, fall.complete): {how}"
+    listed = stresstest("scenarios", "list", tmp_path / "set.yaml")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["id", "base", "fall"]
+    assert listed.stderr.splitlines() == [told]
+    shown = stresstest("scenarios", "show", tmp_path / "set.yaml", "--id", "mc.01")
+    assert (shown.returncode, shown.stdout) == (ExitCode.CONFIGURATION, "")
+    assert told in shown.stderr
+
+
 # ---------------------------------------------------------------- lint
 
 

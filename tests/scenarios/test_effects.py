@@ -97,6 +97,18 @@ def test_a_shift_that_changes_nothing_is_told(tmp_path: Path, shock: str, words:
     assert (finding.kind, finding.message, finding.factor) == ("no effect", words, shock.split("'")[1])
 
 
+def test_grids_and_ladders_may_go_through_zero(tmp_path: Path):
+    """A shift of nothing in their cells is meant; a size that does nothing because the price is zero is not."""
+    ladder = "{kind: ladder, id: steps, factor: '%s', relative: {from: -0.5, to: 0.5, steps: 3}}"
+    (tmp_path / "set.yaml").write_text(f"version: 1\ngenerators: [{ladder % 'spot:BTC'}]\n")
+    (tmp_path / "oil.yaml").write_text(f"version: 1\ngenerators: [{ladder.replace('steps,', 'oil,') % 'spot:WTI'}]\n")
+    both = load_scenarios([tmp_path / "set.yaml", tmp_path / "oil.yaml"])
+    findings = list(shock_findings(both, BOOK, NAMES, {"haircut": HAIRCUTS, "vol": VOLS}))
+    assert [(each.severity, both.ids[each.scenario]) for each in findings] == [
+        ("info", "steps.spot_btc_0"), ("warning", "oil.spot_wti_-0.5"), ("info", "oil.spot_wti_0"), ("warning", "oil.spot_wti_0.5"),
+    ]  # fmt: skip
+
+
 def test_replace_has_the_last_word(tmp_path: Path):
     (finding,) = found(tmp_path, "{factor: 'spot:BTC', relative: -0.3}, {factor: 'spot:BTC', replace: 50}")
     assert (finding.kind, finding.shock) == ("no effect", 0)

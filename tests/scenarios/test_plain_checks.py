@@ -61,6 +61,12 @@ def test_a_neutral_shift_is_told_unless_it_keeps_another_away(tmp_path: Path, sh
     assert found(tmp_path, neutral_shocks, f"id: a, shocks: [{shocks}]") == [("no effect", "warning", 1, place) for place in places]
 
 
+def test_a_neutral_shift_in_a_cell_of_a_grid_is_no_warning(tmp_path: Path):
+    (tmp_path / "set.yaml").write_text("version: 1\ngenerators: [{kind: ladder, id: steps, factor: 'spot:BTC', relative: [-0.1, 0, 0.1]}]\n")
+    (finding,) = neutral_shocks(load_scenarios([tmp_path / "set.yaml"]))
+    assert (finding.severity, finding.scenario, finding.message) == ("info", 2, "relative 0 changes nothing")
+
+
 def test_scenarios_with_the_same_shocks_are_duplicates(tmp_path: Path):
     assert found(
         tmp_path,

@@ -142,7 +142,8 @@ def _stories(
     scenarios = [BASE]
     for number, (direction, crossing) in enumerate(found, start=1):
         story = teller.story(direction.scenario, resolved, number)
-        name = _id(f"reverse.{target.kind}.{direction.label}", set(ids.values()))
+        of = f".{target.account}" if target.account else ""  # so that the files of two accounts can be run together
+        name = _id(f"reverse.{target.kind}{of}.{direction.label}", set(ids.values()))
         far = direction.words(crossing.right)
         how = "jumps there" if crossing.jump else "is reached"
         source = f"smallest shock along {direction.label} at which {target.words()} ({far}; the figure {how}); {story.words()}"
@@ -168,7 +169,7 @@ def events_of(book: Book, rulebook: Rulebook) -> ScenarioSet:
 
 def _id(text: str, taken: set[str]) -> str:
     """A scenario id made of a text, that none of the others has."""
-    plain = re.sub(r"[^a-z0-9_.-]", "_", text.lower())
+    plain = re.sub(r"[^a-z0-9_.-]", "_", text.lower().replace("*", "all"))
     number, found = 1, plain
     while found in taken:
         number += 1

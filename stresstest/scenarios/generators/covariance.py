@@ -52,7 +52,8 @@ class Estimate:
     def words(self) -> str:
         """The sample in words, for the source of what is made of it."""
         shrunk = f", shrunk by {self.shrinkage:.3f}" if self.shrinkage else ""
-        return f"{self.moves} moves from {self.first} to {self.last} of {len(self.factors)} factors{shrunk}, condition number {self.condition:.3g}"
+        number = f"{len(self.factors)} factor{'' if len(self.factors) == 1 else 's'}"
+        return f"{self.moves} moves from {self.first} to {self.last} of {number}{shrunk}, condition number {self.condition:.3g}"
 
 
 def moves_of(history: History, kinds: Sequence[Return], asked: Covariance, until: date) -> tuple[Moves | None, list[Problem]]:

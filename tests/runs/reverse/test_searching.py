@@ -155,7 +155,7 @@ def test_the_scenario_found_hits_the_target_and_the_one_before_does_not(leverage
     found = stresstest.reverse(leveraged, "shortfall:long", along=["ten_down", "spot:BTC"], console=Silent())
     file = found.write(tmp_path / "found.yaml")
     reached = [each for each in found.report.answers if each.outcome == "reached"]
-    assert [each.scenario_id for each in reached] == ["reverse.shortfall.ten_down", "reverse.shortfall.spot_btc_down"]
+    assert [each.scenario_id for each in reached] == ["reverse.shortfall.long.ten_down", "reverse.shortfall.long.spot_btc_down"]
     ten_down, down = reached
     assert ten_down.left is not None
     assert down.left is not None
@@ -163,8 +163,8 @@ def test_the_scenario_found_hits_the_target_and_the_one_before_does_not(leverage
     write_yaml(tmp_path / "before.yaml", {"version": 1, "name": "before", "scenarios": before})
     again = run(leveraged, tmp_path / "again", scenarios=[str(file), str(tmp_path / "before.yaml")], headline=["before_shift"])
     by_scenario = {(row[0], row[1]): row[2] for row in rows(again.folder, "account_scenario", "account_id", "scenario_id", "status")}
-    assert by_scenario["long", "reverse.shortfall.ten_down"] == "liquidation"
-    assert by_scenario["long", "reverse.shortfall.spot_btc_down"] == "liquidation"
+    assert by_scenario["long", "reverse.shortfall.long.ten_down"] == "liquidation"
+    assert by_scenario["long", "reverse.shortfall.long.spot_btc_down"] == "liquidation"
     assert by_scenario["long", "before_multiple"] == "call"
     assert by_scenario["long", "before_shift"] == "call"
     summary = pl.read_parquet(again.folder / "scenario_summary.parquet").filter(pl.col("scenario_id").str.starts_with("reverse"))
