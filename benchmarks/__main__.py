@@ -87,7 +87,9 @@ def measured(folder: Path, quick: bool) -> Report:
     portfolio = measure([sys.executable, "-m", "benchmarks.portfolio", *options], ROOT).output
     say("distances to liquidation and default")
     distance = measure([sys.executable, "-m", "benchmarks.distance", *options], ROOT).output
-    return Report(machine(), load, not quick, found, runs, beside, valuation, portfolio, distance)
+    say("liquidation cascades")
+    cascade = measure([sys.executable, "-m", "benchmarks.cascade", *options], ROOT).output
+    return Report(machine(), load, not quick, found, runs, beside, valuation, portfolio, distance, cascade)
 
 
 def main() -> None:

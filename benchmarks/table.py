@@ -45,6 +45,7 @@ class Report:
     valuation: str
     portfolio: str
     distance: str
+    cascade: str = ""
 
 
 def document(report: Report) -> str:
@@ -71,6 +72,8 @@ def document(report: Report) -> str:
         parts += ["## Options under a portfolio model", f"```\n{report.portfolio.strip()}\n```"]
     if report.distance:
         parts += ["## Distances to liquidation and default", f"```\n{report.distance.strip()}\n```"]
+    if report.cascade:
+        parts += ["## Liquidation cascades", f"```\n{report.cascade.strip()}\n```"]
     # A table's head and rows are one paragraph.
     return "\n\n".join(parts).replace("|\n\n|", "|\n|") + "\n"
 

@@ -31,5 +31,6 @@ def test_the_quick_benchmark_measures_everything_and_the_rivals_agree(tmp_path: 
         assert any(row.startswith(f"| {rival}:") for row in rows), rival
     assert "option positions in 1,000 accounts" in text
     assert "accounts x 20 factors" in text
+    assert "every tenth under a grid" in text
     assert "target" in text
     assert "missed" not in text  # targets are for the full size

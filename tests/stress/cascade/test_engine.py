@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from stress.cascade import cascading
 from stress.cascade.books import LADDERS, ladder
 from stress.cascade.cascading import Cascaded, Staged, cascaded, staged
 from stress.small_book import CASH, Row, cash, coin, lot, perpetual, scenario
 
+from stresstest.executors.threads import ThreadExecutor
 from stresstest.stress.cascade import batch, engine
 from stresstest.stress.cascade.outcome import Outcome
 
@@ -156,3 +161,61 @@ def test_without_impact_nobody_else_is_touched(longs: Staged):
     assert figures(found, "equity_final").tobytes() == figures(found, "equity_shocked").tobytes()
     assert found.outcome.feedback_loss.tolist() == [0.0, 0.0, 0.0]
     assert (found.outcome.prices_final == found.outcome.prices_shocked).all()
+
+
+def one_long(fall: float, slope: float, target: float, fee: float) -> tuple[float, float, int]:
+    """A long of 100 units at 100 with 1,360 dollars under 5 %, liquidated in part until its margin is `target` of its size: price, equity, rounds."""
+    price, units, money, rounds = 100.0 * (1.0 + fall), 100.0, 1_360.0, 0
+    while units > 0.0:
+        balance, size = money + units * (price - 100.0), units * price
+        if 0.05 * size - balance <= 0.01:
+            break
+        aim = max(target * size, 0.05 * size)
+        share = min(1.0, (aim - balance) / (aim - fee * size)) if aim > fee * size else 1.0
+        sold = share * units
+        paid = price - slope * sold / 2.0
+        left = balance + units * (paid - price)
+        money += sold * (paid - 100.0) - min(fee * sold * paid, max(0.0, left))
+        price, units, rounds = price - slope * sold, units - sold, rounds + 1
+    return price, money + units * (price - 100.0), rounds
+
+
+def test_partial_liquidations_go_on_with_what_is_left(tmp_path: Path):
+    """T12 among them: at 90 the pool has 360 of 540 dollars, and 40 % of it bring it to exactly 6 %; impact takes it below its line again."""
+    falls = [-0.085, -0.09, -0.095, -0.1, *(-0.1 - 0.002 * step for step in range(1, 17))]
+    of = book(tmp_path / "book", [lot("L", "PA", 100.0)], [cash("L", 1_360.0)], [scenario(f"fall_{n}", {"A": fall}) for n, fall in enumerate(falls)])
+    fees = {"fees": {"liquidation": 0.01}, "policy": "partial_to_target", "target_ratio": 0.06}
+    at_90 = falls.index(-0.1)
+    alone = cascaded(of, {"impact": NOTHING, **fees}).outcome
+    assert alone.sold[of.asset("A"), 1 + at_90] == pytest.approx(40.0)
+    seen = set()
+    for slope in (0.01, 0.05, 0.2):
+        found = cascaded(of, {**linear(slope), **fees}, log=True)
+        for number, fall in enumerate(falls, start=1):
+            price, left, rounds = one_long(fall, slope, 0.06, 0.01)
+            assert found.price("A", number) == pytest.approx(price, rel=1e-12)
+            assert found.of_accounts("equity_final", number)["L"] == pytest.approx(left, rel=1e-9, abs=1e-9)
+            assert found.outcome.rounds[number] == rounds
+            seen.add(rounds)
+        log = found.outcome.log
+        assert log.group_by("scenario").agg(pl.col("quantity").sum()).sort("scenario")["quantity"].to_list() == pytest.approx(
+            [sold for sold in found.outcome.sold[of.asset("A")] if sold > 0.0]
+        )
+        # A pool that trades an asset in several rounds is one pool.
+        assert set(found.outcome.traded["pools"]) == {1}
+    assert {0, 1} < seen
+
+
+class Elsewhere(ThreadExecutor):
+    """What another process would be given and give back: functions, items and results are copies."""
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        there = pickle.dumps(function)
+        return (pickle.loads(pickle.dumps(pickle.loads(there)(pickle.loads(pickle.dumps(item))))) for item in items)
+
+
+def test_workers_may_be_other_processes(longs: Staged, monkeypatch: pytest.MonkeyPatch):
+    terms = {**linear(0.05), "policy": "partial_to_target", "target_ratio": 0.06}
+    one = cascaded(longs, terms, log=True)
+    monkeypatch.setattr(cascading, "ThreadExecutor", Elsewhere)
+    same(one.outcome, cascaded(longs, terms, log=True).outcome)
