@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from stresstest.cli.cascade_view import cascade_lines
 from stresstest.cli.distance_view import distance_lines
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
@@ -42,6 +43,9 @@ def answer_text(summary: Summary, folder: Path) -> str:
     lines.append(f"As of {_moment(summary.run.as_of)}, in {currency}: {scope}")
     if summary.worst is not None:
         lines += ["", *_worst_scenario(summary)]
+    if summary.cascade is not None:
+        name = read_table(folder, "scenario_summary", ("scenario_id", "name")).filter(scenario_id=summary.cascade.scenario_id)["name"][0]
+        lines += cascade_lines(summary.cascade, name or summary.cascade.scenario_id)
     if (folder / CHANGES).is_file():
         lines += [*([] if summary.worst else [""]), *_changes(read_document(Changes, folder / CHANGES))]
     if summary.worst_accounts:

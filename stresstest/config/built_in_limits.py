@@ -199,6 +199,57 @@ _ALL = (
         _HEADLINE,
     ),
     BuiltIn(
+        "cascade_cover_2_to_resources",
+        "Cover-2 at the end of the liquidation cascade over resources: the two largest uncollateralised losses of owners in a headline scenario "
+        "together, divided by insurance fund, skin in the game and default fund",
+        "ratio",
+        "scenario",
+        "SELECT scenario_id, cover_2 / nullif(resources.total, 0) FROM cascade_summary, resources WHERE headline",
+        _RESOURCES,
+    ),
+    BuiltIn(
+        "cascade_loss",
+        "uncollateralised loss of all accounts together at the end of the cascade of a headline scenario",
+        "money",
+        "scenario",
+        "SELECT scenario_id, uncollateralised_loss FROM cascade_summary WHERE headline",
+        _HEADLINE,
+    ),
+    BuiltIn(
+        "cascade_uncovered",
+        "part of that loss that no layer of the waterfall pays",
+        "money",
+        "scenario",
+        "SELECT scenario_id, coalesce(used, 0) FROM cascade_summary "
+        "LEFT JOIN (SELECT scenario_id, used FROM waterfall WHERE layer = 'uncovered') USING (scenario_id) WHERE headline",
+        _HEADLINE,
+    ),
+    BuiltIn(
+        "cascade_amplification",
+        "price moves at the end of the cascade of a headline scenario over those of its shock, both weighted with gross notional at base; scenarios "
+        "that move no price are left out",
+        "ratio",
+        "scenario",
+        "SELECT scenario_id, amplification FROM cascade_summary WHERE headline AND amplification IS NOT NULL",
+        "no headline scenario moves a price",
+    ),
+    BuiltIn(
+        "cascade_accounts_by_feedback",
+        "accounts liquidated in a headline scenario only because of the sales of others",
+        "count",
+        "scenario",
+        "SELECT scenario_id, accounts_liquidated_feedback FROM cascade_summary WHERE headline",
+        _HEADLINE,
+    ),
+    BuiltIn(
+        "cascade_not_at_rest",
+        "headline scenarios whose cascade had not come to rest after `max_rounds`",
+        "count",
+        "",
+        "SELECT count(*) FROM cascade_summary WHERE headline AND NOT converged",
+        "",
+    ),
+    BuiltIn(
         "unshocked_notional",
         "share of gross notional in instruments whose value even the headline scenario that moves most of it leaves as it is",
         "share",

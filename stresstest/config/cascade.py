@@ -68,7 +68,7 @@ class Cascade(Part):
 
     `target_ratio`: margin balance over gross notional that a partial liquidation restores. `close_factor`: share of its debts that an account
     without positions repays in its first round. In the first `halt_rounds` rounds nothing can be liquidated. `detail`: headline scenarios,
-    worst first, with rounds in full. `isolated` null: where the tables of a report are made.
+    worst first, that are looked at closely. `isolated`: the same book under isolated margin beside them.
     """
 
     impact: Annotated[
@@ -87,7 +87,7 @@ class Cascade(Part):
     detail: Annotated[
         Annotated[int, Field(strict=True, ge=0)] | Literal["all"] | Annotated[tuple[Name, ...], AfterValidator(_once)], BeforeValidator(_detail)
     ] = 5
-    isolated: Flag | None = None
+    isolated: Flag = True
     depth_multiples: Annotated[tuple[Annotated[Number, Field(gt=0)], ...], BeforeValidator(as_list), AfterValidator(_each_once)] = (0.5, 2.0)
 
     @model_validator(mode="wrap")

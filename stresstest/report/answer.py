@@ -10,6 +10,7 @@ from typing import Any
 
 from stresstest.report.formats import HALF_A_CENT, MISSING, count, money, named, percent, plural_count, shortened, shown
 from stresstest.report.parts import Figure, Tone
+from stresstest.results.cascade import CascadeFigures
 from stresstest.results.summary import Cover, Summary
 from stresstest.stress.headline import Basis
 
@@ -49,7 +50,16 @@ def detail(summary: Summary, headline: Sequence[Record], names: Names, others: i
     else:
         parts.append(f"Nothing to report, {checked} checked; {_smallest_pnl(headline, names, currency)} over all accounts")
     parts.append(_cover_clause(summary))
+    if summary.cascade is not None:
+        parts.append(_cascade_clause(summary.cascade, names, currency))
     return "; ".join(parts) + "."
+
+
+def _cascade_clause(found: CascadeFigures, names: Names, currency: str) -> str:
+    """The worst scenario by what accounts are below zero, by itself and with the liquidations that follow."""
+    called = _called(names, found.scenario_id, 80)
+    loss = f"{currency} {money(found.uncollateralised_loss)}"
+    return f"worst with liquidations: {called}: {loss} below zero, {money(found.uncollateralised_loss_static)} by the shock alone"
 
 
 def _smallest_pnl(headline: Sequence[Record], names: Names, currency: str) -> str:
@@ -104,6 +114,16 @@ def _resources_figure(summary: Summary) -> Figure:
     tone: Tone = "fail" if total < amount else ""
     note = f"Cover-2, stress loss over margin, is {_coverage(total / amount)}"
     return Figure("Resources", money(total), summary.run.reporting_currency, note, tone)
+
+
+def _cascade_figure(found: CascadeFigures, currency: str, names: Names) -> Figure:
+    """What liquidations add to what accounts are below zero, and what of the whole no layer of the waterfall pays."""
+    unpaid = f"{money(found.uncovered)} of it paid by nobody" if found.uncovered >= HALF_A_CENT else "all of it paid by the waterfall"
+    note = f"{money(found.uncollateralised_loss_static)} by the shock alone; {unpaid}; {_called(names, found.scenario_id, 64)}"
+    if found.not_converged:
+        note += f"; {plural_count(found.not_converged, 'scenario')} not at rest"
+    tone: Tone = "fail" if found.uncovered >= HALF_A_CENT or found.not_converged else ""
+    return Figure("Loss after liquidations", money(found.uncollateralised_loss), currency, note, tone)
 
 
 def _checks_figure(summary: Summary) -> Figure:
@@ -161,5 +181,6 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
         _cover_figure(summary.cover[SIZING_BASIS].cover_2, "Cover-2, stress loss over margin", currency, names, summary.owner_names),
         _cover_figure(summary.cover["uncollateralised_loss"].cover_2, "Cover-2, uncollateralised loss", currency, names, summary.owner_names),
         _resources_figure(summary),
+        *(() if summary.cascade is None else (_cascade_figure(summary.cascade, currency, names),)),
         _checks_figure(summary),
     )

@@ -26,7 +26,7 @@ from stresstest.runs.given import Given
 from stresstest.runs.limit_checks import check_limits
 from stresstest.runs.specification import plan_sha256, specification
 from stresstest.scenarios.files import load_scenarios
-from stresstest.scenarios.scenario_set import ScenarioSet, with_headlines
+from stresstest.scenarios.scenario_set import ScenarioSet, refuse_unknown, with_headlines
 from stresstest.snapshot.book import BLOCK_POOLS, Book
 from stresstest.snapshot.request import SnapshotDefaults, read_snapshot_defaults
 from stresstest.tables import AS_BOOKED, INPUT_TABLES
@@ -230,7 +230,7 @@ def check_against(settings: RunFile) -> None:
 def load_scenarios_of(settings: RunFile) -> ScenarioSet:
     """The scenarios of a run, with the headline that the run file chooses. Where generators wait for the history of a book, so does that choice."""
     loaded = load_scenarios(settings.scenarios)
-    return loaded if settings.headline is None or loaded.pending else with_headlines(loaded, settings.headline)
+    return loaded if loaded.pending else _chosen(settings, loaded)
 
 
 def scenarios_on(book: Book, settings: RunFile, scenarios: ScenarioSet) -> ScenarioSet:
@@ -244,7 +244,21 @@ def scenarios_on(book: Book, settings: RunFile, scenarios: ScenarioSet) -> Scena
     from stresstest.scenarios.generators.with_history import on_the_history
 
     whole = on_the_history(scenarios, book)
-    return whole if settings.headline is None else with_headlines(whole, settings.headline)
+    return _chosen(settings, whole)
+
+
+def _chosen(settings: RunFile, scenarios: ScenarioSet) -> ScenarioSet:
+    """The scenarios with the headline of the run file; ids that it names and nobody has are refused, all of them."""
+    refusals: list[StressTestError] = []
+    found = scenarios
+    if settings.headline is not None:
+        found = attempt(lambda: with_headlines(scenarios, settings.headline or ()), refusals) or scenarios
+    detail = () if settings.cascade is None else settings.cascade.detail
+    if not isinstance(detail, (int, str)):
+        attempt(lambda: refuse_unknown(detail, scenarios.ids, "cascade.detail"), refusals)
+    if refusals:
+        raise merged(refusals)
+    return found
 
 
 def load_rulebook_of(settings: RunFile) -> Rulebook:

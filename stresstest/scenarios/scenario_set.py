@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -193,6 +193,17 @@ class ScenarioSet:
         )
 
 
+def refuse_unknown(ids: Iterable[str], known: Sequence[str], key: str) -> None:
+    """Refuse ids under a key of the run file that are no scenarios.
+
+    Raises:
+        StressTestError: configuration, with all of them and the nearest to each.
+    """
+    faults = [Fault(f"no scenario `{each}`", suggest(each, list(known), "Scenarios"), path=key) for each in ids if each not in known]
+    if faults:
+        raise StressTestError(Reason.CONFIGURATION, f"{key} names scenarios that are not there", faults)
+
+
 def with_headlines(scenarios: ScenarioSet, ids: Iterable[str]) -> ScenarioSet:
     """The same set in which the scenarios of these ids, and no others, are headline scenarios.
 
@@ -200,10 +211,7 @@ def with_headlines(scenarios: ScenarioSet, ids: Iterable[str]) -> ScenarioSet:
         StressTestError: ids that are no scenarios, all of them, with the nearest.
     """
     wanted = tuple(ids)
-    known = scenarios.ids[1:]
-    faults = [Fault(f"no scenario `{each}`", suggest(each, list(known), "Scenarios"), path="headline") for each in wanted if each not in known]
-    if faults:
-        raise StressTestError(Reason.CONFIGURATION, "headline names scenarios that are not there", faults)
+    refuse_unknown(wanted, scenarios.ids[1:], "headline")
     chosen = frozenset(wanted)
     return dataclasses.replace(scenarios, scenarios=tuple(dataclasses.replace(each, headline=each.id in chosen) for each in scenarios.scenarios))
 

@@ -11,7 +11,18 @@ from results.tables_for_tests import account_summary, rows, scenario_summary
 from stresstest.config.built_in_limits import BUILT_INS
 from stresstest.results.limit_sql import Measured, measure_all
 from stresstest.results.store import write_table
-from stresstest.tables import ACCOUNT_SUMMARY, CONCENTRATION, DATA_QUALITY, DAYS_TO_LIQUIDATE, EXCLUDED, FUNDING_SUMMARY, SCENARIO_SUMMARY, Table
+from stresstest.tables import (
+    ACCOUNT_SUMMARY,
+    CASCADE_SUMMARY,
+    CONCENTRATION,
+    DATA_QUALITY,
+    DAYS_TO_LIQUIDATE,
+    EXCLUDED,
+    FUNDING_SUMMARY,
+    SCENARIO_SUMMARY,
+    WATERFALL,
+    Table,
+)
 
 RESOURCES = {"insurance_fund": 10.0, "skin_in_the_game": 10.0, "default_fund": 20.0, "total": 40.0}
 
@@ -84,6 +95,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scenario("crash", cash_to_find=8.0, unpaid=4.0),
     ]
     write(FUNDING_SUMMARY, rows(FUNDING_SUMMARY, *funding), "base", "dip", "crash")
+    cascades = [
+        scenario(
+            "base", headline=False, cover_2=99.0, uncollateralised_loss=99.0, amplification=99.0, accounts_liquidated_feedback=99, converged=False
+        ),
+        scenario("dip", headline=True, cover_2=10.0, uncollateralised_loss=12.0, amplification=1.5, accounts_liquidated_feedback=2, converged=False),
+        scenario(
+            "crash", headline=True, cover_2=30.0, uncollateralised_loss=45.0, amplification=None, accounts_liquidated_feedback=1, converged=True
+        ),
+        scenario("calm", headline=True, cover_2=0.0, uncollateralised_loss=0.0, amplification=1.0, accounts_liquidated_feedback=0, converged=True),
+    ]
+    write(CASCADE_SUMMARY, rows(CASCADE_SUMMARY, *cascades), "base", "dip", "crash", "calm")
+    layers = [("base", "uncovered", 99.0), ("dip", "insurance_fund", 9.0), ("dip", "uncovered", 3.0), ("crash", "uncovered", 0.0)]
+    paid = [{"scenario_id": name, "ord": number, "layer": layer, "used": used} for number, (name, layer, used) in enumerate(layers)]
+    write(WATERFALL, rows(WATERFALL, *paid), "base", "dip", "crash")
     return folder
 
 
@@ -107,6 +132,12 @@ EXPECTED: dict[str, Measured] = {
     "owner_days_to_liquidate": Measured(7.0, "GOLD"),
     "unpaid_funding": Measured(5.0, "dip"),
     "unpaid_funding_share": Measured(4 / 8, "crash"),
+    "cascade_cover_2_to_resources": Measured(30 / 40, "crash"),
+    "cascade_loss": Measured(45.0, "crash"),
+    "cascade_uncovered": Measured(3.0, "dip"),
+    "cascade_amplification": Measured(1.5, "dip"),
+    "cascade_accounts_by_feedback": Measured(2.0, "dip"),
+    "cascade_not_at_rest": Measured(1.0),
     "unshocked_notional": Measured(0.2, "crash"),
     "failed_checks": Measured(1.0),
     "warned_checks": Measured(2.0),

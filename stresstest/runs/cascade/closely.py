@@ -106,7 +106,7 @@ class Closely:
 
     def isolated(self, cross: Outcome, stressed: StressResult, rulebook: Rulebook, work: Path, market: Market) -> None:
         """Write `cascade_isolated`: the book as it is beside the same with every position on its own."""
-        if not len(self.scenarios) or self.terms.isolated is False:
+        if not len(self.scenarios) or not self.terms.isolated:
             self.write(CASCADE_ISOLATED, empty(CASCADE_ISOLATED))
             return
         book, resolved, units = self.valued.book, self.valued.resolved, self.valued.units

@@ -123,9 +123,11 @@ class Paying:
         end = at_prices(before, dimensions, prices, np.array([1]))
         value = np.ascontiguousarray(end.resolved.value[:, 1])
         traded = dimensions.instruments["kind"].is_in(KINDS).to_numpy()
-        log = self.logged.log.filter(pl.col("scenario") == scenario)
+        log, path = (frame.filter(pl.col("scenario") == scenario) for frame in (self.logged.log, self.logged.path))
         pool_account = dimensions.pools["account_code"].to_numpy().astype(np.int64)
-        closed = closed_by_defaulters(log, self.gains.below[:, at] > 0.0, pool_account, traded, value)
+        names = dimensions.assets["asset"].to_list()
+        currency = value[[names.index(each) for each in dimensions.assets["price_currency"].to_list()]]
+        closed = closed_by_defaulters(log, path, self.gains.below[:, at] > 0.0, pool_account, traded, currency)
         standing = standing_positions(book, end.units.take([1]), value, self.gains.liquidated[:, at], self.gains.equity[:, at])
         return {rule: deleverage(loss, closed, standing, rule) for rule in RULES}
 

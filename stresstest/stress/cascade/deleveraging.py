@@ -27,7 +27,7 @@ Rule = Literal["adl_queue", "pro_rata"]
 
 
 class Closed(NamedTuple):
-    """What pools below zero closed in futures and perpetuals, by underlying and side: code, whether it was long, units; f64 notional."""
+    """What accounts below zero closed in futures and perpetuals, by underlying and side: code, whether it was long, units; f64 notional."""
 
     asset: Longs
     was_long: Flags
@@ -57,25 +57,27 @@ class Deleveraged(NamedTuple):
     amount: Floats
 
 
-def closed_by_defaulters(log: pl.DataFrame, below: Flags, pool_account: Longs, traded: Flags, price: Floats) -> Closed:
+def closed_by_defaulters(log: pl.DataFrame, path: pl.DataFrame, below: Flags, pool_account: Longs, traded: Flags, currency: Floats) -> Closed:
     """What accounts below zero sold and bought in one scenario.
 
     Args:
         log: rows of `Outcome.log` of that scenario.
+        path: those of `Outcome.path`, which has the price at which each underlying traded in every round.
         below: bool[accounts] which are below zero at the end.
         pool_account: account of every pool.
         traded: bool[instruments] which are futures or perpetuals.
-        price: f64[assets] X at the end.
+        currency: f64[assets] X of the price currency of each asset.
     """
-    positions = log.filter(pl.col("action") == "position")
+    traded_at = path.select("round", "asset", underlying_price="execution_price")
+    positions = log.filter(pl.col("action") == "position").join(traded_at, on=["round", "asset"], how="left", maintain_order="left")
     instrument = positions["instrument"].to_numpy()
     wanted = traded[instrument] & below[pool_account[positions["pool"].to_numpy()]]
     asset, sold = positions["asset"].to_numpy()[wanted].astype(np.int64), positions["quantity"].to_numpy()[wanted] > 0.0
     notional = positions["notional"].to_numpy()[wanted]
     keys, place = np.unique(asset * 2 + sold, return_inverse=True)
-    sums = np.bincount(place, weights=notional, minlength=len(keys)).astype(np.float64)
-    at = price[keys // 2]
-    units = np.divide(sums, np.abs(at), out=np.zeros(len(keys)), where=at != 0.0)
+    at = np.abs(positions["underlying_price"].to_numpy()[wanted] * currency[asset])
+    held = np.divide(notional, at, out=np.zeros(len(notional)), where=at > 0.0)
+    units, sums = (np.bincount(place, weights=each, minlength=len(keys)).astype(np.float64) for each in (held, notional))
     return Closed(keys // 2, (keys % 2).astype(np.bool_), units, sums)
 
 

@@ -19,8 +19,8 @@ Flags = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
 
 LOSS, SURPLUS, GAIN, TOLERATED, ISOLATED = range(5)
-"""Sums of an owner in a scenario: accounts below zero (netting groups apart), accounts above, gains since base, how many are in default, and what
-isolated pools are below zero."""
+"""Sums of an owner in a scenario: accounts below zero, accounts above, gains since base, how many are in default, and what isolated pools are below
+zero; a netting group is one account."""
 SUMS = 5
 
 
@@ -119,7 +119,13 @@ class _Side:
         netted = slot > 0
         alone = ~netted[:, np.newaxis]
         accounts = np.stack(
-            [np.where(alone, below, 0.0), np.maximum(cross, 0.0), gain, (alone & (cross < -tolerance[:, np.newaxis])).astype(np.float64), isolated],
+            [
+                np.where(alone, below, 0.0),
+                np.where(alone, np.maximum(cross, 0.0), 0.0),
+                gain,
+                (alone & (cross < -tolerance[:, np.newaxis])).astype(np.float64),
+                isolated,
+            ],
             axis=-1,
         )
         start = np.flatnonzero(np.diff(owner, prepend=owner[0] - 1))
@@ -143,7 +149,7 @@ class _Side:
         groups, nets = _added((of, by, slot), figures)
         equity, tolerated = nets[:, 0], nets[:, 0] < -nets[:, 1]
         owed = np.zeros((len(equity), SUMS))
-        owed[:, LOSS], owed[:, TOLERATED] = np.maximum(-equity, 0.0), tolerated
+        owed[:, LOSS], owed[:, SURPLUS], owed[:, TOLERATED] = np.maximum(-equity, 0.0), np.maximum(equity, 0.0), tolerated
         whole, found = _added(tuple(np.concatenate([a, b]) for a, b in zip(keys, groups[:2], strict=True)), np.concatenate([added, owed]))
         kept = (found[:, LOSS] > 0.0) | (found[:, ISOLATED] > 0.0)
         return OwnersInDebt(whole[0][kept], whole[1][kept], found[kept], self._gains, self._limited)
