@@ -100,7 +100,7 @@ def test_everything_is_in_its_place(book: Staged, tmp_path: Path) -> None:
 
 
 def test_shares_are_those_of_the_requirement_alone(book: Staged, tmp_path: Path) -> None:
-    """M: 100 A with an order for 60 more need 5 % of 160 A, 300 B short 5 % of 300: 800 and 1,500 of 2,300. O's debts follow the same rule: halves."""
+    """M: 100 A with an order for 60 more need 5 % of 160 A, 300 B short 5 % of 300: 800 and 1,500 of 2,300. O's debts go with it, in halves."""
     after = held(apart(book, tmp_path / "apart"))
     assert after["M", "PA"]["collateral"] == pytest.approx({"USD": 4_000.0 * 8 / 23, "A": 8.0 * 8 / 23})
     assert after["M", "PB"]["collateral"] == pytest.approx({"USD": 4_000.0 * 15 / 23, "A": 8.0 * 15 / 23})

@@ -20,7 +20,8 @@ def part(first: int, scenarios: list[int], cross: list[list[float]], isolated: l
     below = np.zeros_like(final) if isolated is None else np.array(isolated)
     flags, some = np.zeros(final.shape, dtype=np.bool_), np.ones(final.shape)
     return AccountsPart(
-        first=first, scenarios=np.array(scenarios, dtype=np.int32), equity_base=np.full(len(final), base), equity_shocked=some, equity_final=final - below,
+        first=first, scenarios=np.array(scenarios, dtype=np.int32), equity_base=np.full(len(final), base), equity_shocked=some,
+        equity_final=final - below,
         loss_shocked=0.0 * some, loss_final=np.maximum(-final, 0.0) + below, cross_shocked=some, cross_final=final, breached=flags, liquidated=flags,
         tolerance=np.full(len(final), 0.01),
     )  # fmt: skip
@@ -35,7 +36,7 @@ def owing(owner: list[int], netting: list[int], scenarios: list[int], *parts: Ac
 
 
 def of(found: OwnersInDebt, place: int) -> dict[int, list[float]]:
-    """By owner: loss, surplus, gain, and accounts in default."""
+    """By owner: loss, surplus, gain, accounts in default, and loss of isolated pools."""
     return {int(owner): sums.tolist() for owner, sums, scenario in zip(found.owner, found.sums, found.scenario, strict=True) if scenario == place}
 
 
@@ -48,8 +49,8 @@ def test_an_owner_over_two_parts_and_two_batches() -> None:
         part(0, [5], [[4.0], [2.0], [3.0]]), part(3, [5], [[1.0], [-7.0]]),
     )  # fmt: skip
     # What is owed within the tolerance is owed, and no default.
-    assert of(found, 0) == {1: [15.0, 3.0, 3.0, 2.0], 2: [0.005, 0.0, 0.0, 0.0]}
-    assert of(found, 1) == {2: [7.0, 0.0, 0.0, 1.0]}
+    assert of(found, 0) == {1: [15.0, 3.0, 3.0, 2.0, 0.0], 2: [0.005, 0.0, 0.0, 0.0, 0.0]}
+    assert of(found, 1) == {2: [7.0, 0.0, 0.0, 1.0, 0.0]}
     assert found.in_default().tolist() == [1, 1]
     assert found.largest(1).tolist() == [15.0, 7.0]
     assert found.largest(2).tolist() == [15.005, 7.0]
@@ -61,8 +62,8 @@ def test_an_owner_over_two_parts_and_two_batches() -> None:
 
 
 def test_a_netting_group_is_one_account() -> None:
-    """Owner 0 nets -100 and 60 over two parts: it owes 40, and of the 60 nothing is left to pay it with; beside it an account of 5. Owner 1's group of
-    70 and -30 owes nothing, and pays 40 towards its other account's 50."""
+    """Owner 0 nets -100 and 60 over two parts: it owes 40, and nothing of the 60 is left to pay it with; beside it is an account of 5. Owner 1's
+    group of 70 and -30 owes nothing, and has 40 for its other account's 50."""
     found = owing(
         [0, 0, 0, 1, 1, 1], [1, 1, 0, 1, 1, 0], [0],
         part(0, [0], [[-100.0]]), part(1, [0], [[60.0], [5.0], [70.0], [-30.0], [-50.0]]),
@@ -73,8 +74,13 @@ def test_a_netting_group_is_one_account() -> None:
 
 def test_nobody_is_liable_for_an_isolated_pool() -> None:
     found = owing([0, 1], [0, 0], [0], part(0, [0], [[5.0], [-2.0]], [[3.0], [4.0]]))
-    assert of(found, 0) == {1: [2.0, 0.0, 0.0, 1.0]}
+    assert of(found, 0) == {0: [0.0, 5.0, 2.0, 0.0, 3.0], 1: [2.0, 0.0, 0.0, 1.0, 4.0]}
     assert found.limited_recourse.tolist() == [7.0]
+    assert found.in_default().tolist() == [1]
+    # For Cover it counts.
+    assert [found.largest(count).tolist() for count in (1, 2)] == [[6.0], [9.0]]
+    losses = found.losses(0, np.zeros(2), np.zeros(2))
+    assert (losses.owner.tolist(), losses.surplus.tolist(), losses.gains.tolist()) == ([0.0, 2.0], [0.0, 0.0], [2.0])
 
 
 def test_gains_by_account() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from stress.cascade.books import two_assets
 from stress.cascade.cascading import Cascaded, cascaded, staged
 
 from stresstest.stress.cascade import tabled
-from stresstest.stress.cascade.owner_losses import OwnersInDebt
+from stresstest.stress.cascade.owner_losses import SUMS, OwnersInDebt
 
 NAMES = tabled.Scenarios(("base", "a_falls"), np.array([False, True]))
 EQUITY = 3_000.0 + 700.0 + 1_000.0
@@ -45,11 +43,11 @@ def test_amplification() -> None:
 
 def test_the_summary(found: Cascaded, exposure: np.ndarray) -> None:
     none, nobody = np.zeros(0, np.int64), np.zeros(2)
-    owing = OwnersInDebt(none, none, np.zeros((0, 4)), nobody, nobody)
+    owing = OwnersInDebt(none, none, np.zeros((0, SUMS)), nobody, nobody)
     row = tabled.summary_table(found.outcome, NAMES, owing, owing, exposure, found.staged.book.dimensions).row(1, named=True)
     expected = {
-        "scenario_id": "a_falls", "headline": True, "rounds": 2, "converged": True, "accounts_liquidated_direct": 1, "accounts_liquidated_feedback": 1,
-        "pools_liquidated": 2, "notional_sold": 7_600.0 + 9_800.0 + 9_400.0, "direct_loss": 2_200.0,
+        "scenario_id": "a_falls", "headline": True, "rounds": 2, "converged": True, "accounts_liquidated_direct": 1,
+        "accounts_liquidated_feedback": 1, "pools_liquidated": 2, "notional_sold": 7_600.0 + 9_800.0 + 9_400.0, "direct_loss": 2_200.0,
         # X from 800 to 400, Y from 700 to 100; Z gains.
         "feedback_loss": 400.0 + 600.0, "amplification": 4_600.0 / 2_200.0, "loss_amplification": 3_200.0 / 2_200.0, "uncollateralised_loss": 0.0,
         "owners_in_default": 0, "cover_2": 0.0, "worst_asset": "B", "worst_asset_change": -0.08,
