@@ -47,7 +47,7 @@ def _detail(value: object) -> object:
         return value
     if isinstance(value, str) and value:
         return (value,)
-    raise problem(f"must be a number of scenarios, `all`, or a list of their ids, not {shown(value)}")
+    raise problem(f"must be a number of scenarios, `all`, or a list of their ids, not {shown(value)}", "Write for example 5, all, or [crash].")
 
 
 class CascadeFees(Part):
