@@ -139,7 +139,10 @@ ONE_LAST = "Put it last; only one of gains_haircut, adl_queue, pro_rata can stan
         ),
         ("cascade: {max_rounds: 0}", ["cascade.max_rounds: must be at least 1, not 0"]),
         ("cascade: {rounds: 3}", ["cascade.rounds: unknown key `rounds`. Did you mean `max_rounds`?"]),
-        ("cascade: {detail: [1, b]}", ["cascade.detail: must be a number of scenarios, `all`, or a list of their ids, not a list"]),
+        (
+            "cascade: {detail: [1, b]}",
+            ["cascade.detail: must be a number of scenarios, `all`, or a list of their ids, not a list. Write for example 5, all, or [crash]."],
+        ),
         ("cascade: {collateral_order: [settle, settle]}", ["cascade.collateral_order: settle stands twice. Write each once, in order."]),
         ("cascade: {close_factor: 0}", ["cascade.close_factor: must be above 0, not 0"]),
         ("cascade: {fees: {liquidation: 1}}", ["cascade.fees.liquidation: must be below 1, not 1"]),
