@@ -89,7 +89,9 @@ def measured(folder: Path, quick: bool) -> Report:
     distance = measure([sys.executable, "-m", "benchmarks.distance", *options], ROOT).output
     say("liquidation cascades")
     cascade = measure([sys.executable, "-m", "benchmarks.cascade", *options], ROOT).output
-    return Report(machine(), load, not quick, found, runs, beside, valuation, portfolio, distance, cascade)
+    say("scenarios drawn from history")
+    draws = measure([sys.executable, "-m", "benchmarks.draws", *options], ROOT).output
+    return Report(machine(), load, not quick, found, runs, beside, valuation, portfolio, distance, cascade, draws)
 
 
 def main() -> None:

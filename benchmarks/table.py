@@ -46,6 +46,7 @@ class Report:
     portfolio: str
     distance: str
     cascade: str = ""
+    draws: str = ""
 
 
 def document(report: Report) -> str:
@@ -74,6 +75,8 @@ def document(report: Report) -> str:
         parts += ["## Distances to liquidation and default", f"```\n{report.distance.strip()}\n```"]
     if report.cascade:
         parts += ["## Liquidation cascades", f"```\n{report.cascade.strip()}\n```"]
+    if report.draws:
+        parts += ["## Scenarios drawn from history", f"```\n{report.draws.strip()}\n```"]
     # A table's head and rows are one paragraph.
     return "\n\n".join(parts).replace("|\n\n|", "|\n|") + "\n"
 
