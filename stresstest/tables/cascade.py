@@ -152,7 +152,8 @@ CONTAGION = Table(
         _money(
             "survivors_loss",
             "losses by the move of its price after the shock, of positions and collateral of accounts that the shock alone leaves standing; gains "
-            "elsewhere not netted; shared out by what each trigger sold of it",
+            "elsewhere not netted; shared out by what each trigger sold of it. Losses by assets of which nothing was sold count for those that moved "
+            "them",
         ),
     ),
     key=("scenario_id", "trigger", "sold"),

@@ -89,7 +89,7 @@ class Cascade:
     tolerance: dict[Key, float] = field(default_factory=dict)
     """Of a status, pool by pool."""
     trigger: dict[Key, str] = field(default_factory=dict)
-    """Of the pools that were liquidated: the asset that had cost them most when they breached."""
+    """Of the pools that were liquidated, or healed by cancelling orders: the asset that had cost them most when they breached first."""
     survivors_loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     """By asset: what positions and balances of accounts without a breach at the shocked prices lose after that, gains of others not netted."""
     log: list[Fill] = field(default_factory=list)
@@ -236,16 +236,20 @@ class Venue:
         return float(abs(priced.mark) * instrument["contract_size"] * market.state.value[instrument["quote"]])
 
 
-def trigger_of(venue: Venue, now: Market, pool: Pool) -> str:
-    """The asset, underlying or balance, on which a pool has lost most since base; never the reporting currency, unless there is nothing else."""
+def trigger_of(venue: Venue, now: Market, held: Held) -> str:
+    """The asset, underlying or balance, on which a pool has lost most since base; the reporting currency if deposits of it are lost, or alone."""
     lost: dict[str, float] = defaultdict(float)
+    pool = venue.recovered(held)
+    for asset, _, quantity in held.pool.balances:
+        lost[asset] += quantity * venue.base.value[asset]
     for asset, _, quantity in pool.balances:
-        lost[asset] += quantity * (venue.base.value[asset] - now.state.value[asset])
+        lost[asset] -= quantity * now.state.value[asset]
     for name, position in pool.positions.items():
         instrument = venue.snapshot.instruments[name]
         lost[instrument["settle"]] += 0.0
         lost[instrument["underlying"]] += value_of(venue.at_base, name, position) - value_of(now, name, position)
-    lost.pop(venue.snapshot.reporting, None)
+    if lost[venue.snapshot.reporting] < 1e-9:
+        lost.pop(venue.snapshot.reporting)
     return min(lost, key=lambda asset: (-lost[asset], asset), default=venue.snapshot.reporting)
 
 
@@ -447,8 +451,14 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row, dep
         if number == 0:
             found.breached_at_once = set(short)
         short = {key: amount for key, amount in short.items() if venue.can_act(book[key])}
-        if cascade.get("policy", "full") != "full":
-            short = {key: amount for key in short if (amount := venue.without_orders(now, key, book[key])) is not None}
+        for key in list(short):
+            trigger = trigger_of(venue, now, book[key])
+            amount = venue.without_orders(now, key, book[key])
+            if amount is None:
+                found.trigger.setdefault(key, trigger)
+                del short[key]
+            else:
+                short[key] = amount
         if not short:
             break
         if number == cascade.get("max_rounds", 50):
@@ -463,7 +473,7 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row, dep
             chosen = [max(short, key=lambda key: short[key])]
         for key in chosen:
             if key not in found.trigger:
-                found.trigger[key] = trigger_of(venue, now, venue.recovered(book[key]))
+                found.trigger[key] = trigger_of(venue, now, book[key])
         prices = one_round(venue, now, [book[key] for key in chosen], number, found)
         found.rounds += 1
         for key in chosen:

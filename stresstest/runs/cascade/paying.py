@@ -15,7 +15,7 @@ from stresstest.results.store import polars_schema
 from stresstest.runs.cascade.closely import Gains
 from stresstest.runs.writing import Valued
 from stresstest.stress.cascade.allocation import gains_haircut
-from stresstest.stress.cascade.deleveraging import KINDS, Deleveraged, Rule, closed_by_defaulters, deleverage, standing_positions
+from stresstest.stress.cascade.deleveraging import Deleveraged, Rule, closed_by_defaulters, deleverage, standing_positions, units_of_contract
 from stresstest.stress.cascade.outcome import Outcome
 from stresstest.stress.cascade.owner_losses import OwnersInDebt
 from stresstest.stress.cascade.states import State, at_prices
@@ -122,13 +122,11 @@ class Paying:
         prices = np.stack([before.resolved.spot[:, 0], self.logged.prices_final[:, at]], axis=1)
         end = at_prices(before, dimensions, prices, np.array([1]))
         value = np.ascontiguousarray(end.resolved.value[:, 1])
-        traded = dimensions.instruments["kind"].is_in(KINDS).to_numpy()
-        log, path = (frame.filter(pl.col("scenario") == scenario) for frame in (self.logged.log, self.logged.path))
+        at_the_end = end.units.take([1])
+        log = self.logged.log.filter(pl.col("scenario") == scenario)
         pool_account = dimensions.pools["account_code"].to_numpy().astype(np.int64)
-        names = dimensions.assets["asset"].to_list()
-        currency = value[[names.index(each) for each in dimensions.assets["price_currency"].to_list()]]
-        closed = closed_by_defaulters(log, path, self.gains.below[:, at] > 0.0, pool_account, traded, currency)
-        standing = standing_positions(book, end.units.take([1]), value, self.gains.liquidated[:, at], self.gains.equity[:, at])
+        closed = closed_by_defaulters(log, self.gains.below[:, at] > 0.0, pool_account, units_of_contract(dimensions, at_the_end, value))
+        standing = standing_positions(book, at_the_end, value, self.gains.liquidated[:, at], self.gains.equity[:, at])
         return {rule: deleverage(loss, closed, standing, rule) for rule in RULES}
 
 

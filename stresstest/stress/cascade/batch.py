@@ -151,8 +151,7 @@ class Batch:
         chunks = []
         for touched in self.engine.executor.map(partial(touch_block, round_), parts):
             self.live[touched.idle] = False
-            relooked = round_.terms.policy != "full" and bool(touched.ordered.any())
-            chunk = self._without_orders(look, touched) if relooked else touched
+            chunk = self._without_orders(look, touched) if touched.ordered.any() else touched
             if len(chunk.pairs.pool):
                 chunks.append(chunk)
         if self.open is not None:

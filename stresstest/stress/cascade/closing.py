@@ -86,19 +86,21 @@ def touch_block(round_: Round, item: tuple[int, Breaches]) -> Chunk:
     if not acts.all():
         chosen = np.flatnonzero(acts)
         pairs, breach, place = select(pairs, chosen), breach.take(chosen), place[chosen]
+    at_base = touch(block, place, breach.scenario, round_.layout, {}) if resolved.holding_rows else pairs
     has_order = np.concatenate([[0], np.cumsum(block.holdings.positions["order"] > 0)])
     ordered = np.diff(has_order[block.holdings.position_first]) > 0
     lines = Lines(block.accounts.tolerance[place], block.accounts.equality[place])
-    return Chunk(pairs, breach, lines, triggers(round_, pairs), ordered[place], np.zeros(len(place), dtype=np.bool_), idle)
+    return Chunk(pairs, breach, lines, triggers(round_, pairs, at_base), ordered[place], np.zeros(len(place), dtype=np.bool_), idle)
 
 
-def triggers(round_: Round, pairs: Pairs) -> Codes:
+def triggers(round_: Round, pairs: Pairs, whole: Pairs) -> Codes:
     """The asset, underlying or collateral, on which each pair lost most between base and now (of one that lost nothing: gained least).
 
-    The first of equals; the reporting currency, which cannot lose, where a pair has nothing else.
+    The first of equals; the reporting currency where deposits of it are lost, or a pair has nothing else. `whole`: the same pairs with deposits as
+    they are at base, whatever of them is recovered now.
     """
     layout, assets = round_.layout, round_.assets
-    at_base = pairs._replace(scenario=np.zeros_like(pairs.scenario))
+    at_base = whole._replace(scenario=np.zeros_like(pairs.scenario))
     value, units = round_.now.resolved.value, round_.now.units
     position = position_values(at_base, units, value, layout) - position_values(pairs, units, value, layout)
     token = token_values(at_base, value, layout) - token_values(pairs, value, layout)
@@ -115,7 +117,7 @@ def triggers(round_: Round, pairs: Pairs) -> Codes:
         cells = np.concatenate([pair * assets + underlying[p], owner * assets + asset[t]])
         lost = np.bincount(cells, weights=np.concatenate([position[p], token[t]]), minlength=(end - start) * assets).reshape(-1, assets)
         held = np.bincount(cells, minlength=(end - start) * assets).reshape(-1, assets) > 0
-        held[:, layout.reporting] = False
+        held[:, layout.reporting] &= lost[:, layout.reporting] > 0.0
         lost = np.where(held, lost, -np.inf)
         found[start:end] = np.where(held.any(axis=1), lost.argmax(axis=1), layout.reporting)
     return found

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from stresstest.snapshot.book import Book
+from stresstest.snapshot.book import Book, Dimensions
 from stresstest.snapshot.stage import load_block
 from stresstest.stress.cascade.allocation import closed_by_queue, closed_in_proportion, effective_leverage, queue_score
 from stresstest.valuation.unit_values import UnitValues
@@ -57,28 +57,41 @@ class Deleveraged(NamedTuple):
     amount: Floats
 
 
-def closed_by_defaulters(log: pl.DataFrame, path: pl.DataFrame, below: Flags, pool_account: Longs, traded: Flags, currency: Floats) -> Closed:
+def units_of_contract(dimensions: Dimensions, units: UnitValues, value: Floats) -> Floats:
+    """Units of the underlying that one contract stands for, f64[instruments]: notional over price; none of what is not closed against others.
+
+    Args:
+        dimensions: of the book.
+        units: values of instruments in one state.
+        value: f64[assets] X there.
+    """
+    frame = dimensions.instruments
+    price = np.abs(value[frame["underlying_code"].to_numpy()])
+    known = frame["kind"].is_in(KINDS).to_numpy() & (price > 0.0)
+    return np.divide(units.notional[:, 0], price, out=np.zeros(len(price)), where=known)
+
+
+def closed_by_defaulters(log: pl.DataFrame, below: Flags, pool_account: Longs, per_contract: Floats) -> Closed:
     """What accounts below zero sold and bought in one scenario.
+
+    Contracts are counted in units at the end, whatever they were sold at: they meet contracts that are counted so too.
 
     Args:
         log: rows of `Outcome.log` of that scenario.
-        path: those of `Outcome.path`, which has the price at which each underlying traded in every round.
         below: bool[accounts] which are below zero at the end.
         pool_account: account of every pool.
-        traded: bool[instruments] which are futures or perpetuals.
-        currency: f64[assets] X of the price currency of each asset.
+        per_contract: of `units_of_contract` at the end.
     """
-    traded_at = path.select("round", "asset", underlying_price="execution_price")
-    positions = log.filter(pl.col("action") == "position").join(traded_at, on=["round", "asset"], how="left", maintain_order="left")
+    positions = log.filter(pl.col("action") == "position")
     instrument = positions["instrument"].to_numpy()
-    wanted = traded[instrument] & below[pool_account[positions["pool"].to_numpy()]]
-    asset, sold = positions["asset"].to_numpy()[wanted].astype(np.int64), positions["quantity"].to_numpy()[wanted] > 0.0
-    notional = positions["notional"].to_numpy()[wanted]
-    keys, place = np.unique(asset * 2 + sold, return_inverse=True)
-    at = np.abs(positions["underlying_price"].to_numpy()[wanted] * currency[asset])
-    held = np.divide(notional, at, out=np.zeros(len(notional)), where=at > 0.0)
-    units, sums = (np.bincount(place, weights=each, minlength=len(keys)).astype(np.float64) for each in (held, notional))
-    return Closed(keys // 2, (keys % 2).astype(np.bool_), units, sums)
+    wanted = (per_contract[instrument] > 0.0) & below[pool_account[positions["pool"].to_numpy()]]
+    asset, quantity = positions["asset"].to_numpy()[wanted].astype(np.int64), positions["quantity"].to_numpy()[wanted]
+    keys, place = np.unique(asset * 2 + (quantity > 0.0), return_inverse=True)
+    units, notional = (
+        np.bincount(place, weights=each, minlength=len(keys)).astype(np.float64)
+        for each in (np.abs(quantity) * per_contract[instrument[wanted]], positions["notional"].to_numpy()[wanted])
+    )
+    return Closed(keys // 2, (keys % 2).astype(np.bool_), units, notional)
 
 
 def standing_positions(book: Book, units: UnitValues, value: Floats, liquidated: Flags, equity: Floats) -> Standing:
@@ -93,9 +106,8 @@ def standing_positions(book: Book, units: UnitValues, value: Floats, liquidated:
         liquidated: bool[accounts].
         equity: f64[accounts] at the end; only those above zero are looked at.
     """
-    frame = book.dimensions.instruments
-    traded = frame["kind"].is_in(KINDS).to_numpy()
-    underlying = frame["underlying_code"].to_numpy().astype(np.int64)
+    underlying = book.dimensions.instruments["underlying_code"].to_numpy().astype(np.int64)
+    per_contract = units_of_contract(book.dimensions, units, value)
     slope, cost, notional = (table[:, 0] for table in (units.value_slope, units.cost_slope, units.notional))
     wanted = ~liquidated & (equity > 0.0)
     assets = len(value)
@@ -103,21 +115,20 @@ def standing_positions(book: Book, units: UnitValues, value: Floats, liquidated:
     for number in range(book.blocks):
         block = load_block(book, number)
         account = block.account[block.position_pool].astype(np.int64)
-        rows = np.flatnonzero(traded[block.instrument] & wanted[account] & (block.quantity != 0.0))
+        rows = np.flatnonzero((per_contract[block.instrument] > 0.0) & wanted[account] & (block.quantity != 0.0))
         instrument, quantity = block.instrument[rows], block.quantity[rows]
         worth = quantity * slope[instrument] + block.cost[rows] * cost[instrument]
         entry = np.abs(block.cost[rows] * cost[instrument])
         keys, place = np.unique(account[rows] * assets + underlying[instrument], return_inverse=True)
-        sums = [np.bincount(place, weights=each, minlength=len(keys)) for each in (quantity * notional[instrument], worth, entry)]
+        parted = (quantity * per_contract[instrument], quantity * notional[instrument], worth, entry)
+        sums = [np.bincount(place, weights=each, minlength=len(keys)) for each in parted]
         parts.append((keys, np.stack(sums, axis=1)))
     # Accounts lie whole in one block: no key is in two.
     key, whole = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
     owner, asset = np.divmod(key, assets)
-    net, worth, entry = whole.T
+    held, net, worth, entry = whole.T
     profit = np.divide(worth, entry, out=np.zeros(len(worth)), where=entry > 0.0)
     leverage = effective_leverage(net, equity[owner])
-    price = np.abs(value[asset])
-    held = np.divide(net, price, out=np.zeros(len(net)), where=price > 0.0)
     kept = held != 0.0
     return Standing(owner[kept], asset[kept], held[kept], queue_score(profit, leverage)[kept])
 

@@ -16,6 +16,7 @@ from stresstest.stress.cascade.parameters import Parameter
 from stresstest.stress.rows import words
 
 Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _LEAST = 1e-12
@@ -135,8 +136,36 @@ def prices_table(outcome: Outcome, scenarios: Scenarios, dimensions: Dimensions)
     )
 
 
+def carried(lost: Floats, notional: Floats, price_currency: Longs) -> Floats:
+    """What survivors lose by the assets that were traded, f64[assets, S]: losses by others are theirs that moved them.
+
+    An asset of which nothing was traded moves with the one that it is priced in, if that was traded, and so on. What no price currency explains (a
+    contract settled in an asset that fell, its underlying did not) is shared out over all that was traded, by notional.
+
+    Args:
+        lost: f64[assets, S].
+        notional: f64[assets, S] traded.
+        price_currency: i64[assets], its own for the reporting currency.
+    """
+    found, total = np.where(notional > 0.0, lost, 0.0), notional.sum(axis=0)
+    share = np.divide(notional, total, out=np.zeros_like(notional), where=total > 0.0)
+    for asset in np.flatnonzero(((notional <= 0.0) & (lost > 0.0)).any(axis=1)).tolist():
+        amount, at = np.where(notional[asset] > 0.0, 0.0, lost[asset]), int(price_currency[asset])
+        while True:
+            found[at] += np.where(notional[at] > 0.0, amount, 0.0)
+            amount = np.where(notional[at] > 0.0, 0.0, amount)
+            if at == price_currency[at]:
+                break
+            at = int(price_currency[at])
+        found += share * amount
+    return found
+
+
 def contagion_table(outcome: Outcome, scenarios: Scenarios, dimensions: Dimensions) -> pl.DataFrame:
     """The table `contagion`: what survivors lose by an asset is shared out by what each trigger's pools traded of it."""
+    codes = {asset: code for code, asset in enumerate(dimensions.assets["asset"])}
+    price_currency = np.array([codes[name] for name in dimensions.assets["price_currency"]], dtype=np.int64)
+    lost = carried(outcome.loss_of_survivors, outcome.notional_sold, price_currency)
     traded = outcome.traded
     place = np.searchsorted(outcome.scenarios, traded["scenario"].to_numpy())
     asset, notional = traded["asset"].to_numpy(), traded["notional"].to_numpy()
@@ -149,7 +178,7 @@ def contagion_table(outcome: Outcome, scenarios: Scenarios, dimensions: Dimensio
             "sold": _assets(dimensions, asset),
             "notional": notional,
             "pools": traded["pools"],
-            "survivors_loss": share * outcome.loss_of_survivors[asset, place],
+            "survivors_loss": share * lost[asset, place],
         }
     )
 

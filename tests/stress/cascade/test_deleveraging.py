@@ -47,18 +47,15 @@ def test_nobody_on_the_other_side() -> None:
 
 
 def test_what_defaulters_closed() -> None:
-    """Of three orders those of the pool below zero count, and of these the futures: a contract of 150 euros, sold while the coin traded at 25
-    euros, of 2 dollars each, in the first round, and two of them at 10 euros in the third: 3 and 15 units."""
+    """Of five orders those of the account below zero count, and of these the futures: 3 contracts of two units, whatever they were sold at."""
     log = pl.DataFrame(
         {
             "pool": [0, 0, 1, 0, 0], "action": ["position", "position", "position", "collateral", "position"], "instrument": [0, 1, 0, -1, 0],
             "asset": [2, 2, 2, 2, 2], "round": [1, 1, 1, 2, 3], "quantity": [1.0, 1.0, 7.0, 9.0, 2.0], "notional": [150.0, 50.0, 700.0, 9.0, 300.0],
         }
     )  # fmt: skip
-    path = pl.DataFrame({"round": [1, 2, 3], "asset": [2, 2, 2], "execution_price": [25.0, 20.0, 10.0]})
-    currency = np.array([1.0, 1.0, 2.0])
-    found = closed_by_defaulters(log, path, np.array([True, False]), np.array([0, 1]), np.array([True, False]), currency)
-    assert (found.asset.tolist(), found.was_long.tolist(), found.units.tolist(), found.notional.tolist()) == ([2], [True], [18.0], [450.0])
+    found = closed_by_defaulters(log, np.array([True, False]), np.array([0, 1]), np.array([2.0, 0.0]))
+    assert (found.asset.tolist(), found.was_long.tolist(), found.units.tolist(), found.notional.tolist()) == ([2], [True], [6.0], [450.0])
 
 
 @given(

@@ -36,7 +36,8 @@ def test_isolated_pools_of_one_account_fail_apart(tmp_path: Path) -> None:
     assert found.of_accounts("liquidated", 1) == {"X": True, "Y": False, "Z": False}
 
 
-def test_who_is_healed_by_cancelling_orders_is_not_liquidated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("policy", ["full", "pro_rata"])
+def test_who_is_healed_by_cancelling_orders_is_not_liquidated(policy: str, tmp_path: Path) -> None:
     """N has 470; 100 units would need 475, the 50 that it holds 237.5."""
     tables = {
         **two_assets().tables,
@@ -46,7 +47,7 @@ def test_who_is_healed_by_cancelling_orders_is_not_liquidated(tmp_path: Path) ->
         "orders": [{"account_id": "N", "instrument_id": "PA", "side": "buy", "quantity": 50.0, "price": 95.0}],
     }
     margin = {"models": {"with_orders": {"kind": "tiered", "orders": "worst_side"}}}
-    book = Book(tables, [scenario("fall", {"A": -0.05})], {**two_assets().cascade, "policy": "pro_rata"}, margin)
+    book = Book(tables, [scenario("fall", {"A": -0.05})], {**two_assets().cascade, "policy": policy}, margin)
     found = run(tmp_path, book)
     assert found.of_accounts("breached", 1) == {"N": True}
     assert found.of_accounts("liquidated", 1) == {"N": False}
