@@ -22,7 +22,7 @@ class Traded:
     """What a cascade traded, and where an impact could not say what that does to the price; all arrays [assets, S], assets by code.
 
     `notional`: gross notional executed over all rounds, reporting currency. `missing`: no parameter says how far sales move the price.
-    `floored`: after all rounds the price is held at its floor or ceiling. `exhausted`: more was traded than the depth table has.
+    `floored`: at some time the price was held at its floor or ceiling. `exhausted`: more was traded than the depth table has.
     """
 
     notional: Floats

@@ -56,7 +56,7 @@ CASCADE_SUMMARY = Table(
         _money("cover_2", "the two largest together"),
         _money("liquidation_fees", "fees that liquidated accounts paid"),
         _money("fees_to_insurance_fund", "part of them that goes to the insurance fund"),
-        _count("floored_assets", "assets whose price reached its floor", "assets"),
+        _count("floored_assets", "assets whose price reached its floor or ceiling at some time", "assets"),
         _money("unfunded_debts", "debts that no collateral was left to repay"),
         Column("worst_asset", "string", "asset whose price sales moved most, as a share of its snapshot price; null: none moved"),
         Column("worst_asset_change", "float", "its final over its shocked price, less 1", "ratio"),
@@ -76,7 +76,7 @@ CASCADE_PRICES = Table(
         Column("net_quantity_sold", "float", "units sold less units bought, over all rounds", "units of the asset", nullable=False),
         _money("notional_sold", "notional of all orders in it, bought or sold, at execution prices"),
         Column("amplification", "float", "whole move of the price over that of the shock; null: it was not shocked", "ratio"),
-        Column("floored", "boolean", "whether the price reached its floor", nullable=False),
+        Column("floored", "boolean", "whether the price reached its floor or ceiling at some time", nullable=False),
     ),
     key=("scenario_id", "asset"),
 )

@@ -95,6 +95,12 @@ class Cascade:
     log: list[Fill] = field(default_factory=list)
     held: dict[Key, Held] = field(default_factory=dict)
 
+    def trade(self, impact: Impact, asset: str, units: float) -> None:
+        """Count units as sold; the price may be held at its end for a while."""
+        self.sold[asset] += units
+        if impact.is_floored(self.sold[asset]) or impact.is_capped(self.sold[asset]):
+            self.floored.add(asset)
+
     def by_account(self, amounts: dict[Key, float]) -> dict[str, float]:
         """Sums over the pools of accounts."""
         found: dict[str, float] = defaultdict(float)
@@ -402,7 +408,7 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
             continue
         bought = sum(debt for _, _, debt in owing)
         price = venue.impact[asset].average(found.sold[asset], found.sold[asset] - bought)
-        found.sold[asset] -= bought
+        found.trade(venue.impact[asset], asset, -bought)
         for number, held, debt in owing:
             cost = debt * worth(asset, price)
             held.pay(asset, debt)
@@ -422,7 +428,7 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
             unit = worth(asset, 1.0) / (1.0 + bonus)
             needs = [(wants[number], indebted[number].tokens()[asset]) for number in sellers]
             price, amounts = settled_price(venue.impact[asset], found.sold[asset], needs, unit)
-            found.sold[asset] += sum(amounts)
+            found.trade(venue.impact[asset], asset, sum(amounts))
             for number, (_, has), amount in zip(sellers, needs, amounts, strict=True):
                 raised = amount * price * unit
                 indebted[number].pay(asset, -amount)
@@ -485,7 +491,6 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row, dep
         if found.survives(key):
             for asset, amount in losses_of_survivor(venue, venue.start, end, held).items():
                 found.survivors_loss[asset] += amount
-    found.floored = {name for name, impact in venue.impact.items() if impact.is_floored(found.sold[name])}
     found.missing = {
         name for name, impact in venue.impact.items()
         if impact.strength is None and impact.kind != "none" and name != snapshot.reporting and found.notional[name] > 0.0
@@ -505,7 +510,7 @@ def one_round(venue: Venue, now: Market, chosen: list[Held], number: int, found:
     traded = dict(now.state.spot)
     for asset, units in orders.items():
         traded[asset] = venue.impact[asset].average(found.sold[asset], found.sold[asset] + units)
-        found.sold[asset] += units
+        found.trade(venue.impact[asset], asset, units)
         found.bought_for += units * traded[asset] * now.state.value[venue.snapshot.assets[asset]["price_currency"]]
     fills = venue.market(traded)
     for held, closed in zip(chosen, closing, strict=True):

@@ -68,6 +68,7 @@ class Batch:
         pools, self.assets = dimensions.pools.height, dimensions.assets.height
         self.states = len(chosen)
         self.sold = np.zeros((self.assets, self.states))
+        self.floored, self.exhausted = (np.zeros(self.sold.shape, dtype=np.bool_) for _ in range(2))
         self.live = np.ones((pools, self.states), dtype=np.bool_)
         self.breached = np.zeros((pools, self.states), dtype=np.bool_)
         self.liquidated = np.zeros((pools, self.states), dtype=np.bool_)
@@ -202,8 +203,12 @@ class Batch:
         items = [(chunk, share, flags) for chunk, (share, _), flags in zip(chunks, decided, withstands, strict=True)]
         closed = list(engine.executor.map(partial(close, Closing(round_, executed, self.shocked)), items))
         after, funding, indebted = self._fund(round_, closed, sold)
-        final = self.market.after(funding.sold) if funding is not None else self.market.after(sold)
         before, self.sold = self.sold, sold if funding is None else funding.sold
+        final = self.market.after(self.sold)
+        # A price that came back from its end has been held at it all the same.
+        for level in (sold,) if funding is None else (sold, funding.least, funding.sold):
+            self.floored |= self.market.floored(level)
+            self.exhausted |= self.market.exhausted(level)
         began, self.now = self.now, at_prices(self.now, self.dimensions, final, scenarios)
         shares = [share for share, _ in decided]
         mean = self.market.average(before, self.sold)

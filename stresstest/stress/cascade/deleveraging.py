@@ -68,7 +68,8 @@ def units_of_contract(dimensions: Dimensions, units: UnitValues, value: Floats) 
     frame = dimensions.instruments
     price = np.abs(value[frame["underlying_code"].to_numpy()])
     known = frame["kind"].is_in(KINDS).to_numpy() & (price > 0.0)
-    return np.divide(units.notional[:, 0], price, out=np.zeros(len(price)), where=known)
+    found: Floats = np.divide(units.notional[:, 0], price, out=np.zeros(len(price)), where=known)
+    return found
 
 
 def closed_by_defaulters(log: pl.DataFrame, below: Flags, pool_account: Longs, per_contract: Floats) -> Closed:

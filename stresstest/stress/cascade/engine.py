@@ -136,8 +136,8 @@ def outcome_of(batch: Batch, on_accounts: Callable[[AccountsPart], object] | Non
         notional_sold=rounds.notional[:, s],
         loss_of_survivors=lost[:, s],
         triggered=rounds.triggered[:, s],
-        floored=batch.market.floored(batch.sold)[:, s],
-        exhausted=batch.market.exhausted(batch.sold)[:, s],
+        floored=batch.floored[:, s],
+        exhausted=batch.exhausted[:, s],
         missing=batch.market.missing[:, s],
         **rounds.frames(batch.scenarios),
     )

@@ -70,10 +70,11 @@ class Sales(NamedTuple):
 
 
 class Funding(NamedTuple):
-    """`sold` f64[assets, S]: cumulative net units after it. `repaid`, `unfunded` f64[pairs], reporting currency: debts less what is owed after, and
-    what pools still need when they have nothing left to sell."""
+    """`sold` f64[assets, S]: cumulative net units after it; `least` before anything was sold, once debts are bought back. `repaid`, `unfunded`
+    f64[pairs], reporting currency: debts less what is owed after, and what pools still need when they have nothing left to sell."""
 
     sold: Floats
+    least: Floats
     sales: Sales
     repaid: Floats
     unfunded: Floats
@@ -172,6 +173,7 @@ def fund(
         paid = book.buy(own.pair[bought], own.cell[bought], units)
         amount[bought] += units
         cost = summed(own.pair[bought], paid, count)
+    least = book.sold.copy()
     balance = amount[home]
     owed = np.where(indebted, np.maximum(-balance, 0.0), 0.0)
     cash = np.maximum(balance, 0.0)
@@ -193,7 +195,7 @@ def fund(
     amount[home] = np.where(indebted, aim - needs, balance)
     owed_after = np.maximum(-amount[home], 0.0)
     repaid = np.where(indebted, owed + cost - owed_after, 0.0)
-    return pairs._replace(amount=amount), Funding(book.sold, book.sales(), repaid, needs)
+    return pairs._replace(amount=amount), Funding(book.sold, least, book.sales(), repaid, needs)
 
 
 class _Ledger:

@@ -71,7 +71,8 @@ class Outcome:
 
     f64[assets, scenarios]: `prices_shocked`, `prices_final` in each asset's price currency; `sold` net units; `notional_sold` of all orders, bought
     or sold, collateral too; `loss_of_survivors`: what positions and collateral of accounts that withstand the scenario itself lose between the
-    shocked prices and the end (or until they are closed), gains elsewhere not netted. `floored`, `exhausted`, `missing` bool: see `market`.
+    shocked prices and the end (or until they are closed), gains elsewhere not netted. `floored`, `exhausted` bool at any time, `missing`: see
+    `market`.
     `triggered`: liquidated pools by trigger.
 
     Frames by code, sorted: `path` (`PATH`), `round_totals` (`ROUND_TOTALS`), `traded` (`TRADED`: what pools of each trigger traded), `log` (`LOG`; no

@@ -239,6 +239,18 @@ def after(of: Book, found: Cascaded, number: int) -> Book:
     return Book(tables, of.scenarios, of.cascade, of.margin)
 
 
+def test_a_floor_that_the_price_comes_back_from_is_told() -> None:
+    """5,000 units sold take the price from 70 to its floor; N's contracts in coins then leave it short of coins, and it buys them back above 70."""
+    of = book(
+        [lot("N", "IA", 100_000.0), lot("M", "PA", 5_000.0)], [{"account_id": "N", "asset": "A", "quantity": 300.0}, cash("M", 40_000.0)],
+        [scenario("fall", {"A": -0.3})], linear(0.5, "A"), instruments=[perpetual("IA", "A", payoff="inverse", settle="A")],
+    )  # fmt: skip
+    outcome = (found := run(of)).outcome
+    assert found.price("A", 1) > 70.0
+    assert outcome.floored[found.staged.asset("A"), 1]
+    assert of.reference().floored == {"A"}
+
+
 def test_prices_stop_at_the_floor_unless_they_may_be_negative() -> None:
     """A thousand units sold at a slope of one from 90: to the floor, a millionth of 100, or to minus 910."""
     assets = [coin("W", may_be_negative=True)]
