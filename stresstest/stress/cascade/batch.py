@@ -18,6 +18,7 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
+from stresstest.stress.cascade.blocks import Blocks
 from stresstest.stress.cascade.closing import Chunk, Closed, Closing, Deciding, Round, close, decide, touch_block
 from stresstest.stress.cascade.ending import any_by_account
 from stresstest.stress.cascade.funding import Funding, can_act, collateral_ranks, fund
@@ -79,9 +80,9 @@ class Batch:
         codes = {asset: code for code, asset in enumerate(dimensions.assets["asset"])}
         self.parent = np.array([codes[currency] for currency in dimensions.assets["price_currency"]], dtype=np.int64)
         self.underlying = dimensions.instruments["underlying_code"].to_numpy().astype(np.int32)
-        self.holders = holders_of(dimensions, tuple(engine.rulebook.models))
         # The tables of the first round, in which the batch stands as it began: all that is asked of those who are never touched.
         self.first = self._tables(np.arange(1, self.states))
+        self.blocks = Blocks(engine.book, holders_of(dimensions, self.first.models), self.first)
         option = (dimensions.instruments["kind"] == "option").to_numpy()
         self.layout = layout_of(self.first, option, codes[dimensions.reporting_currency])
         self.rounds = Rounds(self.assets, self.states, self.shocked, self.account, self.layout, self.underlying)
@@ -102,13 +103,13 @@ class Batch:
         """One round of the active scenarios; those that go on."""
         engine, terms = self.engine, self.engine.terms
         compiled = self.first if number == 1 else self._tables(active)
-        look = Look(engine.book, compiled, self.holders, np.concatenate([[0], active]))
+        look = Look(self.blocks, compiled, np.concatenate([[0], active]))
         fresh = list(engine.executor.map(partial(look_at_block, look), self._live_blocks(active)))
         if number == 1:
             for part in fresh:
                 self.breached[part.pool, part.scenario] = True
             self.withstands = ~any_by_account(self.breached, self.first_pool)
-        round_ = Round(engine.book, compiled, self.holders, self.layout, self.underlying, terms, self.now)
+        round_ = Round(self.blocks, compiled, self.layout, self.underlying, terms, self.now)
         over = number > terms.max_rounds
         going: list[Longs] = []
         for some in _groups(active, fresh):

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from stresstest.config.cascade import Cascade
 from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.breaches import Lines
-from stresstest.snapshot.book import Book
-from stresstest.snapshot.stage import load_block
+from stresstest.stress.cascade.blocks import Blocks
 from stresstest.stress.cascade.fills import Fills, fill, position_notionals, position_values, token_values
 from stresstest.stress.cascade.funding import can_act
 from stresstest.stress.cascade.liquidated import Layout, Pairs, select, touch
@@ -20,7 +19,6 @@ from stresstest.stress.cascade.look import Breaches
 from stresstest.stress.cascade.orders import orders
 from stresstest.stress.cascade.policy import shares
 from stresstest.stress.cascade.states import State
-from stresstest.stress.holders import Holders, block_holdings
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
@@ -60,9 +58,8 @@ class Round:
     `underlying` i32[instruments].
     """
 
-    book: Book
+    blocks: Blocks
     compiled: Compiled
-    holders: Holders
     layout: Layout
     underlying: Codes
     terms: Cascade
@@ -77,7 +74,7 @@ class Round:
 def touch_block(round_: Round, item: tuple[int, Breaches]) -> Chunk:
     """The pools of a block that breach, taken out of the book; those that have nothing to liquidate are named and left in it."""
     number, breach = item
-    block = block_holdings(load_block(round_.book, number), round_.holders, round_.compiled)
+    block = round_.blocks[number]
     place = breach.pool - int(block.pool[0])
     resolved = round_.now.resolved
     pairs = touch(block, place, breach.scenario, round_.layout, resolved.holding_rows)

@@ -12,12 +12,11 @@ from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.breaches import Lines, breaches
 from stresstest.margin.kernels.drifts import add_losses
 from stresstest.margin.kernels.given import LOSS, WORST
-from stresstest.snapshot.book import Book
-from stresstest.snapshot.stage import load_block
+from stresstest.stress.cascade.blocks import Blocks
 from stresstest.stress.cascade.outcome import AccountsPart
 from stresstest.stress.cascade.states import State
 from stresstest.stress.evaluation import folded
-from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
+from stresstest.stress.holders import BlockHoldings
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
@@ -66,11 +65,10 @@ def drift_of(shocked: State, final: State, underlying: Codes, settle: Codes, loc
 class Ending:
     """The batch as it began and as it ends: tables of all its scenarios, in order; `moved`: whether any price did."""
 
-    book: Book
+    blocks: Blocks
     shocked: Compiled
     final: Compiled
     moved: bool
-    holders: Holders
     drift: Drift
     scenarios: Codes
 
@@ -102,7 +100,7 @@ class BlockEnd(NamedTuple):
 
 def end_of_block(ending: Ending, block: BlockState) -> BlockEnd:
     """The accounts of a block at the end."""
-    held = block_holdings(load_block(ending.book, block.number), ending.holders, ending.shocked)
+    held = ending.blocks[block.number]
     shocked = equities(ending.shocked, held)
     final = equities(ending.final, held) if ending.moved else shocked.copy()
     final[block.pool, block.scenario] = block.equity

@@ -99,7 +99,7 @@ def outcome_of(batch: Batch, on_accounts: Callable[[AccountsPart], object] | Non
         final = compile_tables(batch.dimensions, batch.now.resolved, batch.now.units, engine.rulebook, headline, held=nothing)
     settle = batch.dimensions.instruments["settle_code"].to_numpy()
     drift = drift_of(batch.shocked, batch.now, batch.underlying, settle, batch.dimensions.locations.height)
-    ending = Ending(engine.book, batch.first, final, moved, batch.holders, drift, batch.scenarios)
+    ending = Ending(batch.blocks, batch.first, final, moved, drift, batch.scenarios)
     left = [*batch.finished, *([] if batch.open is None else [batch.open.pairs])]
     own = _Left.of(left, batch)
     sums = np.zeros((4, batch.states))

@@ -13,11 +13,10 @@ from stresstest.margin.compile import Compiled
 from stresstest.margin.kernels.breaches import Lines, breaches
 from stresstest.margin.kernels.program import COLLATERAL_ROW, ORDER, POSITION, Holdings
 from stresstest.margin.kernels.totals import Accounts
-from stresstest.snapshot.book import Book
-from stresstest.snapshot.stage import load_block
+from stresstest.stress.cascade.blocks import Blocks
 from stresstest.stress.cascade.liquidated import Pairs, select
 from stresstest.stress.evaluation import folded, given_by_rules
-from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
+from stresstest.stress.holders import BlockHoldings, Holders
 from stresstest.stress.selected import selected
 
 Floats = npt.NDArray[np.float64]
@@ -48,9 +47,8 @@ class Breaches(NamedTuple):
 class Look:
     """What a block of the book needs to be looked at: tables at the prices of the round, and the scenario of the batch that each of theirs is."""
 
-    book: Book
+    blocks: Blocks
     compiled: Compiled
-    holders: Holders
     scenario: Longs
 
 
@@ -58,7 +56,7 @@ def look_at_block(look: Look, block: tuple[int, Flags]) -> Breaches:
     """The breaches among the pools of a block where `live` bool[pools, S] says so."""
     number, live = block
     lanes = look.compiled.lanes
-    held = block_holdings(load_block(look.book, number), look.holders, look.compiled)
+    held = look.blocks[number]
     pools = len(held.gross)
     # The first block of lanes is base as it was, which is nobody's state.
     items = np.tile(np.arange(pools), lanes.blocks - 1)
@@ -98,7 +96,7 @@ def look_at_pairs(look: Look, pairs: Pairs, lines: Lines) -> Breaches:
     for scenarios in _narrow(compiled, np.array(sorted({place[int(each)] for each in pairs.scenario}), dtype=np.int64)):
         few = selected(compiled, [0, *scenarios.tolist()])
         chosen = np.flatnonzero(np.isin(pairs.scenario, look.scenario[scenarios]))
-        block = own_block(look.holders, pairs, chosen, lines)
+        block = own_block(look.blocks.holders, pairs, chosen, lines)
         lane = np.searchsorted(look.scenario[scenarios], pairs.scenario[chosen])
         live = np.zeros((len(chosen), few.lanes.width), dtype=np.bool_)
         live[np.arange(len(chosen)), lane] = True
