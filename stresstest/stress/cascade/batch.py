@@ -19,7 +19,7 @@ from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
 from stresstest.stress.cascade.blocks import Blocks
-from stresstest.stress.cascade.closing import Chunk, Closed, Closing, Deciding, Round, close, decide, touch_block
+from stresstest.stress.cascade.closing import Chunk, Closed, Closing, Deciding, Round, among, close, decide, touch_block
 from stresstest.stress.cascade.ending import any_by_account
 from stresstest.stress.cascade.funding import Funding, can_act, collateral_ranks, fund
 from stresstest.stress.cascade.liquidated import Pairs, joined, layout_of, select
@@ -273,7 +273,7 @@ class Batch:
             # Those that were looked at again are among the chunks.
             keys = self.open.pairs.pool.astype(np.int64) * self.states + self.open.pairs.scenario
             again = np.concatenate([chunk.pairs.pool.astype(np.int64) * self.states + chunk.pairs.scenario for chunk in chunks])
-            self.open = self.open.take(np.flatnonzero(~np.isin(keys, again)))
+            self.open = self.open.take(np.flatnonzero(~among(keys, np.sort(again))))
         going = []
         for chunk, acts in zip(chunks, goes_on, strict=True):
             self.finished.append(select(chunk.pairs, np.flatnonzero(~acts)) if acts.any() else chunk.pairs)

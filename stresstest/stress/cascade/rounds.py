@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from stresstest.stress.cascade.closing import Chunk, Closed, summed, traded
+from stresstest.stress.cascade.closing import Chunk, Closed, among, summed, traded
 from stresstest.stress.cascade.fills import equity
 from stresstest.stress.cascade.funding import Funding
 from stresstest.stress.cascade.liquidated import Layout, Pairs
@@ -180,13 +180,13 @@ class Rounds:
             for each in zip(*((chunk.pairs.pool, chunk.pairs.scenario, chunk.trigger) for chunk in done.chunks), strict=True)
         )
         keys = (pool[deals.pair] * self.states + scenario[deals.pair]) * self.assets + deals.asset
-        new = ~np.isin(keys, self.known, kind="sort")
+        new = ~among(keys, self.known)
         cells = (scenario[deals.pair] * self.assets + trigger[deals.pair]) * self.assets + deals.asset
         distinct, notional = summed(cells, deals.notional)
         counts = np.bincount(np.searchsorted(distinct, cells), weights=new, minlength=len(distinct))
         self.traded.append({"cell": distinct, "notional": notional, "pools": counts})
         # Only pools that go on can trade an asset again.
-        self.known = np.concatenate([self.known, keys[new & np.concatenate(done.goes_on)[deals.pair]]])
+        self.known = np.sort(np.concatenate([self.known, keys[new & np.concatenate(done.goes_on)[deals.pair]]]))
 
     def _orders(self, done: Liquidation, after: Sequence[Floats]) -> None:
         """Every order of the round."""
