@@ -33,7 +33,11 @@ class State:
 
     def take(self, scenarios: Sequence[int]) -> State:
         """These scenarios alone, in this order."""
-        return State(self.resolved.take(scenarios), self.units.take(scenarios))
+        resolved, units = self.resolved.take(scenarios), self.units.take(scenarios)
+        # Columns that were picked lie the other way round in memory, and every look at a table as one row of cells would copy it.
+        prices = {name: np.ascontiguousarray(getattr(resolved, name)) for name in ("spot", "value")}
+        tables = {name: np.ascontiguousarray(getattr(units, name)) for name in TABLES}
+        return State(replace(resolved, **prices), replace(units, **tables))
 
 
 def at_prices(state: State, dimensions: Dimensions, spot: Floats, scenarios: Longs) -> State:
