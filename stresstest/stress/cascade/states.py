@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +36,9 @@ class State:
         """These scenarios alone, in this order."""
         resolved, units = self.resolved.take(scenarios), self.units.take(scenarios)
         # Columns that were picked lie the other way round in memory, and every look at a table as one row of cells would copy it.
-        prices = {name: np.ascontiguousarray(getattr(resolved, name)) for name in ("spot", "value")}
-        tables = {name: np.ascontiguousarray(getattr(units, name)) for name in TABLES}
-        return State(replace(resolved, **prices), replace(units, **tables))
+        tables: dict[str, Any] = {name: np.ascontiguousarray(getattr(units, name)) for name in TABLES}
+        spot, value = np.ascontiguousarray(resolved.spot), np.ascontiguousarray(resolved.value)
+        return State(replace(resolved, spot=spot, value=value), replace(units, **tables))
 
 
 def at_prices(state: State, dimensions: Dimensions, spot: Floats, scenarios: Longs) -> State:
