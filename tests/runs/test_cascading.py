@@ -203,7 +203,7 @@ def test_its_reports_and_the_commands_after_it(book: Path, finished: Path, tmp_p
     html = (folder / "report.html").read_text()
     for page in ("cascade", "contagion", "waterfall"):
         assert f'id="{page}"' in html
-    assert "worst with liquidations: fall: USD 500.00 below zero, 0.00 by the shock alone" in html
+    assert "worst with liquidations: fall: USD 500 below zero, 0 by the shock alone" in html
     assert stresstest.verify(folder).verified
     deeper = run(book, tmp_path / "two", history=history, **{"cascade.impact": {"kind": "none"}, "as_of": "2026-11-21T16:00:00Z"}).folder
     assert read_document(Summary, deeper / "summary.json").cascade is not None
