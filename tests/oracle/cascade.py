@@ -21,6 +21,8 @@ Key = tuple[str, str]
 FEES = {"liquidation": 0.0, "insurance_share": 0.0, "option_spread": 0.0, "collateral_bonus": 0.0}
 BUMP = 1e-3
 """Of the underlying's price, either way: the delta of an option."""
+ROUNDING = 1e-12
+"""Of all balances of a pool: one that is smaller is neither a debt nor a deposit."""
 STEPS = 4_000
 """Of the search for the highest price at which those who sell collateral can have sold."""
 
@@ -53,6 +55,12 @@ class Held:
         for asset, _, quantity in self.pool.balances:
             found[asset] += quantity
         return found
+
+    def material(self, value: dict[str, float]) -> dict[str, float]:
+        """Net balances, zero where they are rounding or worth nothing."""
+        tokens = self.tokens()
+        least = ROUNDING * sum(abs(amount * value[name]) for name, amount in tokens.items())
+        return {name: amount if value[name] > 0.0 and abs(amount * value[name]) > least else 0.0 for name, amount in tokens.items()}
 
     def pay(self, asset: str, amount: float) -> None:
         """Credit (or debit) a touched pool."""
@@ -88,6 +96,9 @@ class Cascade:
     missing: set[str] = field(default_factory=set)
     tolerance: dict[Key, float] = field(default_factory=dict)
     """Of a status, pool by pool."""
+    reporting: str = "USD"
+    value: dict[str, float] = field(default_factory=dict)
+    """X of every asset at the end."""
     trigger: dict[Key, str] = field(default_factory=dict)
     """Of the pools that were liquidated, or healed by cancelling orders: the asset that had cost them most when they breached first."""
     survivors_loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -135,9 +146,10 @@ class Cascade:
         return sum(max(0.0, before[name] - after[name]) for name in before)
 
     def unfunded(self) -> float:
-        """Debts of pools that have been liquidated and have nothing left: what they are below zero."""
+        """Debts in money of pools that have been liquidated and have nothing else: what they are below zero."""
         spent = [key for key, held in self.held.items() if held.touched and not held.pool.positions]
-        return -sum(self.equity[key] for key in spent if max(self.held[key].tokens().values(), default=0.0) <= 0.0)
+        moneyed = [key for key in spent if sum(amount != 0.0 for amount in self.held[key].material(self.value).values()) <= 1]
+        return -sum(min(0.0, self.equity[key]) for key in moneyed if self.held[key].tokens()[self.reporting] < 0.0)
 
     @property
     def deficit(self) -> float:
@@ -195,12 +207,12 @@ class Venue:
         positions = {name: each for name, each in held.pool.positions.items() if each.quantity != 0.0 or each.cost != 0.0 or each.funding != 0.0}
         return replace(held.pool, positions=positions, balances=[(name, None, amount) for name, amount in tokens.items()], orders={})
 
-    def can_act(self, held: Held) -> bool:
+    def can_act(self, market: Market, held: Held) -> bool:
         """Whether there is anything left to close, a debt to buy back, or a debt and something to sell for it."""
         pool = self.recovered(held)
-        tokens = Held(pool).tokens()
+        tokens = Held(pool).material(market.state.value)
         others = [amount for name, amount in tokens.items() if name != self.snapshot.reporting]
-        owes = tokens[self.snapshot.reporting] < 0.0
+        owes = tokens.get(self.snapshot.reporting, 0.0) < 0.0
         return bool(pool.positions) or min(others, default=0.0) < 0.0 or (owes and max(others, default=0.0) > 0.0)
 
     def without_orders(self, market: Market, key: Key, held: Held) -> float | None:
@@ -392,18 +404,17 @@ def repay(venue: Venue, prices: dict[str, float], indebted: list[Held], round_: 
     def worth(asset: str, price: float) -> float:
         return price if asset == reporting else price * value[venue.snapshot.assets[asset]["price_currency"]]
 
+    had = [held.material(value) for held in indebted]
     # A debt in money is paid in part; what the buying back of others takes beyond the money that is there, in full.
     wants = {number: max(0.0, -held.tokens()[reporting]) * close_factor for number, held in enumerate(indebted)}
-    owned = {
-        number: [asset for asset, amount in held.tokens().items() if amount > 0.0 and asset != reporting] for number, held in enumerate(indebted)
-    }
+    owned = {number: [asset for asset, amount in each.items() if amount > 0.0 and asset != reporting] for number, each in enumerate(had)}
     # Who has nothing left can wait for nothing: what it owes is bought back at once.
-    part = {number: close_factor if any(amount > 0.0 for amount in held.tokens().values()) else 1.0 for number, held in enumerate(indebted)}
+    part = {number: close_factor if any(amount > 0.0 for amount in each.values()) else 1.0 for number, each in enumerate(had)}
     money = {number: max(0.0, held.tokens()[reporting]) for number, held in enumerate(indebted)}
     for asset in sorted(venue.snapshot.assets):
         if asset == reporting:
             continue
-        owing = [(number, held, -held.tokens()[asset] * part[number]) for number, held in enumerate(indebted) if held.tokens()[asset] < 0.0]
+        owing = [(number, held, -held.tokens()[asset] * part[number]) for number, held in enumerate(indebted) if had[number].get(asset, 0.0) < 0.0]
         if not owing:
             continue
         bought = sum(debt for _, _, debt in owing)
@@ -456,7 +467,7 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row, dep
         short = {key: amount for key, held in book.items() if (amount := venue.shortfall(now, key, held)) is not None}
         if number == 0:
             found.breached_at_once = set(short)
-        short = {key: amount for key, amount in short.items() if venue.can_act(book[key])}
+        short = {key: amount for key, amount in short.items() if venue.can_act(now, book[key])}
         for key in list(short):
             trigger = trigger_of(venue, now, book[key])
             amount = venue.without_orders(now, key, book[key])
@@ -486,6 +497,7 @@ def cascade_of(snapshot: Snapshot, margin: Row, cascade: Row, scenario: Row, dep
             found.first_round.setdefault(key, number)
     found.prices = prices
     end = venue.market(prices)
+    found.value, found.reporting = end.state.value, snapshot.reporting
     found.equity = {key: venue.figures(end, held).equity for key, held in book.items()}
     for key, held in book.items():
         if found.survives(key):
