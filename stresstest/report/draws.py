@@ -14,7 +14,7 @@ from stresstest.report.formats import count, money, named, percent, plural_count
 from stresstest.report.parts import Bucket, Histogram, Mark, Pair, PairedBars
 from stresstest.report.view import DrawsPage, FamilyCharts
 from stresstest.results.draws import DrawFigures
-from stresstest.stress.families import Family, Stated, weighted_families
+from stresstest.stress.weighted.families import Family, Stated, weighted_families
 
 DRAWN = 2
 """Families that have charts."""

@@ -54,8 +54,8 @@ def write_attribution(plan: Plan, result: Path, valued: Valued, stressed: Stress
         stressed: the first pass.
         accounts: account_summary, as far as summaries need it.
     """
-    from stresstest.stress.attribution import attribute_accounts
-    from stresstest.stress.attribution_book import attribute_book
+    from stresstest.stress.attribution.accounts import attribute_accounts
+    from stresstest.stress.attribution.whole_book import attribute_book
 
     frames = {table.name: empty(table) for table in (ATTRIBUTION, ATTRIBUTION_POSITIONS, ATTRIBUTION_SUMMARY)}
     most = plan.settings.attribution.accounts

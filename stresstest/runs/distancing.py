@@ -21,12 +21,12 @@ from stresstest.runs.planning import Plan
 from stresstest.runs.writing import Valued
 from stresstest.snapshot.book import Book, Dimensions
 from stresstest.snapshot.stage import load_block
-from stresstest.stress.distance_axes import ALL_SPOTS, MOST_SPOTS, Axis, axes
+from stresstest.stress.distance.axes import ALL_SPOTS, MOST_SPOTS, Axis, axes
 from stresstest.tables import DISTANCE
 
 if TYPE_CHECKING:  # the kernels take long to import, and a refused snapshot does not wait for them
     from stresstest.config import RunFile
-    from stresstest.stress.distance import Distances
+    from stresstest.stress.distance.distances import Distances
     from stresstest.stress.static import StressResult
 
 ROWS_OF_A_PART = 131_072
@@ -97,8 +97,8 @@ def write_distances(
         result: the result folder.
         on_progress: `on_progress(done, all)` is called after every axis.
     """
-    from stresstest.stress.distance import distances
-    from stresstest.stress.distance_states import Valuer
+    from stresstest.stress.distance.distances import distances
+    from stresstest.stress.distance.states import Valuer
     from stresstest.stress.held import held_by_model
 
     book = valued.book
@@ -116,7 +116,7 @@ def write_distances(
 
 def in_words(found: Distances, wanted: tuple[Axis, ...], dimensions: Dimensions) -> pl.DataFrame:
     """Rows of the table `distance`."""
-    from stresstest.stress.distance import TARGETS
+    from stresstest.stress.distance.distances import TARGETS
 
     account = dimensions.pools["account_code"].gather(found.pool)
     names = [(axis.name, way) for axis in wanted for way, _ in axis.ways]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def write_draws(plan: Plan, result: Path, book: Book, stressed: StressResult, accounts: pl.DataFrame) -> None:
     """Write the tables `tables.DRAW_TABLES`; `accounts`: account_id and status at base of every account."""
-    from stresstest.stress.draws import account_probabilities, draw_statistics
-    from stresstest.stress.owner_draws import owner_distribution
+    from stresstest.stress.weighted.draws import account_probabilities, draw_statistics
+    from stresstest.stress.weighted.owners import owner_distribution
 
     families, draws, named = stressed.families, stressed.draws, book.dimensions.accounts
     status = named.select("account_id").join(accounts.select("account_id", "status"), on="account_id", how="left", maintain_order="left")["status"]

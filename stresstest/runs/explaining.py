@@ -25,7 +25,7 @@ from stresstest.runs.staging import stage
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import BASE, only
 from stresstest.snapshot.book import Book
-from stresstest.stress.attribution import Attribution, Attributor
+from stresstest.stress.attribution.accounts import Attribution, Attributor
 from stresstest.stress.wrong_way import account_wrong_way_share
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, ATTRIBUTION_KINDS, DETAIL, EXCLUDED, MEASURES
 from stresstest.valuation.unit_values import UnitValues

@@ -1,1 +1,1 @@
-"""What is asked of the book: the static stress of every account under every scenario."""
+"""What is asked of the book: what scenarios do to every account, how far it is from failing, what would make it fail, and what follows from that."""

@@ -16,12 +16,12 @@ from stresstest.margin.kernels.figures import BALANCE, MAINTENANCE_MARGIN, MARGI
 from stresstest.margin.kernels.totals import Edges, Totals
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
-from stresstest.stress.draws import DrawSums, lane_weights, of_accounts
 from stresstest.stress.evaluation import evaluate_block
-from stresstest.stress.families import Family
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
 from stresstest.stress.limits import BlockLimits, Limits, block_limits
 from stresstest.stress.rows import WORST, WORST_HEADLINE, Keep, Names, account_frames, pool_frames, summary_frame
+from stresstest.stress.weighted.draws import DrawSums, lane_weights, of_accounts
+from stresstest.stress.weighted.families import Family
 from stresstest.tables import ACCOUNT_SCENARIO, ACCOUNT_SUMMARY, POOL_SCENARIO, Table
 
 Sink = Callable[[Table, int, pl.DataFrame], object]

@@ -19,15 +19,15 @@ from stresstest.scenarios.resolved import Resolved
 from stresstest.scenarios.scenario_set import Scenario
 from stresstest.snapshot.book import Book
 from stresstest.stress.blocks import BlockResult, Sink, Task, blocks_a_group, holdings_of_block, run_group
-from stresstest.stress.draws import DrawSums, joined_sums
 from stresstest.stress.evaluation import dense_rows
-from stresstest.stress.families import Family, weighted_families
 from stresstest.stress.held import held_by_model
 from stresstest.stress.holders import Holders, holders_of
 from stresstest.stress.limits import limits_of
 from stresstest.stress.merge import Merger
 from stresstest.stress.rows import Keep, account_frame, names_of
 from stresstest.stress.totals import owner_scenario, scenario_summary
+from stresstest.stress.weighted.draws import DrawSums, joined_sums
+from stresstest.stress.weighted.families import Family, weighted_families
 from stresstest.valuation.unit_values import UnitValues
 
 WORST_ACCOUNTS = 50

@@ -17,8 +17,8 @@ from stresstest.report.html import render_html
 from stresstest.report.view import DrawsPage, ReportFacts
 from stresstest.results.draws import draw_figures
 from stresstest.results.store import empty
-from stresstest.stress.draws import draw_statistics
-from stresstest.stress.families import Stated, weighted_families
+from stresstest.stress.weighted.draws import draw_statistics
+from stresstest.stress.weighted.families import Stated, weighted_families
 from stresstest.tables import ACCOUNT_PROBABILITIES, OWNER_DISTRIBUTION, Table
 
 Row = dict[str, Any]

@@ -14,12 +14,12 @@ from stresstest.margin.kernels.figures import COLLATERAL, LOSS, MARGIN_SHORTFALL
 from stresstest.margin.kernels.totals import P_LOSS, P_SHORT
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
-from stresstest.stress.draws import DrawSums, frame_of
 from stresstest.stress.evaluation import DENSE_ROWS, evaluate_block
-from stresstest.stress.families import Family
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
 from stresstest.stress.selected import selected
-from stresstest.stress.weighted_statistics import Losses
+from stresstest.stress.weighted.draws import DrawSums, frame_of
+from stresstest.stress.weighted.families import Family
+from stresstest.stress.weighted.statistics import Losses
 from stresstest.tables import DRAW_LEVELS, MOST_OWNERS, OWNER_DISTRIBUTION, OWNER_QUANTILES, level_name
 
 Floats = npt.NDArray[np.float64]

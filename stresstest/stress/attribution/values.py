@@ -8,7 +8,7 @@ import polars as pl
 
 from stresstest.margin.explain import Holdings
 from stresstest.scenarios.resolved import Resolved
-from stresstest.stress.attribution_factors import FACTORS, Effects, FactorEffects
+from stresstest.stress.attribution.factors import FACTORS, Effects, FactorEffects
 
 Codes = npt.NDArray[np.integer]
 

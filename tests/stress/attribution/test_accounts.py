@@ -21,8 +21,8 @@ from stresstest.errors import StressTestError
 from stresstest.margin.explain import Holdings
 from stresstest.results.store import read_table
 from stresstest.scenarios.resolved import PricesApart
-from stresstest.stress import attribution, attribution_book
-from stresstest.stress.attribution import Attribution, Attributor
+from stresstest.stress.attribution import accounts, whole_book
+from stresstest.stress.attribution.accounts import Attribution, Attributor
 from stresstest.valuation.value import value_instruments
 
 Lines = dict[tuple[str, str | None], float]
@@ -284,8 +284,8 @@ def summary(folder: Path) -> Lines:
 def test_a_book_too_large_to_explain_has_the_same_sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     crashed = write_run(tmp_path, TABLES, [CRASH], RULES)
     explained = run(crashed, tmp_path / "explained").folder
-    monkeypatch.setattr(attribution_book, "EXPLAINED", 0)
-    monkeypatch.setattr(attribution, "MOST_POSITIONS", 0)
+    monkeypatch.setattr(whole_book, "EXPLAINED", 0)
+    monkeypatch.setattr(accounts, "MOST_POSITIONS", 0)
     whole = run(crashed, tmp_path / "whole").folder
     fine, coarse = summary(explained), summary(whole)
     assert coarse["collateral_price", "BTC"] == fine["collateral_price", "BTC"] == pytest.approx(-480.0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stresstest.stress.weighted_statistics import Losses, probability
+from stresstest.stress.weighted.statistics import Losses, probability
 
 HUNDRED = np.arange(1.0, 101.0)
 EQUAL = np.full(100, 0.01)

@@ -16,10 +16,10 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
-from stresstest.stress.attribution import ROWS_AT_ONCE, Attributor
-from stresstest.stress.attribution_factors import FactorEffects
-from stresstest.stress.attribution_margin import BASE, PARAMETERS, REST, THERE, rates_move, states_of
-from stresstest.stress.attribution_values import balance_lines, position_lines
+from stresstest.stress.attribution.accounts import ROWS_AT_ONCE, Attributor
+from stresstest.stress.attribution.factors import FactorEffects
+from stresstest.stress.attribution.margin import BASE, PARAMETERS, REST, THERE, rates_move, states_of
+from stresstest.stress.attribution.values import balance_lines, position_lines
 from stresstest.stress.evaluation import evaluate_block
 from stresstest.stress.headline import worst_headline
 from stresstest.stress.holders import Holders, block_holdings

@@ -19,9 +19,9 @@ from stresstest.margin.explain.sums import total
 from stresstest.margin.rulebook import PortfolioModel, Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book, Dimensions
-from stresstest.stress.attribution_factors import FACTORS, FactorEffects
-from stresstest.stress.attribution_margin import BASE, THERE, not_counted_lines, requirement_lines, states_of
-from stresstest.stress.attribution_values import balance_lines, position_lines
+from stresstest.stress.attribution.factors import FACTORS, FactorEffects
+from stresstest.stress.attribution.margin import BASE, THERE, not_counted_lines, requirement_lines, states_of
+from stresstest.stress.attribution.values import balance_lines, position_lines
 from stresstest.tables import ATTRIBUTION, ATTRIBUTION_POSITIONS
 from stresstest.valuation.unit_values import UnitValues
 

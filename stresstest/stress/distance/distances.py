@@ -1,6 +1,6 @@
 """How far every margin pool is from its lines, along every axis: a search outward, by full revaluation, that stops at the first crossing.
 
-A ladder of shifts gives for every pool the first rung beyond a line; points inside that bracket give the root (`distance_ladder`). Each look values
+A ladder of shifts gives for every pool the first rung beyond a line; points inside that bracket give the root (`ladder`). Each look values
 the book anew at the points of all brackets in use; a pool is evaluated at those of its own alone. Formulas: docs/methodology.md, section 16.
 """
 
@@ -21,9 +21,9 @@ from stresstest.margin.kernels.excess import EXCESS, excess
 from stresstest.margin.kernels.given import nothing_given
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.stage import load_block
-from stresstest.stress.distance_axes import Axis, farthest
-from stresstest.stress.distance_ladder import INSIDE, PRECISION, RUNGS, first_crossing, interpolated, points_inside, rungs
-from stresstest.stress.distance_states import Followers, Valuer, followers
+from stresstest.stress.distance.axes import Axis, farthest
+from stresstest.stress.distance.ladder import INSIDE, PRECISION, RUNGS, first_crossing, interpolated, points_inside, rungs
+from stresstest.stress.distance.states import Followers, Valuer, followers
 from stresstest.stress.evaluation import folded, given_by_rules
 from stresstest.stress.holders import BlockHoldings, Holders, block_holdings
 

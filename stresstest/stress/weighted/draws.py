@@ -11,8 +11,8 @@ import polars as pl
 
 from stresstest.margin.kernels.lanes import Lanes
 from stresstest.margin.kernels.totals import MOMENTS, P_DEFAULT, P_LIQUIDATION, P_LOSS, P_SHORT, PP_SHORT, PP_SHORT_SQUARED
-from stresstest.stress.families import Family
-from stresstest.stress.weighted_statistics import Estimate, Losses, probability
+from stresstest.stress.weighted.families import Family
+from stresstest.stress.weighted.statistics import Estimate, Losses, probability
 from stresstest.tables import ACCOUNT_PROBABILITIES, DRAW_FIGURES, DRAW_LEVELS, DRAW_STATISTICS, Table
 
 Row = dict[str, str | int | float | None]

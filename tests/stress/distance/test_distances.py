@@ -24,7 +24,7 @@ from stresstest.tables import DISTANCE
 
 pytestmark = pytest.mark.usefixtures("staged_once")
 
-SHARED = Path(__file__).parents[2] / "../shared/data/hyperliquid_2026_01_14"
+SHARED = Path(__file__).parents[3] / "../shared/data/hyperliquid_2026_01_14"
 
 Key = tuple[str, str, str, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stresstest.stress.families import Stated, weighted_families
+from stresstest.stress.weighted.families import Stated, weighted_families
 
 
 def test_families_by_id_and_horizon() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresstest.stress.distance_ladder import FIRST_RUNG, INSIDE, LATER, RUNGS, first_crossing, interpolated, points_inside, rungs
+from stresstest.stress.distance.ladder import FIRST_RUNG, INSIDE, LATER, RUNGS, first_crossing, interpolated, points_inside, rungs
 
 
 @given(st.floats(0.35, 1e5), st.booleans())

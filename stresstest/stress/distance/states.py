@@ -13,7 +13,7 @@ from stresstest.margin.kernels.lanes import Lanes
 from stresstest.margin.rulebook import Rulebook
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.stress.distance_axes import Axis
+from stresstest.stress.distance.axes import Axis
 from stresstest.valuation.unit_values import UnitValues
 from stresstest.valuation.value import revalue_instruments
 

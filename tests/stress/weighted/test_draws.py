@@ -24,7 +24,7 @@ from stresstest.margin.kernels.totals import MOMENTS, P_LOSS, P_SHORT
 from stresstest.results.store import read_table, table_sha256
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
-from stresstest.stress.owner_draws import largest_owners
+from stresstest.stress.weighted.owners import largest_owners
 from stresstest.tables import DRAW_TABLES
 
 pytestmark = pytest.mark.usefixtures("staged_once")
