@@ -33,7 +33,7 @@ from stresstest.valuation.unit_values import UnitValues
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 
-POOL_STATES = 32_000_000
+POOL_STATES = 64_000_000
 """Pools times scenarios of a batch at most: what is known of each is three bytes."""
 INSTRUMENT_STATES = 8_000_000
 """Instruments times scenarios of a batch at most: unit values of three states take 1 GB."""

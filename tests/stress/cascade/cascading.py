@@ -64,7 +64,11 @@ class Cascaded:
 
 def staged(folder: Path, tables: dict[str, list[Row]], scenarios: list[Row], margin: Row | None = None) -> Staged:
     """Write a book as a user would, and stage it."""
-    file = write_run(folder, {name: rows for name, rows in tables.items() if rows}, scenarios, margin)
+    return staged_run(write_run(folder, {name: rows for name, rows in tables.items() if rows}, scenarios, margin), folder)
+
+
+def staged_run(file: Path, folder: Path) -> Staged:
+    """The book of a run file, staged in a folder below another."""
     planned = plan(load_run(file, {}), folder / "out")
     work = folder / "work"
     work.mkdir()
