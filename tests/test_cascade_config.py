@@ -30,7 +30,7 @@ def test_defaults(tmp_path: Path):
     assert cascade == Cascade(
         impact=(LinearImpact(kind="linear"),), policy="full", target_ratio=None, sequence="simultaneous",
         collateral_order=("settle", "haircut", "liquidity"), close_factor=1.0, fees=CascadeFees(), max_rounds=50, halt_rounds=0, detail=5,
-        isolated=None, depth_multiples=(0.5, 2.0),
+        isolated=True, depth_multiples=(0.5, 2.0),
     )  # fmt: skip
 
 
