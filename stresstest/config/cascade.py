@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
 from stresstest.config.impact import AnyImpact, LinearImpact, rest_last
-from stresstest.documents import Amount, Count, Flag, Found, Name, Number, Part, Ratio, as_list, problem, raise_all, shown, with_rules
+from stresstest.documents import Amount, Count, Flag, Found, Name, Number, Part, Ratio, as_list, once, problem, raise_all, shown, with_rules
 
 Policy = Literal["full", "partial_to_target", "worst_first", "pro_rata"]
 Criterion = Literal["settle", "haircut", "liquidity"]
@@ -24,10 +24,6 @@ USUAL_WATERFALL: tuple[Layer, ...] = (
 """The order in which losses are borne where a run has a cascade and states no `waterfall`."""
 
 _AIMED: tuple[Policy, ...] = ("partial_to_target", "worst_first")
-
-
-def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(values))
 
 
 def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -85,7 +81,7 @@ class Cascade(Part):
     max_rounds: Count = 50
     halt_rounds: Annotated[int, Field(strict=True, ge=0)] = 0
     detail: Annotated[
-        Annotated[int, Field(strict=True, ge=0)] | Literal["all"] | Annotated[tuple[Name, ...], AfterValidator(_once)], BeforeValidator(_detail)
+        Annotated[int, Field(strict=True, ge=0)] | Literal["all"] | Annotated[tuple[Name, ...], AfterValidator(once)], BeforeValidator(_detail)
     ] = 5
     isolated: Flag = True
     depth_multiples: Annotated[tuple[Annotated[Number, Field(gt=0)], ...], BeforeValidator(as_list), AfterValidator(_each_once)] = (0.5, 2.0)

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from stresstest.documents import Found, Name, Number, Part, as_list, problem, raise_all, resembling, shown, with_rules
+from stresstest.documents import Found, Name, Number, Part, as_list, once, problem, raise_all, resembling, shown, with_rules
 
 Positive = Annotated[Number, Field(gt=0)]
 ByAsset = Annotated[dict[Name, Positive], Field(min_length=1)]
@@ -30,10 +30,6 @@ def _shape(value: object) -> str:
 
 OneOrByAsset = Annotated[Annotated[Positive, Tag("number")] | Annotated[ByAsset, Tag("by asset")], Discriminator(_shape)]
 """One number for all assets, or a number for each of some; the others have what the snapshot states."""
-
-
-def _once(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
 
 
 def _beside_its_assets(data: object, keys: tuple[str, ...]) -> Found:
@@ -57,7 +53,7 @@ def _one_depth(data: object) -> Found:
 class _Impact(Part):
     """What every kind has: `assets`, those it is for; null: all that no entry before it names."""
 
-    assets: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(_once), Field(min_length=1)] | None = None
+    assets: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(once), Field(min_length=1)] | None = None
 
     @model_validator(mode="wrap")
     @classmethod

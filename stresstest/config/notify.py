@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from stresstest.documents import Part, as_list, problem
+from stresstest.documents import Part, as_list, once, problem
 
 NOTIFY_VARIABLE = "STRESSTEST_NOTIFY"
 """Variable with the addresses, commas between: a run file is shared, an environment need not be."""
@@ -53,10 +53,6 @@ def _occasions(value: object) -> object:
     return value
 
 
-def _once(values: tuple[Occasion, ...]) -> tuple[Occasion, ...]:
-    return tuple(dict.fromkeys(values))
-
-
 class Notify(Part):
     """Addresses (as apprise understands them) that are sent a message when a run ends, and `on` what: `failure` (any exit code but 0 and 5), a `red`
     or an `amber` light.
@@ -65,6 +61,6 @@ class Notify(Part):
     """
 
     urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_addresses, json_schema_input_type=list[str] | str)] = ()
-    on: Annotated[tuple[Occasion, ...], BeforeValidator(_occasions, json_schema_input_type=list[Occasion] | Occasion), AfterValidator(_once)] = (
+    on: Annotated[tuple[Occasion, ...], BeforeValidator(_occasions, json_schema_input_type=list[Occasion] | Occasion), AfterValidator(once)] = (
         "failure", "red",
     )  # fmt: skip

@@ -6,14 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from stresstest.documents import Name, Number, Part, as_list, problem, shown
+from stresstest.documents import Name, Number, Part, as_list, once, problem, shown
 
 TYPES = ("spot", "vol", "collateral", "haircut", "holding", "margin_rate")
 """Types of factors that have a relative shift which changes a figure."""
-
-
-def _once(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
 
 
 def _factor(value: str) -> str:
@@ -41,9 +37,9 @@ class Distance(Part):
     20 with the largest gross notional), and along multiples of scenarios (`along`, by id), to `targets`, and `most` this far.
     """
 
-    factors: Annotated[tuple[Annotated[Name, AfterValidator(_factor)], ...], BeforeValidator(as_list), AfterValidator(_once)] = ()
-    along: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(_once)] = ()
-    targets: Annotated[tuple[Literal["liquidation", "default"], ...], BeforeValidator(as_list), AfterValidator(_once), Field(min_length=1)] = (
+    factors: Annotated[tuple[Annotated[Name, AfterValidator(_factor)], ...], BeforeValidator(as_list), AfterValidator(once)] = ()
+    along: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(once)] = ()
+    targets: Annotated[tuple[Literal["liquidation", "default"], ...], BeforeValidator(as_list), AfterValidator(once), Field(min_length=1)] = (
         "liquidation",
         "default",
     )

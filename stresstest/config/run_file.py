@@ -13,7 +13,7 @@ from stresstest.config.cascade import Cascade, Waterfall
 from stresstest.config.limits import Limit, no_name_twice
 from stresstest.config.notify import Notify, as_section
 from stresstest.config.reverse import Reverse
-from stresstest.documents import Amount, Count, Flag, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, problem, scalar, shown
+from stresstest.documents import Amount, Count, Flag, Name, Number, Part, Ratio, ToCome, Version, as_list, not_yet, once, problem, scalar, shown
 
 PREVIOUS = "previous"
 """What `against` says for the last run of the book before this one."""
@@ -82,10 +82,6 @@ def for_the_collector(value: str | None) -> str | None:
     return value
 
 
-def _once(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
-
-
 def tolerance(value: object) -> object:
     """A tolerance that is written as one number, as the section it stands for; anything else as it is."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -125,7 +121,7 @@ class Output(Part):
     """Where results go (a folder of result folders) and which reports are made."""
 
     folder: Name = "runs"
-    formats: Annotated[tuple[Format, ...], BeforeValidator(as_list), AfterValidator(_once)] = ("html", "pdf", "json")
+    formats: Annotated[tuple[Format, ...], BeforeValidator(as_list), AfterValidator(once)] = ("html", "pdf", "json")
 
 
 class Compare(Part):
@@ -133,7 +129,7 @@ class Compare(Part):
     in a margin pool of its own.
     """
 
-    models: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(_once)] = ()
+    models: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(once)] = ()
     isolated: Flag = False
 
 

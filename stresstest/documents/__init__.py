@@ -15,6 +15,7 @@ from stresstest.documents.parts import (
     Version,
     as_list,
     not_yet,
+    once,
     problem,
     raise_all,
     with_rules,
@@ -22,7 +23,7 @@ from stresstest.documents.parts import (
 from stresstest.documents.reading import Document, Place, Problem, document_of, dotted, read_document, scalar, shown
 
 __all__ = [
-    "Amount", "Count", "Document", "Flag", "Found", "Name", "Number", "Part", "Place", "Problem", "Ratio", "ToCome", "Version", "as_list",
-    "document_of", "dotted", "examine", "expect", "not_yet", "parse", "problem", "raise_all", "read_document", "refusal", "resembling", "scalar",
-    "shown", "suggest", "with_rules",
+    "Amount", "Count", "Document", "Flag", "Found", "Name", "Number", "Part", "Place", "Problem", "Ratio", "ToCome", "Version",
+    "as_list", "document_of", "dotted", "examine", "expect", "not_yet", "once", "parse", "problem", "raise_all", "read_document", "refusal",
+    "resembling", "scalar", "shown", "suggest", "with_rules",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 
 class Part(BaseModel):
@@ -95,6 +96,11 @@ def _again(details: ErrorDetails) -> InitErrorDetails:
     if kind in (TO_COME, HOUSE_RULE):
         kind = PydanticCustomError(kind, "{what}", context)
     return InitErrorDetails(type=kind, loc=details["loc"], input=details["input"], ctx=context)
+
+
+def once(values: tuple[T, ...]) -> tuple[T, ...]:
+    """For `AfterValidator`: each value once, where it stands first."""
+    return tuple(dict.fromkeys(values))
 
 
 def as_list(value: object) -> object:

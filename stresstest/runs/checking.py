@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from stresstest.config import RunFile
-from stresstest.errors import StressTestError, counted
+from stresstest.errors import counted
 from stresstest.margin.nettable import check_nettable
 from stresstest.margin.rulebook import Rulebook
 from stresstest.margin.scalable import check_scalable
@@ -19,8 +19,8 @@ from stresstest.margin.views import views_of
 from stresstest.results.quality import Check, from_notices, quality_table
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.margin_checks import margin_checks
-from stresstest.runs.planning import attempt, load_documents, merged, scenarios_on
-from stresstest.runs.staging import stage
+from stresstest.runs.planning import scenarios_on
+from stresstest.runs.staging import documents_and_book
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Book
@@ -62,20 +62,11 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
         ours: see `staging.stage`.
 
     Raises:
-        StressTestError: every fault of all of them. A snapshot is only looked at under a margin file that can be read,
-            because its schedules and models are checked against it.
+        StressTestError: every fault of all of them; see `staging.documents_and_book`.
     """
     console = console or Silent()
-    refusals: list[StressTestError] = []
-    with console.stage("documents"):
-        scenarios, rulebook = load_documents(settings, refusals)
     with tempfile.TemporaryDirectory(prefix="stresstest-validate-") as folder:
-        book = None
-        if rulebook is not None:
-            with console.stage("snapshot"):
-                book = attempt(lambda: stage(settings, rulebook, Path(folder), ours=ours), refusals)
-        if book is None or scenarios is None or rulebook is None or refusals:
-            raise merged(refusals)
+        scenarios, rulebook, book = documents_and_book(settings, console, Path(folder), ours=ours)
         with console.stage("scenarios on the book"):
             scenarios = scenarios_on(book, settings, scenarios)
             found = _on_the_book(book, scenarios, rulebook, settings.compare.models)

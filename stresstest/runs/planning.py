@@ -158,6 +158,7 @@ def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[
         attempt(lambda: _known_models(settings, rulebook), refusals)
     attempt(lambda: check_limits(settings), refusals)
     attempt(lambda: _depth_tables(settings), refusals)
+    attempt(lambda: _waterfall_of_a_cascade(settings), refusals)
     return scenarios, rulebook
 
 
@@ -280,7 +281,6 @@ def plan(settings: RunFile, out: Path | None = None, run_file: Path | None = Non
     refusals: list[StressTestError] = []
     scenarios, rulebook = load_documents(settings, refusals)
     attempt(lambda: check_against(settings), refusals)
-    attempt(lambda: _waterfall_of_a_cascade(settings), refusals)
     if scenarios is None or rulebook is None or refusals:
         raise merged(refusals)
     question = _question(settings, scenarios, rulebook)

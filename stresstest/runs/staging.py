@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stresstest.config import RunFile
@@ -12,6 +12,9 @@ from stresstest.errors import Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
 from stresstest.margin.scheduled import check_schedules
 from stresstest.results.store import sha256_of
+from stresstest.runs.console import Console
+from stresstest.runs.planning import attempt, load_documents, merged
+from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Book
 from stresstest.snapshot.request import StageRequest
 from stresstest.snapshot.sources import Source, locate, table_hash
@@ -21,6 +24,36 @@ from stresstest.snapshot.stage import open_book, stage_snapshot
 def workers(settings: RunFile) -> int:
     """Threads or worker processes: as set, else one for every CPU this process may use."""
     return settings.threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+
+
+def documents_and_book(
+    settings: RunFile, console: Console, folder: Path, *, look: Callable[[ScenarioSet], object] | None = None, ours: bool = False
+) -> tuple[ScenarioSet, Rulebook, Book]:
+    """Scenarios as their files say (see `planning.scenarios_on`), margin file, and the snapshot staged into `folder`: whatever is wrong, at once.
+
+    Args:
+        settings: the run file.
+        console: told of stages.
+        folder: where the book goes.
+        look: what else may refuse the scenarios.
+        ours: see `stage`.
+
+    Raises:
+        StressTestError: every fault of all of them. A snapshot is only looked at under a margin file that can be read,
+            because its schedules and models are checked against it.
+    """
+    refusals: list[StressTestError] = []
+    with console.stage("documents"):
+        scenarios, rulebook = load_documents(settings, refusals)
+        if scenarios is not None and look is not None:
+            attempt(lambda: look(scenarios), refusals)
+    book = None
+    if rulebook is not None:
+        with console.stage("snapshot"):
+            book = attempt(lambda: stage(settings, rulebook, folder, ours=ours), refusals)
+    if book is None or scenarios is None or rulebook is None or refusals:
+        raise merged(refusals)
+    return scenarios, rulebook, book
 
 
 def stage(settings: RunFile, rulebook: Rulebook, work: Path, *, ours: bool = False) -> Book:

@@ -18,6 +18,7 @@ from stresstest.results.documents import read_document
 from stresstest.results.identity import Identity
 from stresstest.results.store import read_table
 from stresstest.results.summary import Summary
+from stresstest.runs.checking import validate
 from stresstest.runs.pipeline import execute
 from stresstest.runs.planning import plan
 from stresstest.tables import CASCADE_TABLES
@@ -160,6 +161,8 @@ def test_what_cannot_be_asked(book: Path, tmp_path: Path) -> None:
     assert "no scenario `dop`" in text
     assert "no scenario `dip`" not in text
     assert "`waterfall` says who pays what a cascade leaves, and there is none" in refused(book, tmp_path, waterfall=FUNDS, cascade=None)
+    with pytest.raises(StressTestError, match="says who pays what a cascade leaves"):
+        validate(load_run(book, {"waterfall": FUNDS, "cascade": None}))
     limit = {"name": "rest", "built_in": "cascade_uncovered", "red": 0}
     assert "reads cascade_summary" in refused(book, tmp_path, cascade=None, limits=[limit])
 

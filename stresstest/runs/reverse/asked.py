@@ -21,8 +21,8 @@ from stresstest.results.manifest import Manifest
 from stresstest.runs.console import Console
 from stresstest.runs.explaining import same_inputs
 from stresstest.runs.installation import kernels_to_compile
-from stresstest.runs.planning import Plan, attempt, load_documents, merged, scenarios_on
-from stresstest.runs.staging import stage, workers
+from stresstest.runs.planning import Plan, scenarios_on
+from stresstest.runs.staging import documents_and_book, workers
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.scenario_set import BASE, SHOCKS, ScenarioSet
 from stresstest.snapshot.book import Book
@@ -87,16 +87,8 @@ def check_ready(book: Book, rulebook: Rulebook, settings: RunFile, manifest: Man
 @contextmanager
 def staged(settings: RunFile, manifest: Manifest | None, console: Console) -> Iterator[tuple[Book, Rulebook, ScenarioSet, Measurer]]:
     """The book of a run, staged for as long as the context lasts, with its rules and scenarios, and somebody to look at it."""
-    refusals: list[StressTestError] = []
-    with console.stage("documents"):
-        scenarios, rulebook = load_documents(settings, refusals)
     with tempfile.TemporaryDirectory(prefix="stresstest-reverse-") as folder:
-        book = None
-        if rulebook is not None:
-            with console.stage("snapshot"):
-                book = attempt(lambda: stage(settings, rulebook, Path(folder)), refusals)
-        if book is None or scenarios is None or rulebook is None or refusals:
-            raise merged(refusals)
+        scenarios, rulebook, book = documents_and_book(settings, console, Path(folder))
         check_ready(book, rulebook, settings, manifest, console)
         scenarios = scenarios_on(book, settings, scenarios)
         with make_executor(settings.executor, workers(settings), Path(folder)) as executor:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stresstest.config import RunFile
-from stresstest.errors import StressTestError
 from stresstest.margin.rulebook import Rulebook
 from stresstest.runs.console import Console
-from stresstest.runs.planning import attempt, load_documents, merged, scenarios_on
-from stresstest.runs.staging import stage
+from stresstest.runs.planning import scenarios_on
+from stresstest.runs.staging import documents_and_book
 from stresstest.scenarios.notices import Notice
 from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
@@ -44,18 +43,10 @@ def on_a_book(settings: RunFile, console: Console, ids: Collection[str] = ()) ->
     Raises:
         StressTestError: every fault of scenarios, margin file and snapshot; scenarios that cannot be on this book; ids that are none.
     """
-    refusals: list[StressTestError] = []
-    with console.stage("documents"):
-        scenarios, rulebook = load_documents(settings, refusals)
-        if scenarios is not None and not scenarios.pending:
-            attempt(lambda: only(scenarios, ids), refusals)
     with tempfile.TemporaryDirectory(prefix="stresstest-scenarios-") as folder:
-        book = None
-        if rulebook is not None:
-            with console.stage("snapshot"):
-                book = attempt(lambda: stage(settings, rulebook, Path(folder)), refusals)
-        if book is None or scenarios is None or rulebook is None or refusals:
-            raise merged(refusals)
+        scenarios, rulebook, book = documents_and_book(
+            settings, console, Path(folder), look=lambda stated: None if stated.pending else only(stated, ids)
+        )
         with console.stage("scenarios on the book"):
             whole = scenarios_on(book, settings, scenarios)
             chosen = only(whole, ids) if ids else whole
