@@ -35,7 +35,7 @@ def contagion_page(tables: Tables, names: Names, currency: str) -> ContagionPage
     """
     if "contagion" not in tables:
         return None
-    focus = worst_cascade(tables["cascade_summary"])
+    focus = _worst(tables)
     rows = of_scenario(tables, "contagion", focus)
     scenario = "" if focus is None else called(names, focus)
     vulnerability = of_scenario(tables, "cascade_vulnerability", focus)
@@ -48,6 +48,16 @@ def contagion_page(tables: Tables, names: Names, currency: str) -> ContagionPage
         _vulnerability(vulnerability, currency),
         _isolated(sides, names, currency),
     )
+
+
+def _worst(tables: Tables) -> str | None:
+    """The headline scenario in which survivors lose most, the first of equals; where they lose nothing, the one that the cascade's page is about."""
+    lost = dict.fromkeys(tables["cascade_summary"].filter("headline")["scenario_id"].to_list(), 0.0)
+    for scenario, loss in tables["cascade_vulnerability"].select("scenario_id", "survivors_loss").iter_rows():
+        if scenario in lost:
+            lost[scenario] += loss
+    worst = max(lost, key=lambda scenario: lost[scenario], default=None)
+    return worst if worst is not None and lost[worst] >= HALF_A_CENT else worst_cascade(tables["cascade_summary"])
 
 
 def _summary(rows: Sequence[Record], assets: Sequence[Record], sides: Sequence[Record], focus: str | None, scenario: str, currency: str) -> str:

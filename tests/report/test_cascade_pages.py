@@ -145,6 +145,17 @@ def test_the_sentences(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) 
     )
 
 
+def test_contagion_is_shown_where_survivors_lose_most(tables: dict[str, pl.DataFrame]) -> None:
+    """The crash leaves most unpaid, and costs survivors 600; a calm day leaves nothing, and costs them 700."""
+    calm = {
+        "contagion": frame(CONTAGION, ("calm", "B", "B", 9_000.0, 3, 700.0)),
+        "cascade_vulnerability": frame(CASCADE_VULNERABILITY, ("calm", "B", 3, 9_000.0, 700.0, 0.1)),
+    }
+    page = contagion_page(tables | {name: pl.concat([tables[name], rows]) for name, rows in calm.items()}, NAMES, "USD")
+    assert page is not None
+    assert page.summary.startswith("In A calm day sales of liquidated accounts cost those who would have survived the shock USD 700.")
+
+
 def test_prices_round_by_round(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) -> None:
     """B, sold most, first; A rests in the second round."""
     path = pages[0].path

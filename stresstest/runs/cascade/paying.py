@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from stresstest.stress.cascade.outcome import Outcome
 from stresstest.stress.cascade.owner_losses import OwnersInDebt
 from stresstest.stress.cascade.states import State, at_prices
 from stresstest.stress.cascade.tabled import Scenarios
-from stresstest.stress.cascade.waterfall import ADL_QUEUE, GAINS_HAIRCUT, PRO_RATA, Behind, Waterfall, waterfall
+from stresstest.stress.cascade.waterfall import ADL_QUEUE, GAINS_HAIRCUT, PRO_RATA, Behind, Payer, Waterfall, waterfall
 from stresstest.tables import WATERFALL, WATERFALL_PAYERS, Table
 
 Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Row = dict[str, Any]
 
@@ -86,6 +87,8 @@ class Paying:
         closed = self._deleveraged(residual, at) if residual > 0.0 else {}
         resort = {ADL_QUEUE: 0.0, PRO_RATA: 0.0} | {rule: float(found.amount.sum()) for rule, found in closed.items()}
         found = waterfall(order, losses, behind, resort.get(order[-1]))
+        if order[-1] in closed:
+            found = replace(found, payers=(*found.payers, *_payers(order[-1], closed[order[-1]], owner)))
         rules = [*self._haircut(residual, losses.gains), *(row for rule in closed for row in self._rows(rule, closed[rule]))]
         return found, rules
 
@@ -128,6 +131,12 @@ class Paying:
         closed = closed_by_defaulters(log, self.gains.below[:, at] > 0.0, pool_account, units_of_contract(dimensions, at_the_end, value))
         standing = standing_positions(book, at_the_end, value, self.gains.liquidated[:, at], self.gains.equity[:, at])
         return {rule: deleverage(loss, closed, standing, rule) for rule in RULES}
+
+
+def _payers(layer: Rule, closed: Deleveraged, owner: Longs) -> list[Payer]:
+    """What owners pay by positions that are closed, once each."""
+    paid = np.bincount(owner[closed.account], weights=closed.amount)
+    return [Payer(layer, code, float(paid[code])) for code in np.flatnonzero(paid).tolist()]
 
 
 def _table(rows: Sequence[Row], table: Table) -> pl.DataFrame:
