@@ -38,6 +38,7 @@ Codes = npt.NDArray[np.int32]
 
 PAIRS = 500_000
 """Pools that are liquidated together at most, in all scenarios; scenarios of one round take turns beyond that."""
+NOTHING = np.zeros((0, 0))
 
 
 @dataclass(frozen=True)
@@ -193,16 +194,21 @@ class Batch:
         per_contract = underlying_units(
             self.dimensions, self.now.resolved, self.now.units, *(np.concatenate(each) for each in zip(*options, strict=True))
         )
-        decided = list(engine.executor.map(partial(decide, Deciding(round_, per_contract)), chunks))
-        sold = self.sold.copy()
-        for _, order in decided:
+        sold, shares = self.sold.copy(), []
+        for share, order in engine.executor.map(partial(decide, Deciding(round_, per_contract)), chunks):
             sold += order
+            shares.append(share)
         trades = sold != self.sold
         average = np.where(trades, self.market.average(self.sold, sold), self.now.resolved.spot)
         executed = at_prices(self.now, self.dimensions, average, scenarios)
         withstands = [self.withstands[self.account[chunk.pairs.pool], chunk.pairs.scenario] for chunk in chunks]
-        items = [(chunk, share, flags) for chunk, (share, _), flags in zip(chunks, decided, withstands, strict=True)]
-        closed = list(engine.executor.map(partial(close, Closing(round_, executed, self.shocked)), items))
+        notional, lost, closed = np.zeros_like(sold), np.zeros_like(sold), []
+        items = zip(chunks, shares, withstands, strict=True)
+        for each in engine.executor.map(partial(close, Closing(round_, executed, self.shocked)), items):
+            # Tables of all assets are added up as they come: one for every block would be more than the book.
+            notional += each.notional
+            lost += each.survivors_loss
+            closed.append(each._replace(notional=NOTHING, survivors_loss=NOTHING))
         after, funding, indebted = self._fund(round_, closed, sold)
         before, self.sold = self.sold, sold if funding is None else funding.sold
         final = self.market.after(self.sold)
@@ -211,7 +217,6 @@ class Batch:
             self.floored |= self.market.floored(level)
             self.exhausted |= self.market.exhausted(level)
         began, self.now = self.now, at_prices(self.now, self.dimensions, final, scenarios)
-        shares = [share for share, _ in decided]
         mean = self.market.average(before, self.sold)
         done = Liquidation(
             number,
@@ -219,6 +224,8 @@ class Batch:
             chunks,
             shares,
             closed,
+            notional,
+            lost,
             withstands,
             after,
             funding,

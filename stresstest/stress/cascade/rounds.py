@@ -28,7 +28,8 @@ Rows = dict[str, npt.NDArray[Any]]
 class Liquidation:
     """One round of some scenarios, chunk by chunk.
 
-    `share` f64[positions] closed; `withstands` bool[pairs]: accounts that the scenario itself leaves standing; `after`: what pairs hold now.
+    `share` f64[positions] closed; `notional`, `survivors_loss` f64[assets, S]: those of `closed`, summed; `withstands` bool[pairs]: accounts that the
+    scenario itself leaves standing; `after`: what pairs hold now.
     `indebted`: chunk and place of the pairs that `funding` numbers. `waiting` i64[S]: pools that breach and have something to liquidate.
     `sold_before`, `sold` f64[assets, S] cumulative net units; `average`: mean price of what the round traded, net.
     `began`, `executed`, `ended`: states. `goes_on` bool[pairs]: something is left to liquidate.
@@ -39,6 +40,8 @@ class Liquidation:
     chunks: Sequence[Chunk]
     shares: Sequence[Floats]
     closed: Sequence[Closed]
+    notional: Floats
+    survivors_loss: Floats
     withstands: Sequence[Flags]
     after: Sequence[Pairs]
     funding: Funding | None
@@ -88,10 +91,8 @@ class Rounds:
     def add(self, done: Liquidation, log: bool) -> None:
         """A round in which something was liquidated."""
         self.rounds[done.scenarios] += 1
-        gross = np.zeros((self.assets, self.states))
-        for closed in done.closed:
-            gross += closed.notional
-            self.survivors_loss += closed.survivors_loss
+        gross = done.notional.copy()
+        self.survivors_loss += done.survivors_loss
         fees = self._by_scenario(done, [closed.fills.fees for closed in done.closed])
         self.fees += fees
         for chunk, closed in zip(done.chunks, done.closed, strict=True):
