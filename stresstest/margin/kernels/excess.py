@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stresstest.margin.kernels.accumulators import APART, DIRECT, HELD, KEPT_BEHIND, MAINTENANCE, NEED_MAINTENANCE, accumulators
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.program import MARKETS, Program
+from stresstest.margin.kernels.program import Program
 from stresstest.margin.kernels.tables import Tables
 from stresstest.margin.kernels.walk import walk
 
@@ -113,19 +113,11 @@ def excess(program: Program, tables: Tables, given: Floats, padded: Longs, pools
         pools,
         blocks,
         *program,
-        tables.values,
-        tables.schedules,
-        tables.pieces,
-        tables.assets,
-        tables.bands,
-        tables.models,
-        tables.weight_row,
-        tables.asset_plain,
-        tables.weight_unit,
+        *tables.walked(),
         given,
         accumulators(),
         np.zeros(KEPT_BEHIND + 1),
-        np.zeros((max(1, 2 * int(np.diff(program.first[:, MARKETS]).max(initial=0))), 2, tables.values.shape[2])),
+        np.zeros((max(1, program.token_balances()), 2, tables.values.shape[2])),
         padded,
     )
     return found

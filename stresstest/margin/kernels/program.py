@@ -154,6 +154,10 @@ class Program(NamedTuple):
     legs: Records
     markets: Records
 
+    def token_balances(self) -> int:
+        """Most token balances that a walk keeps of a pool: two for every market with open orders."""
+        return 2 * int(np.diff(self.first[:, MARKETS]).max(initial=0))
+
 
 INSTRUCTIONS, VALUES, NEEDS, STEPS_AT, TOKENS, NETS, LEGS, MARKETS = 0, 1, 2, 3, 4, 5, 6, 7
 LISTS = 8

@@ -30,7 +30,7 @@ from stresstest.margin.kernels.figures import (
 )
 from stresstest.margin.kernels.given import WORST
 from stresstest.margin.kernels.jit import kernel
-from stresstest.margin.kernels.program import MARKETS, Program
+from stresstest.margin.kernels.program import Program
 from stresstest.margin.kernels.tables import Tables
 from stresstest.margin.kernels.totals import (
     NET_EQUITY,
@@ -370,18 +370,10 @@ def evaluate(
     """
     _evaluate(
         *program,
-        tables.values,
-        tables.schedules,
-        tables.pieces,
-        tables.assets,
-        tables.bands,
-        tables.models,
-        tables.weight_row,
-        tables.asset_plain,
-        tables.weight_unit,
+        *tables.walked(),
         given,
         accumulators(),
-        _scratch(scenario.shape[1], slots, 2 * int(np.diff(program.first[:, MARKETS]).max(initial=0))),
+        _scratch(scenario.shape[1], slots, program.token_balances()),
         accounts,
         scenario,
         used,

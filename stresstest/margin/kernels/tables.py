@@ -222,3 +222,8 @@ class Tables(NamedTuple):
     strategies: Records
     strategy_legs: Records
     scans: ScanTables
+
+    def walked(self) -> tuple[Floats, Records, Floats, Records, Floats, Records, Codes, Flags, Flags]:
+        """What kernels that walk programs take of it, in the order of their arguments."""
+        rows = self.values, self.schedules, self.pieces, self.assets, self.bands, self.models, self.weight_row
+        return *rows, self.asset_plain, self.weight_unit
