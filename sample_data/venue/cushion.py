@@ -7,7 +7,6 @@ most, survives the coarse shocks of `shocks.py`. A few owners keep less: they ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -201,14 +200,3 @@ def scaled(table: pl.DataFrame, factors: dict[str, float]) -> pl.DataFrame:
     quantity = table["quantity"].to_numpy() * factor
     rounded = np.array([float(_rounded(np.array(q), a)) if f != 1.0 else q for q, a, f in zip(quantity, table["asset"], factor, strict=True)])
     return table.with_columns(pl.Series("quantity", rounded)).filter(pl.col("quantity") != 0.0)
-
-
-def with_isolated(h: Holdings, dollars: Floats, m: Market) -> Holdings:
-    """The holdings with the dollars of isolated pools posted."""
-    posted = np.zeros_like(h.posted)
-    place = {name: i for i, name in enumerate(m.instruments)}
-    for pool, name in enumerate(h.pool_names):
-        if name != "cross":
-            settle = m.settle[place[name.rsplit(":", 1)[0]]]
-            posted[pool, settle] = np.round(dollars[pool] / m.value[settle], 6)
-    return replace(h, posted=posted)

@@ -7,7 +7,8 @@ one price v, at which what is sold and what it costs to sell so much agree:
 
 with Q what was sold before, K_i the money that pool i still needs, h_i what it has, X the price currency of the asset. A lower price makes everybody
 sell more, so there may be several such prices; the one taken is the highest, which iteration from the price before the sale reaches from above
-(Tarski). One seller on a linear or exponential curve sells the closed form of `impact.linear_sale` and `exponential_sale`.
+(Tarski). One seller that raises K from a price P sells (P - sqrt(P^2 - 2 k K)) / k units on a line of slope k, and
+-ln(1 - l K / P) / l on an exponential of decay l.
 """
 
 from __future__ import annotations

@@ -228,23 +228,3 @@ class Bounded:
     def _ends(self) -> tuple[Floats, Floats]:
         """The quantities at which the price reaches its ceiling and its floor."""
         return np.minimum(self.curve.sold_at(self.ceiling), 0.0), np.maximum(self.curve.sold_at(self.floor), 0.0)
-
-
-def linear_sale(price: Floats, slope: Floats, cash: Floats) -> Floats:
-    """Units to sell from `price` on a linear curve to raise `cash`: (P - sqrt(P^2 - 2 k K)) / k.
-
-    The most that can be raised is P^2 / (2 k), with P / k units; inf above it.
-    """
-    left = price * price - 2.0 * slope * cash
-    # Rationalised: the difference of two nearly equal numbers would lose the digits of small sales.
-    return np.where(left >= 0.0, 2.0 * cash / (price + np.sqrt(np.maximum(left, 0.0))), np.inf)
-
-
-def exponential_sale(price: Floats, decay: Floats, cash: Floats) -> Floats:
-    """Units to sell from `price` on an exponential curve to raise `cash`: -ln(1 - l K / P) / l.
-
-    Less than P / l can be raised, however much is sold; inf from there on.
-    """
-    used = decay * cash / price
-    enough = used < 1.0
-    return np.where(enough, -np.log1p(-np.where(enough, used, 0.0)) / decay, np.inf)

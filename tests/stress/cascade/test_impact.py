@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresstest.stress.cascade.impact import Bounded, Curve, Exponential, Linear, SquareRoot, exponential_sale, linear_sale
+from stresstest.stress.cascade.impact import Bounded, Curve, Exponential, Linear, SquareRoot
 from stresstest.stress.cascade.order_book import OrderBook, side_of
 
 
@@ -83,16 +83,13 @@ def test_exponential():
 
 
 def test_units_that_raise_an_amount():
-    # T4.
-    units = linear_sale(one(100.0), one(0.05), one(5000.0))[0]
+    # T4: (P - sqrt(P^2 - 2 k K)) / k and -ln(1 - l K / P) / l.
+    units = (100.0 - math.sqrt(100.0**2 - 2.0 * 0.05 * 5000.0)) / 0.05
     assert units == pytest.approx(50.64113103820716, rel=1e-14)
     assert units * average(linear(0.05), 0.0, units) == pytest.approx(5000.0, rel=1e-14)
-    assert linear_sale(one(100.0), one(0.05), one(100_000.0))[0] == pytest.approx(2000.0)
-    assert linear_sale(one(100.0), one(0.05), one(100_000.01))[0] == math.inf
-    units = exponential_sale(one(100.0), one(0.0005), one(5000.0))[0]
+    units = -math.log(1.0 - 0.0005 * 5000.0 / 100.0) / 0.0005
     assert units == pytest.approx(50.63561596857979, rel=1e-14)
     assert units * average(exponential(0.0005), 0.0, units) == pytest.approx(5000.0, rel=1e-14)
-    assert exponential_sale(one(100.0), one(0.0005), one(200_000.0))[0] == math.inf
 
 
 def test_an_order_book_is_walked_level_by_level():
