@@ -206,6 +206,44 @@ def test_partial_liquidations_go_on_with_what_is_left(tmp_path: Path):
     assert {0, 1} < seen
 
 
+@pytest.mark.parametrize(
+    ("sequence", "equities", "pools", "waiting"),
+    [
+        # At 88 A1 and A2 fail. Together they sell 200 units at 83; at 78 A3 follows at 75.5.
+        ("simultaneous", {"A1": -700.0, "A2": -200.0, "A3": -450.0}, [2, 1], [0, 0]),
+        # One at a time A1, who lacks 640, sells at 85.5, A2 at 80.5, A3 at 75.5: the same end, and the loss split otherwise.
+        ("one_at_a_time", {"A1": -450.0, "A2": -450.0, "A3": -450.0}, [1, 1, 1], [1, 1, 0]),
+    ],
+)
+def test_one_at_a_time_ends_at_the_same_price_with_other_losers(
+    tmp_path: Path, sequence: str, equities: dict[str, float], pools: list[int], waiting: list[int]
+):
+    money = {"A1": 1_000.0, "A2": 1_500.0, "A3": 2_000.0, "A4": 4_000.0}
+    lots, deposits = [lot(name, "PA", 100.0) for name in money], [cash(name, amount) for name, amount in money.items()]
+    found = cascaded(book(tmp_path / "book", lots, deposits, [scenario("fall", {"A": -0.12})]), {**linear(0.05), "sequence": sequence})
+    assert found.price("A", 1) == pytest.approx(73.0)
+    assert found.of_accounts("equity_final", 1) == pytest.approx({**equities, "A4": 1_300.0})
+    totals = found.outcome.round_totals
+    assert (totals["pools"].to_list(), totals["waiting"].to_list()) == (pools, waiting)
+
+
+def test_while_trading_is_halted_pools_wait(longs: Staged):
+    halted, open_ = (cascaded(longs, {**linear(0.05), "halt_rounds": rounds}, log=True).outcome for rounds in (2, 0))
+    assert (halted.halted.tolist(), halted.rounds.tolist()) == ([0, 2, 0], [0, 3, 0])
+    assert halted.round_totals.select("round", "waiting", "pools").rows() == [(1, 1, 0), (2, 1, 0), (3, 0, 1), (4, 0, 1), (5, 0, 1)]
+    assert halted.log["round"].to_list() == [3, 4, 5]
+    assert halted.prices_final.tobytes() == open_.prices_final.tobytes()
+
+
+def test_a_cascade_that_is_cut_short_has_not_converged(longs: Staged):
+    outcome = cascaded(longs, {**linear(0.05), "max_rounds": 2}).outcome
+    assert outcome.converged.tolist() == [True, False, True]
+    assert outcome.rounds.tolist() == [0, 2, 0]
+    # Two have sold 100 units each, and A3, whose line is at 84.21, is left where it is.
+    assert outcome.prices_final[longs.asset("A"), 1] == pytest.approx(84.0)
+    assert cascaded(longs, {**linear(0.05), "max_rounds": 3}).outcome.converged.all()
+
+
 class Elsewhere(ThreadExecutor):
     """What another process would be given and give back: functions, items and results are copies."""
 
