@@ -49,7 +49,7 @@ def cascade_tables(folder: Path) -> Tables | None:
 def worst_cascade(summary: pl.DataFrame) -> str | None:
     """Id of the scenario that `CascadeFigures` are about; None where no headline scenario liquidates anybody."""
     rows = [row for row in summary.to_dicts() if row["headline"] and row["rounds"]]
-    worst = max(rows, key=lambda row: (row["uncollateralised_loss"], row["feedback_loss"]), default=None)
+    worst = max(rows, key=lambda row: (round(row["uncollateralised_loss"], 2), row["feedback_loss"]), default=None)
     return None if worst is None else str(worst["scenario_id"])
 
 

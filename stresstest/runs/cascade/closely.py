@@ -21,6 +21,7 @@ from stresstest.stress.cascade.isolated_book import isolated_book
 from stresstest.stress.cascade.market import Market
 from stresstest.stress.cascade.outcome import AccountsPart, Outcome
 from stresstest.stress.cascade.tabled import Scenarios, amplification, rounds_table
+from stresstest.stress.cascade.waterfall import ROUNDING
 from stresstest.stress.rows import words
 from stresstest.stress.static import StressResult
 from stresstest.tables import CASCADE_ISOLATED, CASCADE_ROUNDS, CASCADE_SENSITIVITY, Table
@@ -59,7 +60,8 @@ def detailed(asked: int | Literal["all"] | Sequence[str], outcome: Outcome, scen
     if asked == "all":
         return outcome.scenarios[liquidates]
     counted = np.flatnonzero(liquidates & scenarios.headline[outcome.scenarios])
-    order = np.lexsort((counted, -outcome.feedback_loss[counted], -outcome.loss_final[counted]))
+    lost = np.where(outcome.loss_final > ROUNDING, outcome.loss_final, 0.0)
+    order = np.lexsort((counted, -outcome.feedback_loss[counted], -lost[counted]))
     return np.sort(outcome.scenarios[counted[order[: int(asked)]]])
 
 
@@ -76,7 +78,7 @@ class Gains:
         at = np.ix_(np.arange(part.first, part.first + len(part.equity_base)), np.searchsorted(self.scenarios, part.scenarios))
         self.gained[at] = np.maximum(part.equity_final - part.equity_base[:, None], 0.0)
         self.equity[at] = part.equity_final
-        self.below[at] = part.loss_final
+        self.below[at] = np.where(part.loss_final > part.tolerance[:, None], part.loss_final, 0.0)
         self.liquidated[at] = part.liquidated
 
 

@@ -88,6 +88,7 @@ class _Run:
         from stresstest.stress.cascade.depth_table import read_depth_tables
         from stresstest.stress.cascade.market import market_of
         from stresstest.stress.cascade.owner_losses import OwnerLosses
+        from stresstest.stress.cascade.waterfall import ROUNDING
 
         book, resolved, units = self.valued.book, self.valued.resolved, self.valued.units
         dimensions, holders = book.dimensions, self.stressed.holders
@@ -118,7 +119,7 @@ class _Run:
         closely = Closely(self._cascade, self._write, self.terms, self.valued, named, chosen)
         # Positions can only be closed in scenarios of which every order is known.
         last = (self.plan.settings.waterfall or USUAL_WATERFALL)[-1]
-        also = outcome.scenarios[outcome.loss_final > 0.0] if last in ("adl_queue", "pro_rata") else chosen
+        also = outcome.scenarios[outcome.loss_final > ROUNDING] if last in ("adl_queue", "pro_rata") else chosen
         logged, gains = closely.orders(market, also)
         shutil.rmtree(self.work, ignore_errors=True)  # an interrupted run may have left one
         closely.isolated(outcome, self.stressed, self.plan.rulebook, self.work, market)

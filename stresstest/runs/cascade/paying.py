@@ -20,7 +20,7 @@ from stresstest.stress.cascade.outcome import Outcome
 from stresstest.stress.cascade.owner_losses import OwnersInDebt
 from stresstest.stress.cascade.states import State, at_prices
 from stresstest.stress.cascade.tabled import Scenarios
-from stresstest.stress.cascade.waterfall import ADL_QUEUE, GAINS_HAIRCUT, PRO_RATA, Behind, Payer, Waterfall, waterfall
+from stresstest.stress.cascade.waterfall import ADL_QUEUE, GAINS_HAIRCUT, PRO_RATA, ROUNDING, Behind, Payer, Waterfall, waterfall
 from stresstest.tables import WATERFALL, WATERFALL_PAYERS, Table
 
 Floats = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class Paying:
         layers: list[Row] = []
         payers: list[Row] = []
         owners = self.valued.book.dimensions.owners["owner_id"]
-        for place in np.flatnonzero(self.outcome.loss_final > 0.0).tolist():
+        for place in np.flatnonzero(self.outcome.loss_final > ROUNDING).tolist():
             name = self.names.ids[int(self.outcome.scenarios[place])]
             found, rules = self._scenario(place)
             layers += [{"scenario_id": name, "ord": number, **layer._asdict()} for number, layer in enumerate(found.layers, 1)]

@@ -54,7 +54,8 @@ class OwnersInDebt:
         return found
 
     def losses(self, place: int, contribution: Floats, assessment_cap: Floats, gains: Floats | None = None, gaining: Longs | None = None) -> Losses:
-        """What is to be paid in one scenario.
+        """What is to be paid in one scenario. What an owner owes that is not in default (its fees took all it had, but for rounding) is nobody's
+        default: neither its contribution nor its other accounts are used up by it.
 
         Args:
             place: of the scenario.
@@ -66,13 +67,15 @@ class OwnersInDebt:
         rows = slice(*np.searchsorted(self.scenario, [place, place + 1]))
         owner, sums = self.owner[rows], self.sums[rows]
         loss, surplus = np.zeros(len(contribution)), np.zeros(len(contribution))
-        loss[owner], surplus[owner] = sums[:, LOSS], np.where(sums[:, LOSS] > 0.0, sums[:, SURPLUS], 0.0)
+        defaults = sums[:, TOLERATED] > 0.0
+        loss[owner], surplus[owner] = (np.where(defaults, sums[:, each], 0.0) for each in (LOSS, SURPLUS))
+        pooled = float(self.limited_recourse[place]) + float(sums[~defaults, LOSS].sum())
         if gains is None or gaining is None:
-            total = max(0.0, float(self.gains[place]) - float(sums[sums[:, LOSS] > 0.0, GAIN].sum()))
+            total = max(0.0, float(self.gains[place]) - float(sums[defaults, GAIN].sum()))
             gains, gaining = np.array([total]), np.zeros(1, dtype=np.int64)
         else:
             gains = np.where(loss[gaining] > 0.0, 0.0, gains)
-        return Losses(loss, surplus, contribution, assessment_cap, float(self.limited_recourse[place]), gains, gaining)
+        return Losses(loss, surplus, contribution, assessment_cap, pooled, gains, gaining)
 
 
 class OwnerLosses:

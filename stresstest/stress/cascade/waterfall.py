@@ -19,6 +19,8 @@ INSURANCE_FUND, SKIN_IN_THE_GAME = "insurance_fund", "skin_in_the_game"
 DEFAULT_FUND, ASSESSMENT = "default_fund", "assessment"
 GAINS_HAIRCUT, ADL_QUEUE, PRO_RATA = "gains_haircut", "adl_queue", "pro_rata"
 UNCOVERED = "uncovered"
+ROUNDING = 0.005
+"""Less than half a cent that all accounts lose together is no loss: pools whose fees took all they had end at zero but for rounding."""
 OF_THE_DEFAULTER = (DEFAULTER_MARGIN, DEFAULTER_CONTRIBUTION)
 LAST_LAYERS = (GAINS_HAIRCUT, ADL_QUEUE, PRO_RATA)
 

@@ -56,8 +56,8 @@ def test_an_owner_over_two_parts_and_two_batches() -> None:
     assert found.largest(2).tolist() == [15.005, 7.0]
     assert found.gains.tolist() == [4.0 + 3.0, 4.0 + 2.0 + 3.0 + 1.0]
     losses = found.losses(0, np.arange(3.0), np.zeros(3))
-    assert (losses.owner.tolist(), losses.surplus.tolist()) == ([0.0, 15.0, 0.005], [0.0, 3.0, 0.0])
-    # Gains of owners that owe anything are theirs to lose first.
+    assert (losses.owner.tolist(), losses.surplus.tolist(), losses.limited_recourse) == ([0.0, 15.0, 0.0], [0.0, 3.0, 0.0], 0.005)
+    # Gains of owners in default are theirs to lose first.
     assert losses.gains.tolist() == [4.0]
 
 
