@@ -268,7 +268,10 @@ def trigger_of(venue: Venue, now: Market, held: Held) -> str:
         lost[instrument["underlying"]] += value_of(venue.at_base, name, position) - value_of(now, name, position)
     if lost[venue.snapshot.reporting] < 1e-9:
         lost.pop(venue.snapshot.reporting)
-    return min(lost, key=lambda asset: (-lost[asset], asset), default=venue.snapshot.reporting)
+    # Differences of large amounts that have not moved are rounding.
+    size = sum(abs(quantity * venue.base.value[asset]) for asset, _, quantity in held.pool.balances) + 1.0
+    size += sum(abs(each.quantity) * venue.at_base.priced[name].notional for name, each in pool.positions.items())
+    return min(lost, key=lambda asset: (-round(lost[asset] / size, 11), asset), default=venue.snapshot.reporting)
 
 
 def losses_of_survivor(venue: Venue, start: Market, end: Market, held: Held) -> dict[str, float]:
@@ -299,7 +302,7 @@ def shares(venue: Venue, market: Market, held: Held) -> dict[str, float]:
         closed, found = 0.0, dict.fromkeys(positions, 0.0)
         lost = {name: value_of(venue.at_base, name, each) - value_of(market, name, each) for name, each in positions.items()}
         for name in sorted(positions, key=lambda name: (-lost[name], name)):
-            if balance - cost * closed >= needed * (1.0 - closed / gross):
+            if balance - cost * closed >= needed * (1.0 - (closed / gross if gross > 0.0 else 0.0)):
                 break
             found[name] = 1.0
             closed += abs(positions[name].quantity) * market.priced[name].notional

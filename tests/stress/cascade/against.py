@@ -11,13 +11,18 @@ from oracle.cascade import Cascade, Fill
 from stress.cascade.cascading import Cascaded
 
 RELATIVE = 1e-9
-NOISE = 1e-6
-"""Of money and units, in books of some hundred thousand dollars: rounding of differences of such amounts."""
+NOISE = 1e-9
+"""Of the largest equity or notional of a book: figures are differences of such amounts, of which prices and with them all others follow."""
 
 
-def agree(found: float, expected: float) -> bool:
+def agree(found: float, expected: float, noise: float) -> bool:
     """Whether two figures are the same but for rounding."""
-    return abs(found - expected) <= RELATIVE * max(abs(found), abs(expected)) + NOISE
+    return abs(found - expected) <= RELATIVE * max(abs(found), abs(expected)) + noise
+
+
+def noise_of(reference: Cascade) -> float:
+    """Of money and units: what rounding may leave."""
+    return NOISE * max(map(abs, (1_000.0, *reference.equity.values(), *reference.equity_base.values(), *reference.notional.values())))
 
 
 def compare(cascaded: Cascaded, scenario: int, reference: Cascade) -> list[str]:
@@ -28,7 +33,7 @@ def compare(cascaded: Cascaded, scenario: int, reference: Cascade) -> list[str]:
 def differences(cascaded: Cascaded, scenario: int, reference: Cascade) -> Iterator[tuple[str, Any, Any]]:
     """Figure by figure."""
     outcome, dimensions = cascaded.outcome, cascaded.staged.book.dimensions
-    names = dimensions.assets["asset"].to_list()
+    names, noise = dimensions.assets["asset"].to_list(), noise_of(reference)
     at = outcome.scenarios.tolist().index(scenario)
     counts = {
         "rounds": (outcome.rounds[at], reference.rounds),
@@ -56,17 +61,17 @@ def differences(cascaded: Cascaded, scenario: int, reference: Cascade) -> Iterat
         found = cascaded.of_accounts(figure, scenario)
         for account, amount in reference.by_account(equities).items():
             amounts[f"{figure} of {account}"] = (found[account], amount)
-    yield from ((what, *pair) for what, pair in amounts.items() if not agree(*pair))
+    yield from ((what, *pair) for what, pair in amounts.items() if not agree(*pair, noise))
     rows = outcome.traded.filter(pl.col("scenario") == scenario).iter_rows(named=True)
     traded = {(names[row["trigger"]], names[row["asset"]]): (row["notional"], row["pools"]) for row in rows}
     for both in sorted(traded.keys() | reference.traded().keys()):
         ours, theirs = traded.get(both, (0.0, 0)), reference.traded().get(both, (0.0, 0))
-        if not agree(ours[0], theirs[0]) or ours[1] != theirs[1]:
+        if not agree(ours[0], theirs[0], noise) or ours[1] != theirs[1]:
             yield f"traded {both}", ours, theirs
     told, wanted = orders_of(cascaded, scenario), orders_in(reference.log)
     for key in sorted(told.keys() | wanted.keys(), key=str):
         order, other = told.get(key, (0.0, 0.0, 0.0)), wanted.get(key, (0.0, 0.0, 0.0))
-        if not all(agree(*pair) for pair in zip(order, other, strict=True)):
+        if not all(agree(*pair, noise) for pair in zip(order, other, strict=True)):
             yield f"order {key}", order, other
 
 

@@ -77,7 +77,8 @@ def test_books_of_longs(seed: int) -> None:
     of = longs(seed)
     with tempfile.TemporaryDirectory() as folder:
         book_ = staged(Path(folder), of.tables, of.scenarios)
-        without, shallow, deep = (cascaded(book_, terms) for terms in ({"impact": {"kind": "none"}}, of.cascade, of.cascade | deeper(of, 2.0)))
+        asked = ({"impact": {"kind": "none"}}, of.cascade, of.cascade | deeper(of, 2.0), of.cascade | {"sequence": "one_at_a_time"})
+        without, shallow, deep, in_turn = (cascaded(book_, terms) for terms in asked)
 
     # Without impact nobody is hurt by anybody: the static stress test, to the last bit of prices.
     assert np.array_equal(without.outcome.prices_final, without.outcome.prices_shocked)
@@ -88,6 +89,9 @@ def test_books_of_longs(seed: int) -> None:
     # A deeper market never costs longs more, nor ends lower.
     assert (deep.outcome.feedback_loss <= shallow.outcome.feedback_loss + 1e-8).all()
     assert (deep.outcome.prices_final >= shallow.outcome.prices_final - 1e-9).all()
+
+    # One after the other they end where they end together; it is others who lose.
+    assert in_turn.outcome.prices_final == pytest.approx(shallow.outcome.prices_final, rel=1e-9)
 
     # A harder fall never ends higher (the first scenario is base).
     assert (np.diff(shallow.outcome.prices_final, axis=1) <= 1e-9).all()
