@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from stresstest.report.answer import Names
-from stresstest.report.cascade import called, of_scenario
+from stresstest.report.cascade_tables import called, of_scenario
 from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell, text_cell
 from stresstest.report.formats import HALF_A_CENT, money, percent, plural_count, scale_for
 from stresstest.report.parts import Column, Figure, Row, Step, TableView
