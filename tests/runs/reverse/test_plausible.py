@@ -270,7 +270,7 @@ def test_the_same_bytes_whatever_the_threads(two_owners: RunFile, monkeypatch: p
         seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
         return nearest(*args, **named)
 
-    monkeypatch.setattr("stresstest.runs.reverse.plausible.nearest", watched)
+    monkeypatch.setattr("stresstest.runs.reverse.plausible_question.nearest", watched)
     found = []
     for threads in (1, 3):
         with threadpool_limits(limits=threads, user_api="blas"):
