@@ -93,7 +93,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "cascade.max_rounds": (50, ("1", 1), ("2", 2), ("3", 3), ("4", 4)),
     "cascade.halt_rounds": (0, ("1", 1), ("2", 2), ("3", 3), ("4", 4)),
     "cascade.detail": (5, ("all", "all"), ("[a, b]", ("a", "b")), ("3", 3), ("c", ("c",))),
-    "cascade.isolated": (None, ("true", True), ("false", False), ("null", None), ("true", True)),
+    "cascade.isolated": (True, ("false", False), ("true", True), ("false", False), ("true", True)),
     "cascade.depth_multiples": ((0.5, 2.0), ("[]", ()), ("0.5, 3", (0.5, 3.0)), ("[2]", (2.0,)), ("4", (4.0,))),
     "waterfall": (
         None, ("[insurance_fund]", ("insurance_fund",)), ("default_fund, adl_queue", ("default_fund", "adl_queue")), ("null", None),

@@ -119,11 +119,11 @@ def _resources_figure(summary: Summary) -> Figure:
 def _cascade_figure(found: CascadeFigures, currency: str, names: Names) -> Figure:
     """What liquidations add to what accounts are below zero, and what of the whole no layer of the waterfall pays."""
     unpaid = f"{money(found.uncovered)} of it paid by nobody" if found.uncovered >= HALF_A_CENT else "all of it paid by the waterfall"
-    note = f"{money(found.uncollateralised_loss_static)} by the shock alone; {unpaid}; {_called(names, found.scenario_id, 64)}"
+    note = f"after liquidations, {money(found.uncollateralised_loss_static)} by the shock alone; {unpaid}; {_called(names, found.scenario_id, 64)}"
     if found.not_converged:
         note += f"; {plural_count(found.not_converged, 'scenario')} not at rest"
     tone: Tone = "fail" if found.uncovered >= HALF_A_CENT or found.not_converged else ""
-    return Figure("Loss after liquidations", money(found.uncollateralised_loss), currency, note, tone)
+    return Figure("Uncollateralised loss", money(found.uncollateralised_loss), currency, note, tone)
 
 
 def _checks_figure(summary: Summary) -> Figure:
@@ -177,10 +177,11 @@ def figures(summary: Summary, base: Record, headline: Sequence[Record], names: N
             _called(names, most_defaults["scenario_id"], 64) if defaults else everywhere,
             "fail" if defaults else "",
         ),
-        Figure("Uncollateralised loss", money(lost), currency, called if lost >= HALF_A_CENT else "no equity falls below zero"),
+        Figure("Uncollateralised loss", money(lost), currency, called if lost >= HALF_A_CENT else "no equity falls below zero")
+        if summary.cascade is None
+        else _cascade_figure(summary.cascade, currency, names),
         _cover_figure(summary.cover[SIZING_BASIS].cover_2, "Cover-2, stress loss over margin", currency, names, summary.owner_names),
         _cover_figure(summary.cover["uncollateralised_loss"].cover_2, "Cover-2, uncollateralised loss", currency, names, summary.owner_names),
         _resources_figure(summary),
-        *(() if summary.cascade is None else (_cascade_figure(summary.cascade, currency, names),)),
         _checks_figure(summary),
     )

@@ -57,6 +57,15 @@ def cascade_page(tables: Tables, names: Names, currency: str) -> CascadePage | N
 # ---------------------------------------------------------------- in words
 
 
+def _times(amplification: float | None) -> str:
+    """How many times as far: to three digits, and of a market that hardly moves further to as many as tell.
+
+    >>> _times(2.0909), _times(1.00338), _times(None)
+    ('2.09', '1.0034', '—')
+    """
+    return significant(amplification, 5 if amplification is not None and abs(amplification - 1.0) < 0.1 else 3)
+
+
 def _summary(worst: Record | None, headline: Sequence[Record], scenario: str, currency: str) -> str:
     checked = plural_count(len(headline), "headline scenario")
     if worst is None:
@@ -90,7 +99,7 @@ def _figures(worst: Record, currency: str) -> tuple[Figure, ...]:
             "Feedback loss", money(worst["feedback_loss"]), currency, f"of those who lose, beyond the shock's own {money(worst['direct_loss'])}"
         ),
         Figure(
-            "Amplification", significant(worst["amplification"], 3), "", "how many times the price moves of the shock, weighted with notional"
+            "Amplification", _times(worst["amplification"]), "", "how many times the price moves of the shock, weighted with notional"
         ),
         Figure(
             "Accounts by feedback", count(worst["accounts_liquidated_feedback"]), "",

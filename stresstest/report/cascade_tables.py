@@ -68,7 +68,7 @@ def scenarios_table(rows: Sequence[Record], names: Names, currency: str) -> Tabl
                 count_cell(row["accounts_liquidated_direct"]),
                 count_cell(row["accounts_liquidated_feedback"]),
                 *(amount_cell(row[name], scale) for name in money_columns[:3]),
-                plain_cell(row["amplification"], 3),
+                plain_cell(row["amplification"], 5),
                 *(amount_cell(row[name], scale) for name in money_columns[3:]),
                 count_cell(row["owners_in_default"]),
                 _rest_cell(row["converged"]),
@@ -167,7 +167,7 @@ def prices_table(tables: Tables, focus: str | None, scenario: str, currency: str
                 *(price_cell(row[name]) for name in ("snapshot_price", "shocked_price", "final_price")),
                 percent_cell(row["shocked_price"] / row["snapshot_price"] - 1.0 if row["snapshot_price"] > 0.0 else None, 1),
                 percent_cell(row["final_price"] / row["shocked_price"] - 1.0 if row["shocked_price"] > 0.0 else None, 1),
-                plain_cell(row["amplification"], 3),
+                plain_cell(row["amplification"], 5),
                 plain_cell(row["net_quantity_sold"], 5),
                 amount_cell(row["notional_sold"], scale),
                 Cell("Reached", 1.0, "fail") if row["floored"] else Cell("No", 0.0, "pass"),
@@ -206,7 +206,7 @@ def sensitivity_table(tables: Tables, names: Names, currency: str) -> TableView:
                 count_cell(row["rounds"]),
                 count_cell(row["accounts_liquidated"]),
                 *(amount_cell(row[name], scale) for name in money_columns),
-                plain_cell(row["amplification"], 3),
+                plain_cell(row["amplification"], 5),
                 _rest_cell(row["converged"]),
             ),
             printed=place < PRINTED_SCENARIOS,
@@ -222,8 +222,10 @@ def sensitivity_table(tables: Tables, names: Names, currency: str) -> TableView:
 def parameters_table(tables: Tables) -> TableView:
     """Parameters of price impact with their sources; assets that are traded first."""
     rows = [] if "cascade_parameters" not in tables else tables["cascade_parameters"].to_dicts()
-    traded = set() if "cascade_prices" not in tables else set(tables["cascade_prices"]["asset"])
-    listed = sorted(rows, key=lambda row: (row["asset"] not in traded, row["asset"], row["parameter"]))[:LISTED_ASSETS]
+    traded: dict[str, float] = {}
+    for asset, notional in [] if "cascade_prices" not in tables else tables["cascade_prices"].select("asset", "notional_sold").iter_rows():
+        traded[asset] = max(notional, traded.get(asset, 0.0))
+    listed = sorted(rows, key=lambda row: (-traded.get(row["asset"], 0.0), row["asset"], row["parameter"]))[:LISTED_ASSETS]
     columns = (
         Column("Asset", "text", 18),
         Column("Impact", "text", 14),
@@ -248,6 +250,6 @@ def parameters_table(tables: Tables) -> TableView:
     )
     notes = (
         "Sales of an asset without a value move no price: its losses are too low. Impact is permanent, and nobody else trades meanwhile.",
-        *left_out(len(rows), len(listed), PRINTED_ASSETS, "parameter", "cascade_parameters", "first"),
+        *left_out(len(rows), len(listed), PRINTED_ASSETS, "parameter", "cascade_parameters", "first, of the assets traded most,"),
     )
     return TableView("cascade-parameters", "What price impact is computed from", columns, lines, "Nothing to report: no asset has a price.", notes)

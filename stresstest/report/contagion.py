@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 Tables = Mapping[str, pl.DataFrame]
 
 CHARTED = 10
-PRINTED, LISTED = 15, 200
+PRINTED_PAIRS, PRINTED, LISTED = 12, 8, 200
 COLUMN_EMS = 9.0
 """Room for names of columns, in ems."""
 
@@ -128,7 +128,7 @@ def _spills(rows: Sequence[Record], currency: str) -> TableView:
                 amount_cell(row["notional"], scale),
                 amount_cell(row["survivors_loss"], scale),
             ),
-            printed=place < PRINTED,
+            printed=place < PRINTED_PAIRS,
         )
         for place, row in enumerate(listed)
     )
@@ -137,7 +137,7 @@ def _spills(rows: Sequence[Record], currency: str) -> TableView:
             "Lost in: the asset of which the liquidated pool had lost most. Survivors: accounts that the shock alone leaves standing; their gains "
             "are not netted."
         ),
-        *left_out(len(ranked), len(listed), PRINTED, "pair", "contagion", "largest"),
+        *left_out(len(ranked), len(listed), PRINTED_PAIRS, "pair", "contagion", "largest"),
     )
     return TableView("contagion-spills", "From which asset to which", columns, lines, "Nothing to report: nothing was sold.", notes)
 

@@ -56,7 +56,7 @@ def waterfall_page(tables: Tables, names: Names, owners: Mapping[str, str | None
     scenario = "" if focus is None else called(names, focus)
     return WaterfallPage(
         scenario,
-        _summary(layers, payers, scenario, len(headline), currency),
+        _summary(layers, payers, scenario, len(headline), _of_accounts(tables, focus), currency),
         _figures(layers, payers, currency),
         _steps(layers),
         _layers(layers, currency),
@@ -74,12 +74,22 @@ def _used(layers: Sequence[Record], name: str) -> float:
     return float(sum(layer["used"] for layer in layers if layer["layer"] == name))
 
 
-def _summary(layers: Sequence[Record], payers: Sequence[Record], scenario: str, headline: int, currency: str) -> str:
+def _of_accounts(tables: Tables, scenario: str | None) -> float:
+    """What accounts are below zero in a scenario, each by itself."""
+    return float(sum(row["uncollateralised_loss"] for row in of_scenario(tables, "cascade_summary", scenario)))
+
+
+def _summary(layers: Sequence[Record], payers: Sequence[Record], scenario: str, headline: int, of_accounts: float, currency: str) -> str:
     loss = _loss(layers)
     if loss < HALF_A_CENT:
         return f"Nothing to report: no account is below zero after the cascade in any of {plural_count(headline, 'headline scenario')}."
     paid = [layer for layer in layers if layer["used"] >= HALF_A_CENT and layer["layer"] != UNCOVERED]
-    text = f"In {scenario} accounts end {currency} {money(loss)} below zero. "
+    netted = of_accounts - loss
+    if netted >= HALF_A_CENT:
+        text = f"In {scenario} accounts end {currency} {money(of_accounts)} below zero; {money(netted)} of it is netted with what others of their "
+        text += f"netting group have, which leaves {money(loss)} to be paid. "
+    else:
+        text = f"In {scenario} accounts end {currency} {money(loss)} below zero. "
     if paid:
         text += "Of it, " + ", ".join(f"{money(layer['used'])} by {LAYER_WORDS[layer['layer']]}" for layer in paid) + ". "
     uncovered = _used(layers, UNCOVERED)

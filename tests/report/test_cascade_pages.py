@@ -156,6 +156,21 @@ def test_contagion_is_shown_where_survivors_lose_most(tables: dict[str, pl.DataF
     assert page.summary.startswith("In A calm day sales of liquidated accounts cost those who would have survived the shock USD 700.")
 
 
+def test_netting_groups_owe_less_than_their_accounts(tables: dict[str, pl.DataFrame]) -> None:
+    """Accounts are 700 below zero, and 500 is to be paid."""
+    summary = tables["cascade_summary"].with_columns(uncollateralised_loss=pl.when(pl.col("scenario_id") == "crash").then(700.0).otherwise(0.0))
+    page = waterfall_page({**tables, "cascade_summary": summary}, NAMES, {}, "USD")
+    assert page is not None
+    assert page.summary.startswith(
+        "In The crash accounts end USD 700 below zero; 200 of it is netted with what others of their netting group have, which leaves 500 to be "
+        "paid. Of it, 50 by"
+    )
+
+
+def test_parameters_of_what_is_traded_most_come_first(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) -> None:
+    assert [row.cells[0].text for row in pages[0].parameters.rows] == ["B", "A", "C"]
+
+
 def test_prices_round_by_round(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) -> None:
     """B, sold most, first; A rests in the second round."""
     path = pages[0].path

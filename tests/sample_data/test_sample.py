@@ -277,6 +277,27 @@ def test_what_it_would_take(tmp_path: Path, result: dict[str, pl.DataFrame]) -> 
     assert chances.filter((pl.col("p_default") > 0.01) & (pl.col("p_default") < 0.2)).height > 5
 
 
+def test_the_cascade_of_the_sample(tmp_path: Path) -> None:
+    """The shocks are those of the house set, and the thinner the market, the more accounts fall by the sales of others."""
+    files = ("scenarios.yaml", "scenarios-thin-markets.yaml")
+    house, thin = ({each["id"]: each["shocks"] for each in YAML(typ="safe").load((SAMPLE / file).read_text())["scenarios"]} for file in files)
+    same = {"black_thursday": "black_thursday_2020_intraday", "everything": "everything_at_once", "coin_rally": "coin_rally"}
+    for name, shocks in thin.items():
+        moves, depth = shocks, []
+        if not name.endswith("deep"):
+            moves, depth = shocks[:-1], shocks[-1:]
+        assert moves == house[same[name.rpartition("_")[0]]]
+        assert [each["factor"] for each in depth] == ["depth:*"] * len(depth)
+    quick: dict[str, Any] = {"output.formats": ["json"], "attribution.accounts": 0, "funding": False, "cascade.detail": 0, "cascade.isolated": False}
+    execute(plan(load_run(SAMPLE / "run-cascade.yaml", quick), tmp_path / "out"))
+    found = pl.read_parquet(tmp_path / "out" / "cascade_summary.parquet")
+    by_feedback = dict(found.select("scenario_id", "accounts_liquidated_feedback").iter_rows())
+    told = ("black_thursday_deep", "black_thursday_fifth", "black_thursday_tenth")
+    assert [by_feedback[name] for name in told] == [0, 4, 8]
+    assert found["converged"].all()
+    assert pl.read_parquet(tmp_path / "out" / "limits.parquet").select("status").to_series().to_list() == ["green", "amber", "green"]
+
+
 def test_a_few_accounts_are_weak_at_base(result: dict[str, pl.DataFrame]) -> None:
     base = result["scenario_summary"].row(0, named=True)
     assert [base[f"accounts_{status}"] for status in ("ok", "call", "liquidation", "default")] == [1_987, 11, 2, 0]
