@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from generated.books import write_book
 from runs.test_pipeline import Interrupting
 from stress.cascade.books import four_longs
 from stress.small_book import CASH, Row, coin, rows, run, scenario, write_run
@@ -213,3 +214,20 @@ def test_its_reports_and_the_commands_after_it(book: Path, finished: Path, tmp_p
     found = stresstest.diff(folder, deeper)
     assert found.changes.before is not None
     assert len(list((tmp_path / "history").rglob("*.parquet"))) > 2
+
+
+def test_without_impact_it_ends_where_the_static_stress_does(tmp_path: Path) -> None:
+    """A book with isolated pools, netting groups and owners of several accounts: nobody loses by selling at the price there is."""
+    quick = {"cascade.impact": {"kind": "none"}, "cascade.depth_multiples": [], "cascade.isolated": False, "cascade.detail": 0}
+    folder = run(write_book(tmp_path / "book", seed=3).run_file, tmp_path / "out", **quick).folder
+    static = read_table(folder, "scenario_summary").sort("scenario_id")
+    found = read_table(folder, "cascade_summary").sort("scenario_id")
+    assert found["scenario_id"].to_list() == static["scenario_id"].to_list()
+    assert sum(found["rounds"]) > 0
+    for side in ("", "_static"):
+        assert found[f"owners_in_default{side}"].to_list() == static["owners_in_default"].to_list()
+        assert found[f"uncollateralised_loss{side}"].to_list() == pytest.approx(static["uncollateralised_loss"].to_list(), rel=1e-9, abs=1e-4)
+    for count in (1, 2):
+        assert found[f"cover_{count}"].to_list() == pytest.approx(static[f"cover_{count}_uncollateralised_loss"].to_list(), rel=1e-9, abs=1e-4)
+    assert max(static["owners_in_default"]) > 0
+    assert max(found["feedback_loss"]) == pytest.approx(0.0, abs=1e-3)
