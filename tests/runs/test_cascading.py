@@ -146,7 +146,8 @@ def test_resources(book: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("detail", "told"), [(0, set()), (1, {"fall"}), ("all", {"fall", "also"}), (["also", "base"], {"also", "base"})], ids=str
+    ("detail", "told"), [(0, set()), (1, {"fall"}), ("all", {"fall", "also"}), (["also", "base"], {"also", "base"})],
+    ids=("none", "one", "all", "named"),
 )  # fmt: skip
 def test_what_is_looked_at_closely(book: Path, tmp_path: Path, detail: object, told: set[str]) -> None:
     folder = run(book, tmp_path / "out", **{"cascade.detail": detail, "cascade.isolated": False}).folder
