@@ -32,6 +32,7 @@ LAYER_WORDS = {
     "uncovered": "uncovered",
 }
 RULES = (GAINS_HAIRCUT, ADL_QUEUE, PRO_RATA)
+NOT_CLOSELY = "or the scenario is not among those that are looked at closely (cascade.detail)"
 
 
 def waterfall_page(tables: Tables, names: Names, owners: Mapping[str, str | None], currency: str) -> WaterfallPage | None:
@@ -61,7 +62,7 @@ def waterfall_page(tables: Tables, names: Names, owners: Mapping[str, str | None
         _steps(layers),
         _layers(layers, currency),
         _scenarios(rows, losses, names, currency),
-        _rules(payers, owners, currency),
+        _rules(layers, payers, owners, currency),
         _payers(payers, owners, currency),
     )
 
@@ -179,8 +180,10 @@ def _scenarios(rows: pl.DataFrame, losses: Mapping[str, float], names: Names, cu
     return TableView("waterfall-scenarios", "By scenario", columns, lines, empty, notes)
 
 
-def _rules(payers: Sequence[Record], owners: Mapping[str, str | None], currency: str) -> TableView:
-    """What the loss behind all funds would cost each account under every rule, side by side; those who pay most under any first."""
+def _rules(layers: Sequence[Record], payers: Sequence[Record], owners: Mapping[str, str | None], currency: str) -> TableView:
+    """What the loss behind all funds would cost each account under every rule, side by side; those who pay most under any first, and at the end
+    what is left of it under each.
+    """
     amounts: dict[tuple[str, str | None], dict[str, float]] = {}
     for row in payers:
         if row["method"] in RULES:
@@ -188,7 +191,9 @@ def _rules(payers: Sequence[Record], owners: Mapping[str, str | None], currency:
             found[row["method"]] += row["amount"]
     ranked = sorted(amounts, key=lambda key: (-max(amounts[key].values()), key[0], key[1] or ""))
     listed = ranked[:LISTED]
-    scale = scale_for([value for key in listed for value in amounts[key].values()])
+    loss = sum(_used(layers, name) for name in (*LAST_LAYERS, UNCOVERED))
+    unpaid = {rule: loss - sum(each[rule] for each in amounts.values()) if amounts else 0.0 for rule in RULES}
+    scale = scale_for([*(value for key in listed for value in amounts[key].values()), *unpaid.values()])
     unit = scale.unit(currency)
     columns = (
         Column("Owner", "text", 28),
@@ -204,6 +209,8 @@ def _rules(payers: Sequence[Record], owners: Mapping[str, str | None], currency:
         )
         for place, (owner, account) in enumerate(listed)
     )
+    if max(unpaid.values()) >= HALF_A_CENT:
+        lines += (Row((text_cell("nobody"), text_cell(""), *(amount_cell(max(unpaid[rule], 0.0), scale) for rule in RULES))),)
     notes = (
         (
             "The same loss by three rules. Haircut: everyone gives up the same share of gains. Queue: opposite positions with the largest profit "
@@ -211,7 +218,8 @@ def _rules(payers: Sequence[Record], owners: Mapping[str, str | None], currency:
         ),
         *left_out(len(ranked), len(listed), PRINTED, "account", "waterfall_payers", "largest"),
     )
-    empty = "Nothing to report: funds and assessments cover the loss, or nobody has gained."
+    nothing = "funds and assessments cover the loss" if loss < HALF_A_CENT else f"nobody has gained or stands on the other side, {NOT_CLOSELY}"
+    empty = f"Nothing to report: {nothing}."
     return TableView("waterfall-rules", "Who would pay what is left, by rule", columns, lines, empty, notes)
 
 
@@ -228,5 +236,5 @@ def _payers(payers: Sequence[Record], owners: Mapping[str, str | None], currency
         for place, row in enumerate(listed)
     )
     notes = left_out(len(rows), len(listed), PRINTED, "payment", "waterfall_payers", "largest")
-    empty = "Nothing to report: no owner pays in any layer."
+    empty = f"Nothing to report: no owner pays in any layer, {NOT_CLOSELY}."
     return TableView("waterfall-payers", "Who pays in the layers", columns, lines, empty, notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from stresstest.margin.rulebook import Rulebook
 from stresstest.margin.scalable import check_scalable
 from stresstest.margin.views import views_of
 from stresstest.results.quality import Check, from_notices, quality_table
+from stresstest.runs.cascade.market import market_on
 from stresstest.runs.console import Console, Silent
 from stresstest.runs.margin_checks import margin_checks
 from stresstest.runs.planning import scenarios_on
@@ -69,7 +69,7 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
         scenarios, rulebook, book = documents_and_book(settings, console, Path(folder), ours=ours)
         with console.stage("scenarios on the book"):
             scenarios = scenarios_on(book, settings, scenarios)
-            found = _on_the_book(book, scenarios, rulebook, settings.compare.models)
+            found = _on_the_book(book, scenarios, rulebook, settings)
         findings = quality_table(book, found)
     return Checked(
         book.dimensions.as_of.isoformat(),
@@ -82,11 +82,13 @@ def validate(settings: RunFile, console: Console | None = None, *, ours: bool = 
     )
 
 
-def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook, models: Sequence[str]) -> list[Check]:
-    for dimensions in (book.dimensions, *(book.dimensions.under_model(model) for model in models)):
+def _on_the_book(book: Book, scenarios: ScenarioSet, rulebook: Rulebook, settings: RunFile) -> list[Check]:
+    for dimensions in (book.dimensions, *(book.dimensions.under_model(model) for model in settings.compare.models)):
         views = views_of(dimensions, rulebook)
         check_nettable(dimensions, rulebook, views)
         check_scalable(dimensions, rulebook, views)
     resolved, notices = resolve(scenarios, book.dimensions, rulebook.margin_names())
     check_limits(book, resolved, value_instruments(book.dimensions, resolved), rulebook)
+    if settings.cascade is not None:
+        market_on(settings, settings.cascade, book.dimensions, resolved)
     return [*from_notices(notices), *margin_checks(rulebook, book.dimensions, resolved)]

@@ -231,7 +231,11 @@ def _value(plan: Plan, work: Path, clock: _Clock) -> tuple[Plan, Valued]:
         units = value_instruments(book.dimensions, resolved)
         check_limits(book, resolved, units, plan.rulebook)
     valued = Valued(book, resolved, notices, units)
-    # What distances are asked along that is not there is refused before anything is stressed.
+    if plan.settings.cascade is not None:
+        from stresstest.runs.cascade.market import market_on
+
+        market_on(plan.settings, plan.settings.cascade, book.dimensions, resolved)
+    # What distances are asked along that is not there is refused before anything is stressed too.
     _, said = axes_of(plan, valued)
     if said:
         clock.note(said)

@@ -59,7 +59,7 @@ CASCADE_SUMMARY = Table(
         _count("floored_assets", "assets whose price reached its floor or ceiling at some time", "assets"),
         _money("unfunded_debts", "debts that no collateral was left to repay"),
         Column("worst_asset", "string", "asset whose price sales moved most, as a share of its snapshot price; null: none moved"),
-        Column("worst_asset_change", "float", "its final over its shocked price, less 1", "ratio"),
+        Column("worst_asset_change", "float", "its final less its shocked price, over the shocked one (without sign)", "ratio"),
     ),
     key=("scenario_id",),
 )  # fmt: skip
@@ -187,6 +187,7 @@ CASCADE_ISOLATED = Table(
         _money("feedback_loss", "loss of equity between the shocked prices and the end, of the accounts that lose"),
         _money("survivors_loss", "part of contagion: losses of accounts that the shock alone leaves standing"),
         _money("uncollateralised_loss", "what pools are below zero at the end"),
+        _count("floored_assets", "as in cascade_summary", "assets"),
     ),
     key=("scenario_id", "margin"),
 )
@@ -204,6 +205,7 @@ CASCADE_SENSITIVITY = Table(
         _money("feedback_loss", "loss of equity between the shocked prices and the end, of the accounts that lose"),
         _money("uncollateralised_loss", "what accounts are below zero at the end"),
         Column("amplification", "float", "as in cascade_summary", "ratio"),
+        _count("floored_assets", "as in cascade_summary", "assets"),
     ),
     key=("scenario_id", "depth_multiple"),
 )

@@ -19,6 +19,13 @@ def test_who_falls_and_what_it_costs() -> None:
     ]
 
 
+def test_a_loss_that_is_paid_and_none() -> None:
+    paid = WORST.model_copy(update={"uncovered": 0.0})
+    assert cascade_lines(paid, "The crash")[1].strip() == "uncollateralised loss 0 before, 1,500 after; all of it paid"
+    none = WORST.model_copy(update={"uncollateralised_loss": 0.0, "uncovered": 0.0})
+    assert cascade_lines(none, "The crash")[1].strip() == "uncollateralised loss 0 before, 0 after"
+
+
 def test_nobody_by_sales_and_not_at_rest() -> None:
     first, *_, last = cascade_lines(WORST.model_copy(update={"accounts_liquidated_feedback": 0, "rounds": 1, "not_converged": 1}), "The crash")
     assert first == "Cascade          The crash: 1 account liquidated by the shock, none by sales, in 1 round"

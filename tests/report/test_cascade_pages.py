@@ -77,11 +77,11 @@ def tables() -> dict[str, pl.DataFrame]:
         frame(CASCADE_VULNERABILITY, ("crash", "A", 1, 17_400.0, 400.0, 0.08), ("crash", "B", 1, 9_400.0, 200.0, 0.04)),
         frame(
             CASCADE_ISOLATED,
-            ("crash", "cross", 2, True, 2, 1, 26_600.0, 1_000.0, 600.0, 0.0), ("crash", "isolated", 1, True, 1, 0, 7_600.0, 200.0, 0.0, 900.0),
+            ("crash", "cross", 2, True, 2, 1, 26_600.0, 1_000.0, 600.0, 0.0, 0), ("crash", "isolated", 1, True, 1, 0, 7_600.0, 200.0, 0.0, 900.0, 0),
         ),
         frame(
             CASCADE_SENSITIVITY,
-            ("crash", 0.5, 2, True, 2, 25_000.0, 2_000.0, 0.0, 2.0), ("crash", 2.0, 1, False, 1, 17_800.0, 400.0, 0.0, 1.2),
+            ("crash", 0.5, 2, True, 2, 25_000.0, 2_000.0, 0.0, 2.0, 1), ("crash", 2.0, 1, False, 1, 17_800.0, 400.0, 0.0, 1.2, 0),
         ),
         frame(
             CASCADE_PARAMETERS, ("A", "linear", "slope", 0.04, "run file"), ("B", "linear", "slope", 0.04, "run file"),
@@ -188,9 +188,35 @@ def test_tables(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) -> None
     assert contagion.matrix is not None
     assert (contagion.matrix.rows, contagion.matrix.columns, contagion.matrix.amounts) == (("A", "B"), ("B",), ((400.0,), (200.0,)))
     assert [line[-2:] for line in texts(contagion.isolated)] == [["900", "600"]]
-    assert texts(waterfall.rules) == [["Zed", "z-1", "150", "200", "60"]]
+    # Of the 200 behind the funds a haircut leaves 50, there being gains of 150 alone, and closing in proportion 140.
+    assert texts(waterfall.rules) == [["Zed", "z-1", "150", "200", "60"], ["nobody", "", "50", "0", "140"]]
     assert [step.amount for step in waterfall.steps] == [500.0, -50.0, -150.0, -100.0, -150.0, 50.0]
     assert texts(waterfall.scenarios) == [["The crash", "500", "50", "150", "100", "150", "50"]]
+
+
+def test_a_price_that_ran_away_leaves_other_depths_readable(tables: dict[str, pl.DataFrame]) -> None:
+    """Amounts are in the unit of the depth of the run."""
+    ran = frame(
+        CASCADE_SENSITIVITY, ("crash", 0.1, 3, True, 3, 4e15, 4e15, 4e15, 5e5, 2), ("crash", 1.0, 2, True, 2, 26_600.0, 1_000.0, 500.0, 1.5, 0),
+    )  # fmt: skip
+    page = cascade_page(tables | {"cascade_sensitivity": ran}, NAMES, "USD")
+    assert page is not None
+    assert [line[4:7] for line in texts(page.sensitivity)] == [["4,000,000,000,000,000"] * 3, ["26,600", "1,000", "500"]]
+    assert [line[-2] for line in texts(page.sensitivity)] == ["2", "0"]
+
+
+def test_what_was_sold_without_impact_says_so(tables: dict[str, pl.DataFrame]) -> None:
+    sold = frame(CASCADE_PRICES, ("crash", "C", 100.0, 100.0, 100.0, 5.0, 500.0, None, False))
+    page = cascade_page(tables | {"cascade_prices": sold}, NAMES, "USD")
+    assert page is not None
+    assert [(line[0], line[-1]) for line in texts(page.parameters)] == [("C", "Without impact"), ("A", "No"), ("B", "No")]
+
+
+def test_payers_of_a_scenario_that_is_not_looked_at_closely(tables: dict[str, pl.DataFrame]) -> None:
+    page = waterfall_page(tables | {"waterfall_payers": tables["waterfall_payers"].clear()}, NAMES, {}, "USD")
+    assert page is not None
+    assert (page.rules.rows, page.payers.rows) == ((), ())
+    assert all("looked at closely (cascade.detail)" in table.empty for table in (page.rules, page.payers))
 
 
 def test_the_pages_in_the_report(pages: tuple[CascadePage, ContagionPage, WaterfallPage], venue_facts: ReportFacts) -> None:

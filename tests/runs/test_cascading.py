@@ -135,6 +135,20 @@ def test_the_last_resort(book: Path, tmp_path: Path, last: str | None, paid: dic
     assert read_table(folder, "cascade_sensitivity").is_empty()
 
 
+def test_positions_are_closed_for_those_who_leave_a_loss(tmp_path: Path) -> None:
+    """T9, and an owner with 1,000 in another account pays for the 150 of A2: for A3's 350 its own hundred units are closed, at 0.50 each."""
+    tables = {**four_longs(0.07, shorts=True).tables, "assets": [CASH, coin("A"), coin("B")]}
+    tables["collateral"] = [*tables["collateral"], {"account_id": "rich", "asset": "USD", "quantity": 1_000.0}]
+    tables["accounts"] = [{"account_id": name, "owner_id": "both" if name in ("A2", "rich") else name}
+                          for name in ("A1", "A2", "A3", "A4", "S1", "S2", "rich")]  # fmt: skip
+    quick = {"depth_multiples": [], "isolated": False}
+    apart = write_run(tmp_path / "book", tables, [scenario("fall", {"A": -0.06})], cascade=CASCADE | quick, resources={"insurance_fund": 300.0})
+    folder = run(apart, tmp_path / "out", waterfall=[*FUNDS, "adl_queue"]).folder
+    assert layers(folder) == pytest.approx({"defaulter_margin": 150.0, "insurance_fund": 300.0, "adl_queue": 50.0})
+    closed = read_table(folder, "waterfall_payers").filter(method="adl_queue")
+    assert closed.select("owner_id", "quantity_closed", "amount").rows() == [("S2", pytest.approx(100.0), pytest.approx(50.0))]
+
+
 def test_resources(book: Path, tmp_path: Path) -> None:
     """Without any, gains pay all; a stated default fund pays 120 of nobody in particular."""
     quick = {"cascade.depth_multiples": [], "cascade.isolated": False, "cascade.detail": 0}
@@ -165,6 +179,10 @@ def test_what_cannot_be_asked(book: Path, tmp_path: Path) -> None:
     assert "`waterfall` says who pays what a cascade leaves, and there is none" in refused(book, tmp_path, waterfall=FUNDS, cascade=None)
     with pytest.raises(StressTestError, match="says who pays what a cascade leaves"):
         validate(load_run(book, {"waterfall": FUNDS, "cascade": None}))
+    unknown = load_run(book, {"cascade": {"impact": {"kind": "linear", "depth": {"AA": 1e6}}}})
+    for asked in (lambda: validate(unknown), lambda: execute(plan(unknown, tmp_path / "out"), Interrupting("stress"))):
+        with pytest.raises(StressTestError, match="no asset of the snapshot is called `AA`"):
+            asked()
     limit = {"name": "rest", "built_in": "cascade_uncovered", "red": 0}
     assert "reads cascade_summary" in refused(book, tmp_path, cascade=None, limits=[limit])
 

@@ -66,11 +66,13 @@ def detailed(asked: int | Literal["all"] | Sequence[str], outcome: Outcome, scen
 
 
 class Gains:
-    """What every account has gained since base in a few scenarios, and its equity at the end, f64[accounts, scenarios]."""
+    """What every account has gained since base in a few scenarios, its equity at the end, and what its cross pool and its isolated ones are `below`
+    zero and `isolated_below`; f64[accounts, scenarios].
+    """
 
     def __init__(self, accounts: int, scenarios: Codes) -> None:
         self.scenarios = scenarios
-        self.gained, self.equity, self.below = (np.zeros((accounts, len(scenarios))) for _ in range(3))
+        self.gained, self.equity, self.below, self.isolated_below = (np.zeros((accounts, len(scenarios))) for _ in range(4))
         self.liquidated = np.zeros((accounts, len(scenarios)), dtype=np.bool_)
 
     def add(self, part: AccountsPart) -> None:
@@ -78,7 +80,9 @@ class Gains:
         at = np.ix_(np.arange(part.first, part.first + len(part.equity_base)), np.searchsorted(self.scenarios, part.scenarios))
         self.gained[at] = np.maximum(part.equity_final - part.equity_base[:, None], 0.0)
         self.equity[at] = part.equity_final
-        self.below[at] = np.where(part.loss_final > part.tolerance[:, None], part.loss_final, 0.0)
+        counts = part.loss_final > part.tolerance[:, None]
+        cross = np.maximum(-part.cross_final, 0.0)
+        self.below[at], self.isolated_below[at] = np.where(counts, cross, 0.0), np.where(counts, np.maximum(part.loss_final - cross, 0.0), 0.0)
         self.liquidated[at] = part.liquidated
 
 
@@ -163,4 +167,5 @@ def _figures(outcome: Outcome, place: int) -> dict[str, Any]:
         "notional_sold": float(outcome.notional_sold[:, place].sum()),
         "feedback_loss": float(outcome.feedback_loss[place]),
         "uncollateralised_loss": float(outcome.loss_final[place]),
+        "floored_assets": int(outcome.floored[:, place].sum()),
     }

@@ -83,19 +83,15 @@ class _Run:
 
     def write(self) -> list[Check]:
         from stresstest.runs.cascade.closely import Closely, detailed
+        from stresstest.runs.cascade.market import market_on
         from stresstest.runs.cascade.paying import Paying
         from stresstest.stress.cascade import tabled
-        from stresstest.stress.cascade.depth_table import read_depth_tables
-        from stresstest.stress.cascade.market import market_of
         from stresstest.stress.cascade.owner_losses import OwnerLosses
         from stresstest.stress.cascade.waterfall import ROUNDING
 
         book, resolved, units = self.valued.book, self.valued.resolved, self.valued.units
         dimensions, holders = book.dimensions, self.stressed.holders
-        market = market_of(
-            self.terms, dimensions, resolved, read_depth_tables(self.terms.impact),
-            file=None if self.plan.settings.file is None else str(self.plan.settings.file),
-        )  # fmt: skip
+        market = market_on(self.plan.settings, self.terms, dimensions, resolved)
         every = np.arange(resolved.scenarios, dtype=np.int32)
         owners = OwnerLosses(holders.owner, holders.netting, every)
         outcome = self._cascade("cascade", book, market, every, on_accounts=owners.add)

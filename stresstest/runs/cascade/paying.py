@@ -26,6 +26,7 @@ from stresstest.tables import WATERFALL, WATERFALL_PAYERS, Table
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
 Row = dict[str, Any]
 
 RULES: tuple[Rule, ...] = ("adl_queue", "pro_rata")
@@ -83,8 +84,11 @@ class Paying:
         owner = book.dimensions.accounts["owner_code"].to_numpy().astype(np.int64)
         losses = self.owing.losses(place, contribution, cap, self.gains.gained[:, at], owner)
         # What is behind the funds does not depend on the rule by which it is shared out: that rule is the last layer.
-        residual = waterfall([layer for layer in order if layer not in (GAINS_HAIRCUT, *RULES)], losses, behind).residual
-        closed = self._deleveraged(residual, at) if residual > 0.0 else {}
+        funds = waterfall([layer for layer in order if layer not in (GAINS_HAIRCUT, *RULES)], losses, behind)
+        residual = funds.residual
+        # Whose other accounts or netting group pay for it leave nothing for which positions of others could be closed.
+        owing = (self.gains.below[:, at] > 0.0) & (funds.left[owner] > 0.0) | (self.gains.isolated_below[:, at] > 0.0)
+        closed = self._deleveraged(residual, owing, at) if residual > 0.0 else {}
         resort = {ADL_QUEUE: 0.0, PRO_RATA: 0.0} | {rule: float(found.amount.sum()) for rule, found in closed.items()}
         found = waterfall(order, losses, behind, resort.get(order[-1]))
         if order[-1] in closed:
@@ -116,8 +120,8 @@ class Paying:
                 "amount": float(amount),
             }
 
-    def _deleveraged(self, loss: float, at: int) -> dict[Rule, Deleveraged]:
-        """Positions that would be closed for a loss, under both rules."""
+    def _deleveraged(self, loss: float, owing: Flags, at: int) -> dict[Rule, Deleveraged]:
+        """Positions that would be closed under both rules for a loss that accounts (bool[accounts]) leave."""
         assert self.logged is not None
         book, scenario = self.valued.book, int(self.gains.scenarios[at])
         dimensions = book.dimensions
@@ -128,7 +132,7 @@ class Paying:
         at_the_end = end.units.take([1])
         log = self.logged.log.filter(pl.col("scenario") == scenario)
         pool_account = dimensions.pools["account_code"].to_numpy().astype(np.int64)
-        closed = closed_by_defaulters(log, self.gains.below[:, at] > 0.0, pool_account, units_of_contract(dimensions, at_the_end, value))
+        closed = closed_by_defaulters(log, owing, pool_account, units_of_contract(dimensions, at_the_end, value))
         standing = standing_positions(book, at_the_end, value, self.gains.liquidated[:, at], self.gains.equity[:, at])
         return {rule: deleverage(loss, closed, standing, rule) for rule in RULES}
 

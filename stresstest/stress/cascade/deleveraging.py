@@ -73,13 +73,13 @@ def units_of_contract(dimensions: Dimensions, units: UnitValues, value: Floats) 
 
 
 def closed_by_defaulters(log: pl.DataFrame, below: Flags, pool_account: Longs, per_contract: Floats) -> Closed:
-    """What accounts below zero sold and bought in one scenario.
+    """What accounts that leave a loss sold and bought in one scenario.
 
     Contracts are counted in units at the end, whatever they were sold at: they meet contracts that are counted so too.
 
     Args:
         log: rows of `Outcome.log` of that scenario.
-        below: bool[accounts] which are below zero at the end.
+        below: bool[accounts] which are below zero at the end, and whose owner does not pay for it from its other accounts.
         pool_account: account of every pool.
         per_contract: of `units_of_contract` at the end.
     """

@@ -71,7 +71,8 @@ def summary_table(
     """The table `cascade_summary`."""
     snapshot = dimensions.assets["price"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
-        change = outcome.prices_final / outcome.prices_shocked - 1.0
+        # Of the amount of the price: a price below zero that falls has a change below zero too.
+        change = (outcome.prices_final - outcome.prices_shocked) / np.abs(outcome.prices_shocked)
         moved = np.abs(outcome.prices_final - outcome.prices_shocked) / np.abs(snapshot)[:, None]
     moved = np.nan_to_num(moved, nan=0.0, posinf=0.0)
     worst = moved.argmax(axis=0) if len(moved) else np.zeros(len(outcome.scenarios), dtype=np.int64)

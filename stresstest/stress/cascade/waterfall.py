@@ -74,11 +74,14 @@ class Behind:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """The layers in their order, the last `uncovered`; payers of each, by layer and owner; `residual`: the loss before the last resort."""
+    """The layers in their order, the last `uncovered`; payers of each, by layer and owner; `residual`: the loss before the last resort; `left`
+    f64[owners]: what of each owner's loss is left behind all layers, zero to the last bit where its own margin and contribution cover it.
+    """
 
     layers: tuple[Layer, ...]
     payers: tuple[Payer, ...]
     residual: float
+    left: Floats
 
 
 def waterfall(order: Sequence[str], losses: Losses, behind: Behind, last_resort: float | None = None) -> Waterfall:
@@ -135,7 +138,7 @@ def waterfall(order: Sequence[str], losses: Losses, behind: Behind, last_resort:
         layers.append(Layer(layer, available, used, total - used))
     uncovered = layers[-1].left if layers else float(left.sum()) + pooled
     layers.append(Layer(UNCOVERED, uncovered, uncovered, 0.0))
-    return Waterfall(tuple(layers), tuple(payers), uncovered if residual is None else residual)
+    return Waterfall(tuple(layers), tuple(payers), uncovered if residual is None else residual, left)
 
 
 def _besides(of: Floats, defaulted: npt.NDArray[np.bool_], stated: float | None) -> float:

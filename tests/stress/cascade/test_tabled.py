@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from stress.cascade.books import two_assets
@@ -61,6 +63,18 @@ def test_the_summary(found: Cascaded, exposure: np.ndarray) -> None:
         None,
         None,
     ]
+
+
+def test_a_price_below_zero_that_falls(found: Cascaded, exposure: np.ndarray) -> None:
+    """B from -5 to -23 loses 3.6 times its price; A from 78 to 74 moves by less of its snapshot price."""
+    none, nobody = np.zeros(0, np.int64), np.zeros(2)
+    owing = OwnersInDebt(none, none, np.zeros((0, SUMS)), nobody, nobody)
+    shocked, final = found.outcome.prices_shocked.copy(), found.outcome.prices_final.copy()
+    code = found.staged.asset("B")
+    shocked[code, 1], final[code, 1] = -5.0, -23.0
+    below = dataclasses.replace(found.outcome, prices_shocked=shocked, prices_final=final)
+    row = tabled.summary_table(below, NAMES, owing, owing, exposure, found.staged.book.dimensions).row(1, named=True)
+    assert (row["worst_asset"], row["worst_asset_change"]) == ("B", pytest.approx(-3.6))
 
 
 def test_contagion_is_what_survivors_lose(found: Cascaded) -> None:
