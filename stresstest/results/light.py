@@ -54,8 +54,9 @@ def status_of(
         reasons["red"] = [told + (names[cascade.worst] or cascade.worst), *reasons["red"]]
     status = _judged(scenario_summary, quality, excluded_accounts, reasons)
     if cascade.scenarios:
-        further = f"Liquidations put more owners in default in {_of(cascade.scenarios, headline)}."
-        status = status.model_copy(update={"sentence": f"{status.sentence} {further}"})
+        alone = status.sentence.replace("No owner defaults;", "No owner defaults by the shocks alone;")
+        further = f"Liquidations that follow put more owners in default in {_of(cascade.scenarios, headline)}."
+        status = status.model_copy(update={"sentence": f"{alone} {further}"})
     return status.model_copy(update={"sentence": f"{status.sentence} {_are(limits.red, 'limit').capitalize()} red."}) if limits.red else status
 
 

@@ -112,7 +112,7 @@ def test_who_pays(finished: Path) -> None:
 def test_light_and_summary_know_it(finished: Path) -> None:
     summary = read_document(Summary, finished / "summary.json")
     assert summary.status.light == "red"
-    assert summary.status.sentence.endswith("Liquidations put more owners in default in 1 of 2 headline scenarios.")
+    assert summary.status.sentence.endswith("Liquidations that follow put more owners in default in 1 of 2 headline scenarios.")
     assert "liquidations put more owners in default in 1 of 2 headline scenarios, most (2 more) in fall" in summary.status.reasons
     found = summary.cascade
     assert found is not None
