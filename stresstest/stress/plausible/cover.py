@@ -17,6 +17,7 @@ _OWNERS = 6
 """Owners of which all sets are looked at, at a time: those that can lose most."""
 
 _ROUNDS = 4
+"""Times that sets are chosen anew, within the distance found."""
 
 
 def moves_to_cover(

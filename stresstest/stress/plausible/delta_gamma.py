@@ -33,11 +33,6 @@ def _axes(covariance: Floats, exposure: Floats, curvature: Floats) -> _Axes:
     return _Axes(vectors.T @ root.T @ exposure, values, root @ vectors)
 
 
-def pnl(exposure: Floats, curvature: Floats, move: Floats) -> float:
-    """w'x + x'Gx/2."""
-    return float(exposure @ move + 0.5 * move @ curvature @ move)
-
-
 def likeliest(covariance: Floats, exposure: Floats, curvature: Floats, loss: float) -> Floats | None:
     """The move least far out at which the P&L is -loss (above zero); None where no move loses so much.
 

@@ -15,9 +15,6 @@ Cushions = Callable[[Floats], Floats]
 STEP = 0.1
 """Size of the small move of a factor, in its standard deviations over the horizon."""
 
-_BENT = 1e-9
-"""Curvature over ten standard deviations below this share of the cushion's slope is rounding."""
-
 
 @dataclass(frozen=True)
 class Exposures:

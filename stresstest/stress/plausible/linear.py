@@ -37,23 +37,6 @@ def deviation(covariance: Floats, exposure: Floats) -> float:
     return float(np.sqrt(exposure @ covariance @ exposure))
 
 
-def likeliest(covariance: Floats, exposure: Floats, loss: float) -> Floats | None:
-    """The move x with w'x = -loss that is least far out: -loss * S w / (w' S w); None where nothing moves the book.
-
-    It is the expected move given that loss, under every elliptical law; its distance is loss / sqrt(w' S w).
-    """
-    along = covariance @ exposure
-    variance = float(exposure @ along)
-    return None if variance <= 0.0 else np.asarray(-loss * along / variance)
-
-
-def worst(covariance: Floats, exposure: Floats, radius: float) -> Floats:
-    """The move inside x' S^-1 x <= k^2 at which w'x is least, -k S w / sqrt(w' S w), where it is -k sqrt(w' S w); zero if nothing moves it."""
-    along = covariance @ exposure
-    variance = float(exposure @ along)
-    return np.zeros(len(exposure)) if variance <= 0.0 else np.asarray(-radius * along / np.sqrt(variance))
-
-
 def worst_in_box(covariance: Floats, exposure: Floats, deviations: float) -> float:
     """The loss with every factor so many standard deviations against the book at once, k * sum |w_i| s_i: no correlation allows for more."""
     return float(deviations * (np.abs(exposure) * np.sqrt(np.diagonal(covariance))).sum())

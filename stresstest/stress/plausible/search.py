@@ -40,6 +40,8 @@ _REFINED = 2
 """Directions along which the crossing is found to the last digits."""
 
 _STEPS = 20
+"""Steps of one search at most."""
+
 _LOOKS = 60
 """Moves at which slopes are measured in one search at most: figures with corners may keep it going back and forth."""
 
@@ -47,6 +49,7 @@ _SLOPE_STEP = 0.02
 """Half the distance between the two moves that a slope is measured with, in standard deviations."""
 
 _LEAST = 1e-12
+"""What figures are measured in at the least, so that nothing is divided by zero."""
 
 
 @dataclass(frozen=True)
@@ -75,23 +78,6 @@ class Largest:
     move: Floats
     figure: float
     directions: int
-
-
-def first_crossing(figure: Callable[[Floats], Floats], level: float, most: float, at_zero: float) -> Crossing | None:
-    """The first place in (0, most] at which a figure exceeds the level; None where it does at none of the places looked at.
-
-    A grid from zero outwards gives the first bracket, and finer grids inside it the place: never a bisection of [0, most], because figures of
-    options are not monotone. At a jump the figures on both sides stay apart.
-
-    Args:
-        figure: f64[n] ascending places to f64[n] figures.
-        level: what is to be exceeded.
-        most: how far to look.
-        at_zero: the figure at zero, not above the level.
-    """
-    places = _grid(most)
-    found = _bracket(np.concatenate([[0.0], places]), np.concatenate([[at_zero], figure(places)]), level)
-    return None if found is None else _refined(figure, level, found)
 
 
 def _refined(figure: Callable[[Floats], Floats], level: float, found: Crossing) -> Crossing:
@@ -124,6 +110,9 @@ def nearest(figure: Figure, level: float, most: float, directions: Floats, at_ze
 
     All directions are looked along at once; from those that reach the level first, |z|^2 is minimised subject to the level (SLSQP, slopes by central
     differences); then the first crossing along every direction that was best is found exactly. An upper bound of the distance.
+
+    A grid from zero outwards gives the first bracket, and finer grids inside it the place: never a bisection of (0, most], because figures of
+    options are not monotone. At a jump the figures on both sides stay apart.
 
     Args:
         figure: of whitened moves.

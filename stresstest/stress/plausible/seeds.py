@@ -18,8 +18,13 @@ _POOLS = 12
 """Pools whose own likeliest direction is looked along."""
 
 _DAYS = 6
+"""Days of the sample whose moves are looked along."""
+
 _FACTORS = 5
+"""Factors that move the book most and are looked along alone, up and down."""
+
 _RANDOM = 8
+"""Directions drawn, which nothing about the book suggests."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,19 @@ from stresstest.stress.plausible import delta_gamma, linear, system
 
 SIGMA = np.array([[4e-4, 3e-4], [3e-4, 9e-4]])
 W = np.array([1_000_000.0, 500_000.0])
+STRAIGHT = np.zeros((2, 2))
+"""No curvature."""
+
+
+def pnl(exposure: np.ndarray, curvature: np.ndarray, move: np.ndarray) -> float:
+    """w'x + x'Gx/2."""
+    return float(exposure @ move + 0.5 * move @ curvature @ move)
 
 
 def test_the_likeliest_way_to_lose_100_000() -> None:
     """T25."""
     assert linear.deviation(SIGMA, W) == pytest.approx(30_413.8126514911, rel=1e-13)
-    move = linear.likeliest(SIGMA, W, 100_000.0)
+    move = delta_gamma.likeliest(SIGMA, W, STRAIGHT, 100_000.0)
     assert move == pytest.approx([-0.0594594595, -0.0810810811], abs=5e-11)
     far = linear.distance(SIGMA, move)
     assert far == pytest.approx(3.287979746107146, rel=1e-13)
@@ -31,7 +38,7 @@ def test_the_likeliest_way_to_lose_100_000() -> None:
 
 def test_the_worst_inside_three_deviations() -> None:
     """T25, with the box of three deviations of each factor (105,000) and the worst of a single factor (60,000) beside it."""
-    move = linear.worst(SIGMA, W, 3.0)
+    move = delta_gamma.worst(SIGMA, W, STRAIGHT, 3.0)
     assert W @ move == pytest.approx(-91_241.4379544733, rel=1e-12)
     assert move == pytest.approx([-0.0542516658, -0.0739795443], abs=5e-11)
     assert linear.distance(SIGMA, move) == pytest.approx(3.0)
@@ -49,7 +56,7 @@ def test_one_factor_with_curvature() -> None:
 def test_a_straddle_has_no_slope_and_still_loses() -> None:
     """The hard case: w = 0, G = -2e7: x = sqrt(2 L / 2e7), either way."""
     move = delta_gamma.likeliest(SIGMA, np.zeros(2), np.diag([-2e7, 1e6]), 10_000.0)
-    assert delta_gamma.pnl(np.zeros(2), np.diag([-2e7, 1e6]), move) == pytest.approx(-10_000.0)
+    assert pnl(np.zeros(2), np.diag([-2e7, 1e6]), move) == pytest.approx(-10_000.0)
     # Least far out with x1 free of x2: x2 follows x1 by regression, less what its own gains cost; never farther than x1 alone.
     alone = np.array([np.sqrt(2.0 * 10_000.0 / 2e7), 0.0])
     assert linear.distance(SIGMA, move) <= linear.distance(SIGMA, alone) * (1.0 + 1e-12)
@@ -60,7 +67,7 @@ def test_what_cannot_be_lost_is_said() -> None:
     one = np.array([[1.0]])
     assert delta_gamma.likeliest(one, np.array([1.0]), one, 0.6) is None
     assert delta_gamma.likeliest(one, np.array([1.0]), one, 0.5 - 1e-9) == pytest.approx([-1.0], abs=1e-4)
-    assert linear.likeliest(one, np.array([0.0]), 1.0) is None
+    assert delta_gamma.likeliest(one, np.array([0.0]), np.zeros((1, 1)), 1.0) is None
 
 
 MATRICES = st.integers(1, 4).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, 100_000)))
@@ -81,7 +88,7 @@ def test_no_move_of_the_same_loss_is_nearer(of: tuple[int, int], loss: float) ->
     if move is None:
         assert np.linalg.eigvalsh(curvature)[0] > 0.0
         return
-    assert delta_gamma.pnl(exposure, curvature, move) == pytest.approx(-loss, rel=1e-8)
+    assert pnl(exposure, curvature, move) == pytest.approx(-loss, rel=1e-8)
     far = linear.distance(covariance, move)
     rng = np.random.default_rng(1)
     root = np.linalg.cholesky(covariance)
@@ -100,12 +107,12 @@ def test_nothing_inside_is_worse(of: tuple[int, int], radius: float) -> None:
     covariance, exposure, curvature = _book(*of)
     move = delta_gamma.worst(covariance, exposure, curvature, radius)
     assert linear.distance(covariance, move) <= radius * (1.0 + 1e-8)
-    least = delta_gamma.pnl(exposure, curvature, move)
+    least = pnl(exposure, curvature, move)
     root = np.linalg.cholesky(covariance)
     rng = np.random.default_rng(2)
     tries = rng.standard_normal((400, of[0]))
     tries *= (radius * rng.random(400) ** 0.2 / np.linalg.norm(tries, axis=1))[:, None]
-    assert all(delta_gamma.pnl(exposure, curvature, root @ z) >= least - 1e-9 * max(1.0, abs(least)) for z in tries)
+    assert all(pnl(exposure, curvature, root @ z) >= least - 1e-9 * max(1.0, abs(least)) for z in tries)
 
 
 def test_the_hard_case_of_the_worst_inside() -> None:
