@@ -21,11 +21,6 @@ class Executor(Protocol):
     the order of the items, so that merging them in that order gives the same bytes.
     """
 
-    @property
-    def workers(self) -> int:
-        """How many items are worked on at once."""
-        ...
-
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Results in the order of `items`.
 

@@ -40,11 +40,6 @@ class ProcessExecutor:
         self._folder = tempfile.TemporaryDirectory(prefix="stresstest-functions-", dir=folder)
         self._functions = 0
 
-    @property
-    def workers(self) -> int:
-        """How many items are worked on at once."""
-        return self._workers
-
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Results in the order of `items`; see `Executor.map`.
 

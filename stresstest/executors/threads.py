@@ -18,11 +18,6 @@ class ThreadExecutor:
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="block") if workers > 1 else None
 
-    @property
-    def workers(self) -> int:
-        """How many items are worked on at once."""
-        return self._workers
-
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Results in the order of `items`; see `Executor.map`."""
         pool = self._pool

@@ -36,25 +36,6 @@ from stresstest.report.view import ChangesPage, FamilyCharts, ReportFacts, Trend
 if TYPE_CHECKING:
     import altair as alt
 
-TEMPLATES = (
-    "report.html.j2",
-    "limits.html.j2",
-    "attribution.html.j2",
-    "cascade.html.j2",
-    "changes.html.j2",
-    "distance.html.j2",
-    "draws.html.j2",
-    "funding.html.j2",
-    "statistics.html.j2",
-    "parts.html.j2",
-    "methodology.html.j2",
-    "trend.html.j2",
-    "report.css",
-    "report.js",
-)
-"""Files of the report that a user's folder can take the place of."""
-
-
 _HASH = re.compile("[0-9a-f]{64}")
 _CHART = re.compile("<!--chart ([a-z0-9_-]+)-->")
 
@@ -303,7 +284,7 @@ def render_html(facts: ReportFacts, templates: Path | None = None) -> str:
 
     Args:
         facts: the view model.
-        templates: a folder whose files take the place of shipped ones of the same name (`TEMPLATES`).
+        templates: a folder whose files take the place of shipped ones of the same name (see `resources.templates_folder`).
 
     Raises:
         StressTestError: environment, when the shipped templates are missing; configuration, when a user's template has a fault.

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from stresstest.snapshot.book import Dimensions
 from stresstest.stress.exposures import Longest
 from stresstest.tables import DAYS_TO_LIQUIDATE
-
-Floats = npt.NDArray[np.float64]
 
 LISTED = 100
 """Accounts that are listed."""

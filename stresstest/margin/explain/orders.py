@@ -8,7 +8,6 @@ from stresstest.margin.explain.collateral import TOKEN, VERSIONS, haircut_bands,
 from stresstest.margin.explain.scaling import token_weights
 from stresstest.margin.explain.sums import total
 
-SIDES = ("bids", "asks")
 NO_ORDERS = pl.DataFrame(
     schema={
         "pool": pl.Int32,

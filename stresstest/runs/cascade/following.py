@@ -41,8 +41,6 @@ if TYPE_CHECKING:  # the kernels take long to import, and a refused snapshot doe
     from stresstest.stress.cascade.outcome import AccountsPart, Outcome
     from stresstest.stress.static import StressResult
 
-Floats = npt.NDArray[np.float64]
-Longs = npt.NDArray[np.int64]
 Stage = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 

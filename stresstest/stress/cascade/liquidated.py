@@ -184,9 +184,3 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
         token_first=offsets(np.concatenate([np.diff(part.token_first) for part in parts])),
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _OF_TOKENS},
     )
-
-
-def merged(parts: Sequence[Pairs]) -> Pairs:
-    """Pairs of several parts, each pair in one of them, sorted by pool and scenario."""
-    together = joined(parts)
-    return select(together, np.lexsort((together.scenario, together.pool)))

@@ -20,7 +20,6 @@ from stresstest.stress.holders import BlockHoldings, Holders
 from stresstest.stress.selected import selected
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 

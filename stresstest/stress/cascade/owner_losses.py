@@ -15,7 +15,6 @@ from stresstest.stress.cascade.waterfall import Losses
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
 
 LOSS, SURPLUS, GAIN, TOLERATED, ISOLATED = range(5)

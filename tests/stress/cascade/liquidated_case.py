@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from valuation.builders import book, states
 
 from stresstest.scenarios.resolved import Resolved
@@ -17,7 +16,6 @@ from stresstest.stress.holders import offsets
 from stresstest.valuation.unit_values import UnitValues
 from stresstest.valuation.value import value_instruments
 
-Floats = npt.NDArray[np.float64]
 Row = dict[str, Any]
 
 

@@ -9,7 +9,7 @@ from stress.cascade.liquidated_case import LiquidatedCase, Pool
 
 from stresstest.margin.kernels.program import COLLATERAL_ROW, ORDER, POSITION, Holdings
 from stresstest.margin.kernels.totals import Accounts
-from stresstest.stress.cascade.liquidated import Layout, Pairs, joined, merged, select, touch
+from stresstest.stress.cascade.liquidated import Layout, Pairs, joined, select, touch
 from stresstest.stress.holders import BlockHoldings
 
 # Assets: 0 BTC, 1 EUR, 2 USD. Instruments: 0 settles in USD, 1 in BTC. A second view of both codes them three and two higher.
@@ -99,5 +99,4 @@ def test_parts_come_together_again(pools, data):
     one = np.array(data.draw(st.lists(st.booleans(), min_size=len(pools), max_size=len(pools))))
     parts = [select(pairs, np.flatnonzero(chosen)) for chosen in (one, ~one)]
     assert sorted(listed(parts[0]) + listed(parts[1])) == sorted(listed(pairs))
-    assert listed(merged(parts)) == listed(pairs)
     assert listed(joined(parts)) == listed(parts[0]) + listed(parts[1])
