@@ -108,7 +108,7 @@ def rounds_table(tables: Tables, focus: str | None, scenario: str, currency: str
         Column("Fees", "number", 7, unit),
         Column("Before", "number", 9, unit, equity),
         Column("After", "number", 9, unit, equity),
-        Column("Most sold", "text", 24),
+        Column("Most sold", "text", 24, "and what it did to the price"),
     )
     lines = tuple(
         Row(
@@ -185,7 +185,8 @@ def sensitivity_table(tables: Tables, names: Names, currency: str) -> TableView:
     """How far the cascade goes in shallower and deeper markets, scenario by scenario."""
     rows = [] if "cascade_sensitivity" not in tables else tables["cascade_sensitivity"].to_dicts()
     money_columns = ("notional_sold", "feedback_loss", "uncollateralised_loss")
-    scale = scale_for([row[name] for row in rows for name in money_columns])
+    # In the unit of the run's own depth: one row in which a price ran away would make fractions of all others.
+    scale = scale_for([row[name] for row in [each for each in rows if each["depth_multiple"] == 1.0] or rows for name in money_columns])
     unit = scale.unit(currency)
     columns = (
         Column("Scenario", "text", 28),
@@ -196,6 +197,7 @@ def sensitivity_table(tables: Tables, names: Names, currency: str) -> TableView:
         Column("Feedback loss", "number", 10, unit),
         Column("Below zero", "number", 10, unit),
         Column("Amplification", "number", 9, "times"),
+        Column("Prices at their floor", "number", 7),
         Column("End", "status", 8),
     )
     lines = tuple(
@@ -207,6 +209,7 @@ def sensitivity_table(tables: Tables, names: Names, currency: str) -> TableView:
                 count_cell(row["accounts_liquidated"]),
                 *(amount_cell(row[name], scale) for name in money_columns),
                 plain_cell(row["amplification"], 5),
+                count_cell(row["floored_assets"]),
                 _rest_cell(row["converged"]),
             ),
             printed=place < PRINTED_SCENARIOS,
@@ -217,6 +220,10 @@ def sensitivity_table(tables: Tables, names: Names, currency: str) -> TableView:
     empty = "Nothing to report: the run was not asked for other depths, or nobody is liquidated."
     notes = (note, *left_out(len(rows), len(rows), PRINTED_SCENARIOS, "row", "cascade_sensitivity", "first"))
     return TableView("cascade-sensitivity", "Shallower and deeper markets", columns, lines, empty, notes)
+
+
+def _traded_cell(value: float | None) -> Cell:
+    return Cell("Without impact", 0.0, "fail") if value is None else Cell("Yes", 1.0, "pass")
 
 
 def parameters_table(tables: Tables) -> TableView:
@@ -232,7 +239,7 @@ def parameters_table(tables: Tables) -> TableView:
         Column("Parameter", "text", 22),
         Column("Value", "number", 16),
         Column("Source", "text", 30),
-        Column("Traded", "status", 8),
+        Column("Traded", "status", 12),
     )
     lines = tuple(
         Row(
@@ -242,7 +249,7 @@ def parameters_table(tables: Tables) -> TableView:
                 text_cell(row["parameter"].replace("_", " "), 40),
                 plain_cell(row["value"], 6),
                 text_cell(row["source"], 60),
-                Cell("Yes", 0.0, "fail" if row["value"] is None else "pass") if row["asset"] in traded else Cell("No", 1.0),
+                _traded_cell(row["value"]) if row["asset"] in traded else Cell("No", 2.0),
             ),
             printed=place < PRINTED_ASSETS,
         )
