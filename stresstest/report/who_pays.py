@@ -13,7 +13,7 @@ from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell
 from stresstest.report.formats import HALF_A_CENT, money, percent, plural_count, scale_for
 from stresstest.report.parts import Column, Figure, Row, Step, TableView
 from stresstest.report.view import WaterfallPage
-from stresstest.stress.cascade.waterfall import ADL_QUEUE, GAINS_HAIRCUT, LAST_LAYERS, PRO_RATA, UNCOVERED
+from stresstest.stress.cascade.losses.waterfall import ADL_QUEUE, GAINS_HAIRCUT, LAST_LAYERS, PRO_RATA, UNCOVERED
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pl.DataFrame]

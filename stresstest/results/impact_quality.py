@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stresstest.errors import SHOWN_KEYS, counted
 from stresstest.results.quality import Check
-from stresstest.stress.cascade.impact import CEILING, FLOOR
+from stresstest.stress.cascade.market.impact import CEILING, FLOOR
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

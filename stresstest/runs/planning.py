@@ -164,7 +164,7 @@ def load_documents(settings: RunFile, refusals: list[StressTestError]) -> tuple[
 
 def _depth_tables(settings: RunFile) -> None:
     if settings.cascade is not None:
-        from stresstest.stress.cascade.depth_table import read_depth_tables
+        from stresstest.stress.cascade.market.depth_table import read_depth_tables
 
         read_depth_tables(settings.cascade.impact)
 

@@ -18,10 +18,10 @@ from stresstest.results.store import empty
 from stresstest.runs.writing import Valued
 from stresstest.snapshot.book import Book
 from stresstest.stress.cascade.isolated_book import isolated_book
-from stresstest.stress.cascade.market import Market
+from stresstest.stress.cascade.losses.waterfall import ROUNDING
+from stresstest.stress.cascade.market.prices import Market
 from stresstest.stress.cascade.outcome import AccountsPart, Outcome
 from stresstest.stress.cascade.tabled import Scenarios, amplification, rounds_table
-from stresstest.stress.cascade.waterfall import ROUNDING
 from stresstest.stress.rows import words
 from stresstest.stress.static import StressResult
 from stresstest.tables import CASCADE_ISOLATED, CASCADE_ROUNDS, CASCADE_SENSITIVITY, Table

@@ -37,7 +37,7 @@ from stresstest.tables import (
 if TYPE_CHECKING:  # the kernels take long to import, and a refused snapshot does not wait for them
     from stresstest.config import Cascade
     from stresstest.snapshot.book import Book
-    from stresstest.stress.cascade.market import Market
+    from stresstest.stress.cascade.market.prices import Market
     from stresstest.stress.cascade.outcome import AccountsPart, Outcome
     from stresstest.stress.static import StressResult
 
@@ -84,8 +84,8 @@ class _Run:
         from stresstest.runs.cascade.market import market_on
         from stresstest.runs.cascade.paying import Paying
         from stresstest.stress.cascade import tabled
-        from stresstest.stress.cascade.owner_losses import OwnerLosses
-        from stresstest.stress.cascade.waterfall import ROUNDING
+        from stresstest.stress.cascade.losses.owners import OwnerLosses
+        from stresstest.stress.cascade.losses.waterfall import ROUNDING
 
         book, resolved, units = self.valued.book, self.valued.resolved, self.valued.units
         dimensions, holders = book.dimensions, self.stressed.holders

@@ -5,8 +5,8 @@ from __future__ import annotations
 from stresstest.config import Cascade, RunFile
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.stress.cascade.depth_table import read_depth_tables
-from stresstest.stress.cascade.market import Market, market_of
+from stresstest.stress.cascade.market.depth_table import read_depth_tables
+from stresstest.stress.cascade.market.prices import Market, market_of
 
 
 def market_on(settings: RunFile, terms: Cascade, dimensions: Dimensions, resolved: Resolved) -> Market:

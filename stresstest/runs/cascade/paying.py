@@ -14,13 +14,13 @@ from stresstest.config import USUAL_WATERFALL, RunFile
 from stresstest.results.store import polars_schema
 from stresstest.runs.cascade.closely import Gains
 from stresstest.runs.writing import Valued
-from stresstest.stress.cascade.allocation import gains_haircut
-from stresstest.stress.cascade.deleveraging import Deleveraged, Rule, closed_by_defaulters, deleverage, standing_positions, units_of_contract
+from stresstest.stress.cascade.losses.allocation import gains_haircut
+from stresstest.stress.cascade.losses.deleveraging import Deleveraged, Rule, closed_by_defaulters, deleverage, standing_positions, units_of_contract
+from stresstest.stress.cascade.losses.owners import OwnersInDebt
+from stresstest.stress.cascade.losses.waterfall import ADL_QUEUE, GAINS_HAIRCUT, PRO_RATA, ROUNDING, Behind, Payer, Waterfall, waterfall
 from stresstest.stress.cascade.outcome import Outcome
-from stresstest.stress.cascade.owner_losses import OwnersInDebt
 from stresstest.stress.cascade.states import State, at_prices
 from stresstest.stress.cascade.tabled import Scenarios
-from stresstest.stress.cascade.waterfall import ADL_QUEUE, GAINS_HAIRCUT, PRO_RATA, ROUNDING, Behind, Payer, Waterfall, waterfall
 from stresstest.tables import WATERFALL, WATERFALL_PAYERS, Table
 
 Floats = npt.NDArray[np.float64]

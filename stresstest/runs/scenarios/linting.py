@@ -24,8 +24,8 @@ from stresstest.scenarios.fingerprints import first_alike
 from stresstest.scenarios.plain_checks import names_and_sources, neutral_shocks, repeated_shocks, same_as, same_shocks
 from stresstest.scenarios.scenario_set import ScenarioSet
 from stresstest.snapshot.book import Dimensions
-from stresstest.stress.cascade.depth_table import read_depth_tables
-from stresstest.stress.cascade.parameters import parameters_of, refuse
+from stresstest.stress.cascade.market.depth_table import read_depth_tables
+from stresstest.stress.cascade.market.parameters import parameters_of, refuse
 from stresstest.valuation.unit_values import Counts
 from stresstest.valuation.value import value_instruments
 

@@ -24,7 +24,7 @@ from stresstest.stress.cascade.ending import any_by_account
 from stresstest.stress.cascade.funding import Funding, can_act, collateral_ranks, fund
 from stresstest.stress.cascade.liquidated import Pairs, joined, layout_of, select
 from stresstest.stress.cascade.look import Breaches, Look, look_at_block, look_at_pairs
-from stresstest.stress.cascade.market import Market
+from stresstest.stress.cascade.market.prices import Market
 from stresstest.stress.cascade.orders import closing_options, underlying_units
 from stresstest.stress.cascade.rounds import Liquidation, Rounds
 from stresstest.stress.cascade.states import State, at_prices

@@ -224,7 +224,7 @@ def among(keys: Longs, known: Longs) -> Flags:
     return found
 
 
-def summed(cells: Longs, weights: Floats) -> tuple[Longs, Floats]:
+def sum_by_cell(cells: Longs, weights: Floats) -> tuple[Longs, Floats]:
     """The distinct cells, ascending, and the sum of each in order of the rows."""
     distinct, place = np.unique(cells, return_inverse=True)
     return distinct, np.bincount(place, weights=weights, minlength=len(distinct)).astype(np.float64)

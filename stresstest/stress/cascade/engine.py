@@ -25,7 +25,7 @@ from stresstest.stress.cascade.ending import BlockState, Ending, drift_of, end_o
 from stresstest.stress.cascade.fills import equity, position_values, token_values
 from stresstest.stress.cascade.funding import can_act
 from stresstest.stress.cascade.liquidated import Pairs
-from stresstest.stress.cascade.market import Market
+from stresstest.stress.cascade.market.prices import Market
 from stresstest.stress.cascade.outcome import AccountsPart, Outcome, together
 from stresstest.stress.held import held_by_model
 from stresstest.valuation.unit_values import UnitValues

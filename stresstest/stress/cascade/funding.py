@@ -36,7 +36,7 @@ ROUND_OF_STEPS = 8
 
 
 class Cells(Protocol):
-    """Prices of chosen cells (asset, scenario), each as a function of cumulative net units sold (`market.Prices`)."""
+    """Prices of chosen cells (asset, scenario), each as a function of cumulative net units sold (`prices.Prices`)."""
 
     def average(self, before: Floats, after: Floats) -> Floats:
         """The mean price between two quantities; the price there where they are equal."""
@@ -44,7 +44,7 @@ class Cells(Protocol):
 
 
 class Impact(Protocol):
-    """What selling does to prices, in price currency (`market.Market`)."""
+    """What selling does to prices, in price currency (`prices.Market`)."""
 
     def after(self, sold: Floats) -> Floats:
         """The prices f64[assets, S] at cumulative net units sold."""

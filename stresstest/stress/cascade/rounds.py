@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from stresstest.stress.cascade.closing import Chunk, Closed, among, summed, traded
+from stresstest.stress.cascade.closing import Chunk, Closed, among, sum_by_cell, traded
 from stresstest.stress.cascade.fills import equity
 from stresstest.stress.cascade.funding import Funding
 from stresstest.stress.cascade.liquidated import Layout, Pairs
@@ -183,7 +183,7 @@ class Rounds:
         keys = (pool[deals.pair] * self.states + scenario[deals.pair]) * self.assets + deals.asset
         new = ~among(keys, self.known)
         cells = (scenario[deals.pair] * self.assets + trigger[deals.pair]) * self.assets + deals.asset
-        distinct, notional = summed(cells, deals.notional)
+        distinct, notional = sum_by_cell(cells, deals.notional)
         counts = np.bincount(np.searchsorted(distinct, cells), weights=new, minlength=len(distinct))
         self.traded.append({"cell": distinct, "notional": notional, "pools": counts})
         # Only pools that go on can trade an asset again.
@@ -250,8 +250,8 @@ class Rounds:
             np.concatenate([np.zeros(0, kind), *(part[name] for part in self.traded)])
             for name, kind in (("cell", np.int64), ("notional", np.float64), ("pools", np.float64))
         )
-        distinct, amounts = summed(cells, notional)
+        distinct, amounts = sum_by_cell(cells, notional)
         rest, asset = np.divmod(distinct, self.assets)
         scenario, trigger = np.divmod(rest, self.assets)
-        counts = summed(cells, pools)[1].astype(np.int64)
+        counts = sum_by_cell(cells, pools)[1].astype(np.int64)
         return frame(TRADED, [{"scenario": place[scenario], "trigger": trigger, "asset": asset, "notional": amounts, "pools": counts}])

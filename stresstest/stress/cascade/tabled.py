@@ -10,9 +10,9 @@ import polars as pl
 
 from stresstest.snapshot.book import Book, Dimensions
 from stresstest.snapshot.stage import load_block
+from stresstest.stress.cascade.losses.owners import OwnersInDebt
+from stresstest.stress.cascade.market.parameters import Parameter
 from stresstest.stress.cascade.outcome import Outcome
-from stresstest.stress.cascade.owner_losses import OwnersInDebt
-from stresstest.stress.cascade.parameters import Parameter
 from stresstest.stress.rows import words
 
 Floats = npt.NDArray[np.float64]

@@ -20,7 +20,7 @@ from stresstest.scenarios.resolve import resolve
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Book
 from stresstest.stress.cascade.engine import run_cascade
-from stresstest.stress.cascade.market import market_of
+from stresstest.stress.cascade.market.prices import market_of
 from stresstest.stress.cascade.outcome import AccountsPart, Outcome
 from stresstest.valuation.unit_values import UnitValues
 from stresstest.valuation.value import value_instruments

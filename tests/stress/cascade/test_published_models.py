@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stresstest.stress.cascade.impact import Floats, Linear
+from stresstest.stress.cascade.market.impact import Floats, Linear
 
 
 def one(*depths: float) -> Linear:

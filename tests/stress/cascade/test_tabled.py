@@ -10,7 +10,7 @@ from stress.cascade.books import two_assets
 from stress.cascade.cascading import Cascaded, cascaded, staged
 
 from stresstest.stress.cascade import tabled
-from stresstest.stress.cascade.owner_losses import SUMS, OwnersInDebt
+from stresstest.stress.cascade.losses.owners import SUMS, OwnersInDebt
 
 NAMES = tabled.Scenarios(("base", "a_falls"), np.array([False, True]))
 EQUITY = 3_000.0 + 700.0 + 1_000.0

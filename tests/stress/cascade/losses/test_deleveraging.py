@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresstest.stress.cascade.deleveraging import Closed, Standing, closed_by_defaulters, deleverage
+from stresstest.stress.cascade.losses.deleveraging import Closed, Standing, closed_by_defaulters, deleverage
 
 
 def standing(units: list[float], score: list[float], asset: int = 0) -> Standing:

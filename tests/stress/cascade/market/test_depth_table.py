@@ -10,8 +10,8 @@ import pytest
 from stress.cascade.impact_book import cascade, dimensions, states
 
 from stresstest.errors import Reason, StressTestError
-from stresstest.stress.cascade.depth_table import read_depth_table
-from stresstest.stress.cascade.market import market_of
+from stresstest.stress.cascade.market.depth_table import read_depth_table
+from stresstest.stress.cascade.market.prices import market_of
 
 TEXT = "asset,side,price,quantity\nBTC,bid,96,10\nBTC,ask,102,5\nBTC,bid,90,30\n"
 BOOK = dimensions(BTC={"price": 100.0}, ETH={"price": 10.0})

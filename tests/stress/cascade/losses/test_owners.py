@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stresstest.stress.cascade.losses.owners import OwnerLosses, OwnersInDebt
 from stresstest.stress.cascade.outcome import AccountsPart
-from stresstest.stress.cascade.owner_losses import OwnerLosses, OwnersInDebt
 
 
 def part(first: int, scenarios: list[int], cross: list[list[float]], isolated: list[list[float]] | None = None, base: float = 0.0) -> AccountsPart:

@@ -16,7 +16,7 @@ from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.snapshot.book import Dimensions
-from stresstest.stress.cascade.depth_table import Sides, order_books
+from stresstest.stress.cascade.market.depth_table import Sides, order_books
 
 Kind = Literal["linear", "exponential", "square_root", "depth_table", "none"]
 RUN_FILE, DEFAULT, NOWHERE = "run file", "default", "none"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stresstest.stress.cascade.allocation import gains_haircut
+from stresstest.stress.cascade.losses.allocation import gains_haircut
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]

@@ -19,9 +19,9 @@ from stresstest.errors import Fault, Reason, counted
 from stresstest.scenarios.prices import in_reporting_currency
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.stress.cascade.impact import CEILING, FLOOR, Bounded, Curve, Exponential, Linear, SquareRoot
-from stresstest.stress.cascade.order_book import OrderBook
-from stresstest.stress.cascade.parameters import AssetImpact, Kind, Parameter, parameters_of, refuse
+from stresstest.stress.cascade.market.impact import CEILING, FLOOR, Bounded, Curve, Exponential, Linear, SquareRoot
+from stresstest.stress.cascade.market.order_book import OrderBook
+from stresstest.stress.cascade.market.parameters import AssetImpact, Kind, Parameter, parameters_of, refuse
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

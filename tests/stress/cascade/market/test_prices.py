@@ -13,7 +13,7 @@ from stress.cascade.impact_book import cascade, dimensions, states
 from stresstest.errors import ExitCode, Reason, StressTestError
 from stresstest.scenarios.resolved import Resolved
 from stresstest.snapshot.book import Dimensions
-from stresstest.stress.cascade.market import Market, market_of
+from stresstest.stress.cascade.market.prices import Market, market_of
 
 BTC = {"price": 100.0, "depth": 1e6, "daily_volume": 4e6, "daily_vol": 0.02}
 BOOK = dimensions(BTC=BTC, ETH={"price": 10.0, "depth": 2e5}, OTHER={"price": 5.0})

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stresstest.stress.cascade.losses.waterfall import Losses
 from stresstest.stress.cascade.outcome import AccountsPart
-from stresstest.stress.cascade.waterfall import Losses
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from stresstest.documents import suggest
 from stresstest.errors import Fault, Reason, StressTestError, counted
 from stresstest.snapshot.book import Dimensions
 from stresstest.snapshot.parquet_file import DamagedFileError, inspect
-from stresstest.stress.cascade.order_book import Side, side_of
+from stresstest.stress.cascade.market.order_book import Side, side_of
 
 COLUMNS: Mapping[str, pl.DataType] = {"asset": pl.String(), "side": pl.String(), "price": pl.Float64(), "quantity": pl.Float64()}
 _SIDES = ("bid", "ask")

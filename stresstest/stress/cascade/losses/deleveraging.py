@@ -13,7 +13,7 @@ import polars as pl
 
 from stresstest.snapshot.book import Book, Dimensions
 from stresstest.snapshot.stage import load_block
-from stresstest.stress.cascade.allocation import closed_by_queue, closed_in_proportion, effective_leverage, queue_score
+from stresstest.stress.cascade.losses.allocation import closed_by_queue, closed_in_proportion, effective_leverage, queue_score
 from stresstest.valuation.unit_values import UnitValues
 
 Floats = npt.NDArray[np.float64]

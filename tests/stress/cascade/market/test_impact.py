@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresstest.stress.cascade.impact import Bounded, Curve, Exponential, Linear, SquareRoot
-from stresstest.stress.cascade.order_book import OrderBook, side_of
+from stresstest.stress.cascade.market.impact import Bounded, Curve, Exponential, Linear, SquareRoot
+from stresstest.stress.cascade.market.order_book import OrderBook, side_of
 
 
 def one(number: float) -> np.ndarray:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresstest.stress.cascade.allocation import closed_by_queue, closed_in_proportion, effective_leverage, gains_haircut, queue_score
-from stresstest.stress.cascade.waterfall import UNCOVERED, Behind, Losses, Waterfall, waterfall
+from stresstest.stress.cascade.losses.allocation import closed_by_queue, closed_in_proportion, effective_leverage, gains_haircut, queue_score
+from stresstest.stress.cascade.losses.waterfall import UNCOVERED, Behind, Losses, Waterfall, waterfall
 
 ORDER = ("defaulter_margin", "defaulter_contribution", "insurance_fund", "skin_in_the_game", "default_fund", "assessment", "gains_haircut")
 
