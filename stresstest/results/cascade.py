@@ -17,7 +17,8 @@ Tables = Mapping[str, pl.DataFrame]
 
 class CascadeFigures(Document):
     """The headline scenario that leaves accounts furthest below zero after its liquidations, among equals with the largest feedback loss, then the
-    first; reporting currency. `uncovered`: what no layer of the waterfall pays. `not_converged`: headline scenarios that had not come to rest.
+    first; reporting currency. `floored_assets`: held at floor or ceiling; `assets_without_impact`: traded without moving their price.
+    `uncovered`: what no layer of the waterfall pays. `not_converged`: headline scenarios that had not come to rest.
     """
 
     scenario_id: str
@@ -35,6 +36,8 @@ class CascadeFigures(Document):
     owners_in_default: int
     cover_1: float
     cover_2: float
+    floored_assets: int
+    assets_without_impact: int
     uncovered: float
     not_converged: int
 

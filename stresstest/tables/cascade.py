@@ -57,6 +57,7 @@ CASCADE_SUMMARY = Table(
         _money("liquidation_fees", "fees that liquidated accounts paid"),
         _money("fees_to_insurance_fund", "part of them that goes to the insurance fund"),
         _count("floored_assets", "assets whose price reached its floor or ceiling at some time", "assets"),
+        _count("assets_without_impact", "assets traded without moving their price, for want of a parameter: losses are too low", "assets"),
         _money("unfunded_debts", "debts that no collateral was left to repay"),
         Column("worst_asset", "string", "asset whose price sales moved most, as a share of its snapshot price; null: none moved"),
         Column("worst_asset_change", "float", "its final less its shocked price, over the shocked one (without sign)", "ratio"),

@@ -45,7 +45,8 @@ def summary_row(scenario: str, **changed: Any) -> tuple[Any, ...]:
         "accounts_liquidated_feedback": 0, "pools_liquidated": 0, "notional_sold": 0.0, "direct_loss": 0.0, "feedback_loss": 0.0,
         "amplification": None, "loss_amplification": None, "uncollateralised_loss_static": 0.0, "uncollateralised_loss": 0.0,
         "owners_in_default_static": 0, "owners_in_default": 0, "cover_1": 0.0, "cover_2": 0.0, "liquidation_fees": 0.0,
-        "fees_to_insurance_fund": 0.0, "floored_assets": 0, "unfunded_debts": 0.0, "worst_asset": None, "worst_asset_change": None,
+        "fees_to_insurance_fund": 0.0, "floored_assets": 0, "assets_without_impact": 0, "unfunded_debts": 0.0,
+        "worst_asset": None, "worst_asset_change": None,
     }  # fmt: skip
     return (scenario, *({**calm, **changed}.values()))
 

@@ -107,6 +107,7 @@ def summary_table(
             "liquidation_fees": outcome.fees,
             "fees_to_insurance_fund": outcome.fees_to_insurance,
             "floored_assets": outcome.floored.sum(axis=0),
+            "assets_without_impact": (outcome.missing & (outcome.notional_sold > 0.0)).sum(axis=0),
             "unfunded_debts": outcome.unfunded_debts,
             "worst_asset": pl.Series([names[int(code)] if there else None for code, there in zip(worst, any_moved, strict=True)], dtype=pl.String),
             "worst_asset_change": pl.Series(np.where(any_moved, worst_change, np.nan)).fill_nan(None),

@@ -121,6 +121,7 @@ def summary(snapshot: Snapshot, found: Cascade, terms: Row) -> dict[str, Any]:
         "liquidation_fees": found.fees,
         "fees_to_insurance_fund": found.fees * terms["fees"].get("insurance_share", 0.0),
         "floored_assets": len(found.floored),
+        "assets_without_impact": len(found.missing),
         "unfunded_debts": found.unfunded(),
     }
 
