@@ -35,11 +35,11 @@ def copy_documents(folder: Path, settings: RunFile, rulebook: Rulebook, run_file
     A margin file with presets is copied as `margin_as_given`, beside one in which they are written out.
     """
     inputs = folder / FOLDER
-    (inputs / "scenarios").mkdir(parents=True)
-    for original, copy in zip(settings.scenarios, _copies(settings.scenarios), strict=True):
-        shutil.copyfile(file_of(original), inputs / copy)
-    for original, copy in _depth_copies(settings).items():
-        (inputs / copy).parent.mkdir(exist_ok=True)
+    inputs.mkdir()
+    scenarios = zip(map(file_of, settings.scenarios), _copies(settings.scenarios), strict=True)
+    depths = ((Path(original), copy) for original, copy in _depth_copies(settings).items())
+    for original, copy in (*scenarios, *depths):
+        (inputs / copy).parent.mkdir(parents=True)
         shutil.copyfile(original, inputs / copy)
     if run_file is not None and run_file.is_file():  # a pipe can be read once only
         _copy_run_file(run_file, inputs / RUN_AS_GIVEN, settings)
@@ -130,13 +130,16 @@ def _depth_copies(settings: RunFile) -> dict[str, str]:
     """Names of the copies of depth tables by their paths."""
     impacts = () if settings.cascade is None else settings.cascade.impact
     tables = list(dict.fromkeys(each.table for each in impacts if isinstance(each, TableImpact)))
-    return {path: f"depth/{_name(number, Path(path))}" for number, path in enumerate(tables, start=1)}
+    return {path: _name("depth", number, Path(path)) for number, path in enumerate(tables, start=1)}
 
 
 def _copies(originals: Sequence[str]) -> list[str]:
-    """Names of the copies: numbered, because two folders may hold files of one name, and order matters."""
-    return [f"scenarios/{_name(number, file_of(path))}" for number, path in enumerate(originals, start=1)]
+    """Names of the copies."""
+    return [_name("scenarios", number, file_of(path)) for number, path in enumerate(originals, start=1)]
 
 
-def _name(number: int, file: Path) -> str:
-    return f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '_', file.name)}"
+def _name(kind: str, number: int, file: Path) -> str:
+    """Under its own name, which stands for a set that has none, and in the sources of parameters; in a numbered folder, because order matters and
+    two files may have one name.
+    """
+    return f"{kind}/{number:02d}/{file.name}"

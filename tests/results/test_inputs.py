@@ -106,9 +106,9 @@ def test_depth_tables_are_kept_and_the_copy_of_the_run_file_names_the_copies(tmp
     copy_documents(result, settings, Rulebook(version=1), None)
     empty = ScenarioSet((), pl.DataFrame(schema=SHOCKS))
     write_run(result, settings, empty, pl.DataFrame(), datetime(2026, 1, 1, tzinfo=UTC), "USD")
-    assert (result / "inputs" / "depth" / "02-order_books.csv").read_text() == "asset,side,price,quantity\nb,bid,1,1\n"
-    assert "depth/01-order_books.csv" in document_hashes(result)
+    assert (result / "inputs" / "depth" / "02" / "order books.csv").read_text() == "asset,side,price,quantity\nb,bid,1,1\n"
+    assert "depth/01/order books.csv" in document_hashes(result)
     again = load_run(result / "inputs" / "run.json")
     assert again.cascade is not None
     tables = [each.table for each in again.cascade.impact if isinstance(each, TableImpact)]
-    assert tables == [str(result / "inputs" / "depth" / f"{number}-order_books.csv") for number in ("01", "02")]
+    assert tables == [str(result / "inputs" / "depth" / number / "order books.csv") for number in ("01", "02")]

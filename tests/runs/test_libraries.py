@@ -43,10 +43,10 @@ def test_all_scenarios_have_results_and_nothing_warns_of_them(sample: Path) -> N
 
 def test_the_libraries_are_kept_as_they_were(sample: Path) -> None:
     copies = sample / "inputs" / "scenarios"
-    assert sorted(path.name for path in copies.iterdir()) == ["01-crisis.yaml", "02-standard.yaml"]
-    assert (copies / "01-crisis.yaml").read_bytes() == file_of("library:crisis").read_bytes()
-    assert json.loads((sample / "inputs" / "run.json").read_text())["scenarios"] == ["scenarios/01-crisis.yaml", "scenarios/02-standard.yaml"]
-    again = load_scenarios([copies / "01-crisis.yaml", copies / "02-standard.yaml"])
+    assert sorted(path.relative_to(copies).as_posix() for path in copies.rglob("*.yaml")) == ["01/crisis.yaml", "02/standard.yaml"]
+    assert (copies / "01" / "crisis.yaml").read_bytes() == file_of("library:crisis").read_bytes()
+    assert json.loads((sample / "inputs" / "run.json").read_text())["scenarios"] == ["scenarios/01/crisis.yaml", "scenarios/02/standard.yaml"]
+    again = load_scenarios([copies / "01" / "crisis.yaml", copies / "02" / "standard.yaml"])
     assert again.shocks.equals(load_scenarios(LIBRARIES).shocks)
 
 

@@ -177,6 +177,19 @@ def test_a_run_of_frames_is_verified_from_its_own_copies(run_file: Path):
     assert stresstest.verify(run).verified
 
 
+def test_what_is_called_after_its_file_is_called_so_again(run_file: Path, tmp_path: Path):
+    """Scenarios without a name, and order books, whose file is the source of a parameter."""
+    scenarios = tmp_path / "my own.yaml"
+    scenarios.write_text('version: 1\nscenarios: [{id: dip, source: made up, shocks: [{factor: "spot:BTC", relative: -0.05}]}]\n')
+    books = tmp_path / "order books.csv"
+    books.write_text("asset,side,price,quantity\nBTC,bid,99,50\nBTC,ask,101,50\n")
+    impact = [{"kind": "depth_table", "assets": ["BTC"], "table": str(books)}, {"kind": "none"}]
+    run = stresstest.run(run_file, scenarios=[str(scenarios)], cascade={"impact": impact})
+    assert run.summary.run.scenario_set == "my own"
+    assert read_table(run.folder, "cascade_parameters")["source"][0] == "depth table order books.csv"
+    assert stresstest.verify(run).verified
+
+
 def test_a_run_notes_the_one_before_it_and_the_chain_is_followed(tmp_path: Path):
     run_file = write_plain_book(tmp_path / "book", 2)
     (tmp_path / "book" / "snapshot" / "snapshot.json").unlink()
