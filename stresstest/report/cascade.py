@@ -132,7 +132,7 @@ def _losses(headline: Sequence[Record], names: Names) -> PairedBars:
 def _path(tables: Tables, focus: str | None) -> PricePath | None:
     """The prices that sales move most, in the order of what was sold; an asset that rests in a round keeps its price."""
     prices = {row["asset"]: row for row in of_scenario(tables, "cascade_prices", focus)}
-    moved = [row for row in prices.values() if row["final_price"] != row["shocked_price"] and row["snapshot_price"] > 0.0]
+    moved = [row for row in prices.values() if row["final_price"] != row["shocked_price"] and row["shocked_price"] > 0.0]
     chosen = sorted(moved, key=lambda row: -row["notional_sold"])[:MOST_LINES]
     steps = of_scenario(tables, "cascade_path", focus)
     last = max((row["round"] for row in steps), default=0)
@@ -144,5 +144,5 @@ def _path(tables: Tables, focus: str | None) -> PricePath | None:
         values = [row["shocked_price"]]
         for number in range(1, last + 1):
             values.append(after.get(number, values[-1]))
-        lines.append(PriceLine(chart_label(None, row["asset"], LINE_EMS), tuple(value / row["snapshot_price"] for value in values)))
+        lines.append(PriceLine(chart_label(None, row["asset"], LINE_EMS), tuple(value / row["shocked_price"] for value in values)))
     return PricePath(tuple(lines))

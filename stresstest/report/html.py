@@ -236,7 +236,7 @@ def _cascade_composed(facts: ReportFacts) -> Iterator[tuple[str, alt.LayerChart,
     if facts.cascade is not None and facts.cascade.losses.pairs:
         yield "cascade_losses", paired_bars(facts.cascade.losses), "Loss by feedback, and with that of the shock, by scenario; figures in the table"
     if facts.cascade is not None and facts.cascade.path is not None:
-        yield "price_path", price_path_chart(facts.cascade.path), "Prices after every round as a share of the snapshot's; figures in the table"
+        yield "price_path", price_path_chart(facts.cascade.path), "Prices after every round as a share of the shocked price; figures in the table"
     if facts.contagion is not None and facts.contagion.matrix is not None:
         yield "contagion", matrix_chart(facts.contagion.matrix), "Losses of survivors by asset lost in and asset sold; figures in the table"
     if facts.waterfall is not None and facts.waterfall.steps:

@@ -192,7 +192,7 @@ class OverTime:
 
 @dataclass(frozen=True)
 class PriceLine:
-    """A price after every round, the shocked one first, as a share of that in the snapshot."""
+    """A price after every round, the shocked one first, as a share of it."""
 
     name: str
     values: tuple[float, ...]

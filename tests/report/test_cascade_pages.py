@@ -176,7 +176,7 @@ def test_prices_round_by_round(pages: tuple[CascadePage, ContagionPage, Waterfal
     """B, sold most, first; A rests in the second round."""
     path = pages[0].path
     assert path is not None
-    assert [(line.name, line.values) for line in path.lines] == [("B", (1.0, 0.96, 0.92)), ("A", (0.78, 0.74, 0.74))]
+    assert [(line.name, line.values) for line in path.lines] == [("B", (1.0, 0.96, 0.92)), ("A", (1.0, 74 / 78, 74 / 78))]
 
 
 def test_tables(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) -> None:

@@ -1,4 +1,4 @@
-"""Prices round by round: from what the shock leaves to where sales take them, each as a share of its price in the snapshot."""
+"""Prices round by round: from what the shock leaves to where sales take them, each as a share of the shocked price."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def price_path_chart(data: PricePath) -> alt.LayerChart:
 
     step = max(1, -(-rounds // _MOST_TICKS))
     datasets: dict[str, list[dict[str, Any]]] = {
-        "ticks": [{"y": y(value), "text": percent(value), "from": 0.0, "to": float(_WIDTH)} for value in (low, (low + high) / 2.0, high)],
+        "ticks": [
+            {"y": y(value), "text": percent(value, 0 if high - low > 0.05 else 1), "from": 0.0, "to": float(_WIDTH)}
+            for value in (low, (low + high) / 2.0, high)
+        ],
         "rounds": [{"x": x(number), "text": "shock" if number == 0 else str(number)} for number in range(0, rounds + 1, step)],
         "axis": [{"x": _WIDTH / 2.0, "text": "after round"}],
         "ends": _names(data, y),
