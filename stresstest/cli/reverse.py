@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -103,7 +102,7 @@ def reverse(
         from stresstest.cli.grid_view import grid_text
         from stresstest.cli.light_scan import RUN_COPY
         from stresstest.cli.output import print_document
-        from stresstest.cli.reverse_plausible import PlausibleWords, answer_plausibly, check_words
+        from stresstest.cli.reverse_plausible import PlausibleWords, answer_plausibly, check_words, tell_unwritten
         from stresstest.cli.reverse_view import reverse_text
         from stresstest.cli.run import use_threads
         from stresstest.cli.settings import load
@@ -158,8 +157,7 @@ def reverse(
             print_document("reverse", report.model_dump(mode="json"))
             return
         print(reverse_text(report), end="")
-        if out is not None and report.file is None and not quiet:
-            sys.stderr.write(f"no scenario found: {out} was not written\n")
+        tell_unwritten(out, report.file, quiet=quiet)
 
 
 def _check_grid(*others: tuple[str, object]) -> None:

@@ -78,5 +78,10 @@ def answer_plausibly(
         print_document("reverse-plausible", document.model_dump(mode="json"))
         return
     print(plausible_text(document), end="")
-    if out is not None and document.file is None and not quiet:
+    tell_unwritten(out, document.file, quiet=quiet)
+
+
+def tell_unwritten(out: Path | None, file: str | None, *, quiet: bool) -> None:
+    """Say that the scenario file asked for was not written, as no scenario was found."""
+    if out is not None and file is None and not quiet:
         sys.stderr.write(f"no scenario found: {out} was not written\n")

@@ -39,7 +39,7 @@ def nearest(rows: pl.DataFrame, target: str) -> pl.DataFrame:
 
 
 def bands(shifts: npt.NDArray[np.float64], edges: Sequence[float]) -> npt.NDArray[np.int64]:
-    """Number of the band of each |shift|: 0 = no shift (a breach at base), 1 = up to the first edge, ..., len(edges) + 1 = beyond the last."""
+    """Band of each |shift|, i64[shifts]: 0 = no shift (a breach at base), 1 = up to the first edge, ..., len(edges) + 1 = beyond the last."""
     size = np.abs(shifts)
     return np.asarray(np.where(size == 0.0, 0, 1 + np.searchsorted(np.asarray(edges), size, side="left")), dtype=np.int64)
 

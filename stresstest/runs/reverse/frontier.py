@@ -70,7 +70,11 @@ def frontier_run(
     manifest: Manifest | None,
     console: Console,
 ) -> FrontierReport:
-    """`frontier` for settings; `manifest` of the finished run that they are of."""
+    """`frontier` for settings; `manifest` of the finished run that they are of.
+
+    Raises:
+        StressTestError: see `frontier`.
+    """
     check_numbers(most, tolerance)
     first, last, count = multiples
     if not (0.0 < first <= last < np.inf and 1 <= count <= 1_000):

@@ -19,7 +19,7 @@ from stresstest.scenarios.scenario_set import SHOCKS, Scenario, ScenarioSet
 
 @dataclass(frozen=True)
 class Completion:
-    """Expected moves and residual standard deviations of the other factors, and how far the core is: sqrt(x' S^-1 x)."""
+    """Expected moves and residual standard deviations of the other factors, f64[others] each, and how far the core is: sqrt(x' S^-1 x)."""
 
     expected: Floats
     deviation: Floats

@@ -212,19 +212,19 @@ def _by_cell(cells: Longs, weights: Floats, assets: int, states: int) -> Floats:
 
 
 def traded(pair: Longs, asset: Longs, notional: Floats, assets: int) -> Traded:
-    """Rows of deals by pair and asset, each once."""
+    """Deals (row by row: place of the pair, asset, notional in reporting currency) added up by pair and asset, in order of the rows."""
     distinct, place = np.unique(pair * assets + asset, return_inverse=True)
     total = np.bincount(place, weights=notional, minlength=len(distinct)).astype(np.float64)
     return Traded(*np.divmod(distinct, assets), total)
 
 
 def among(keys: Longs, known: Longs) -> Flags:
-    """Which keys are among the known ones, which are sorted; `isin` hashes, which takes many times as long."""
+    """bool[keys]: which keys (at least zero) are among the known ones, which are sorted; `isin` hashes, which takes many times as long."""
     found: Flags = np.append(known, -1)[np.searchsorted(known, keys)] == keys
     return found
 
 
 def sum_by_cell(cells: Longs, weights: Floats) -> tuple[Longs, Floats]:
-    """The distinct cells, ascending, and the sum of each in order of the rows."""
+    """The distinct cells i64[n], ascending, and of each the sum f64[n] of the weights of its rows, in their order."""
     distinct, place = np.unique(cells, return_inverse=True)
     return distinct, np.bincount(place, weights=weights, minlength=len(distinct)).astype(np.float64)

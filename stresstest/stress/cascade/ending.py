@@ -25,7 +25,8 @@ Codes = npt.NDArray[np.int32]
 
 
 class Drift(NamedTuple):
-    """How unit values change between the shocked prices and the end; see `drifts.add_losses`. No rows of `slope`: nothing moves."""
+    """How unit values change between the shocked prices and the end; the arrays of `drifts.add_losses`, in its order. `moved` bool[instruments],
+    `moved_asset` bool[assets]: without any, nothing needs to be looked at."""
 
     assets: Longs
     slope: Floats

@@ -161,7 +161,7 @@ def _recovered(rows: Records, row: Longs, scenario: npt.NDArray[np.integer[Any]]
 
 
 def select(pairs: Pairs, chosen: npt.NDArray[np.integer[Any]]) -> Pairs:
-    """Some pairs, by place, in the order given."""
+    """Some pairs, by place i[n], in the order given."""
     positions = ranges(pairs.position_first[chosen], pairs.position_first[chosen + 1])
     tokens = ranges(pairs.token_first[chosen], pairs.token_first[chosen + 1])
     return Pairs(

@@ -59,6 +59,8 @@ def option_units(terms: pl.DataFrame, resolved: Resolved, option: Longs, scenari
 
     X is that of the asset of the premium and stays: for a coin option this is the delta less the premium, which is coin itself (the forward moves
     with the underlying, rates and vols stay: sticky strike). Where the underlying is at zero the step is taken of the strike, else of its price.
+
+    `terms` as `UnitValues.terms`; `option` i64[n] codes, `scenario` i64[n] the state of each; f64[n] units of the underlying, below zero of puts.
     """
     states = states_of_pairs(terms, resolved, option, scenario)
     price, value = pl.col("underlying_price"), pl.col("underlying_value")

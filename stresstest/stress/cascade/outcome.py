@@ -120,6 +120,6 @@ def together(batches: Sequence[Outcome]) -> Outcome:
 
 
 def frame(schema: dict[str, Any], rows: Sequence[dict[str, npt.NDArray[Any]]]) -> pl.DataFrame:
-    """Rows of several rounds as one frame."""
+    """Rows of several rounds, each a mapping of columns of one length, as one frame; no rows of the schema where there are none."""
     parts = [pl.DataFrame({name: pl.Series(name, part[name], dtype=kind) for name, kind in schema.items()}) for part in rows]
     return pl.concat([pl.DataFrame(schema=schema), *parts])

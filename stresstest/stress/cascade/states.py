@@ -73,7 +73,7 @@ def at_prices(state: State, dimensions: Dimensions, spot: Floats, scenarios: Lon
 
 
 def moved_instruments(units: UnitValues, before: Resolved, after: Resolved) -> Longs:
-    """Codes of the instruments that a state reads another price for (see `valuation.states.STATE`)."""
+    """Codes i64[n], ascending, of the instruments that a state reads another price for (see `valuation.states.STATE`)."""
     assert units.terms is not None
     value = (before.value != after.value).any(axis=1)
     price = value | (before.spot != after.spot).any(axis=1)

@@ -35,7 +35,7 @@ AGREEMENT = 0.1
 
 
 def rungs(limit: float) -> Floats:
-    """RUNGS shifts from near zero to `limit`, either sign: limit * sinh(k*i/n) / sinh(k), with k such that the first is FIRST_RUNG away.
+    """f64[RUNGS] shifts from near zero to `limit`, either sign: limit * sinh(k*i/n) / sinh(k), with k such that the first is FIRST_RUNG away.
 
     A limit that equal steps of less than that reach has equal steps.
     """
@@ -55,7 +55,7 @@ def rungs(limit: float) -> Floats:
 
 
 def first_crossing(below: Flags) -> Longs:
-    """Place of the first true along the last axis; -1 where there is none."""
+    """Place of the first true along the last axis of bool[..., n], i64[...]; -1 where there is none."""
     return np.where(below.any(axis=-1), below.argmax(axis=-1), -1)
 
 

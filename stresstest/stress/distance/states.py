@@ -39,7 +39,7 @@ class Followers:
 
 @dataclass(frozen=True)
 class Valuer:
-    """The book and its rules: makes tables of any states."""
+    """The book and its rules: makes tables of any states. `held`: see `held_by_model`."""
 
     dimensions: Dimensions
     rulebook: Rulebook
@@ -66,7 +66,7 @@ def _moved(values: Floats) -> Flags:
 
 
 def moved_instruments(dimensions: Dimensions, resolved: Resolved) -> Longs:
-    """Codes of the instruments whose value may change: prices and rates of their assets, their own basis or vol, or time."""
+    """Codes i64[n], ascending, of the instruments whose value may change: prices and rates of their assets, their own basis or vol, or time."""
     if resolved.elapsed_years.any():
         return np.arange(dimensions.instruments.height)
     asset = _moved(resolved.value) | _moved(resolved.rate) | _moved(resolved.spot)

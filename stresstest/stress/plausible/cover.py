@@ -66,7 +66,7 @@ def moves_to_cover(
 
 
 def _of_owners(covariance: Floats, held: Floats, exposures: Floats, level: float, most: float, starts: Sequence[Floats]) -> tuple[Floats, float]:
-    """The nearest move at which these owners lose more than the level, and how far it is; else their worst within `most`, and infinity."""
+    """The nearest move f64[factors] at which these owners lose more than the level, and how far it is; else their worst within `most`, and inf."""
     near = system.smallest_radius(covariance, held, exposures, float(np.nextafter(level, np.inf)), most, starts)
     if near is None:
         return system.worst(covariance, held, exposures, most, starts).move, np.inf

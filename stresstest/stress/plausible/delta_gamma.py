@@ -1,5 +1,8 @@
 """Books with curvature: P&L w'x + x'Gx/2 on ellipsoids, as one-dimensional problems.
 
+`exposure` w f64[factors] and `curvature` G f64[factors, factors] are in reporting currency gained for a move of one, `covariance` S f64[factors,
+factors]; moves x that are found are f64[factors].
+
 With S = A A' and A'GA = U D U', x = A U z has distance |z|, and the P&L is g'z + z'Dz/2 with g = U'A'w.
 """
 

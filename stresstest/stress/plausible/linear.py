@@ -1,4 +1,8 @@
-"""Books that are linear in their factors: closed forms."""
+"""Books that are linear in their factors: closed forms.
+
+`covariance` S is f64[factors, factors], of moves over one horizon; `exposure` w f64[factors], reporting currency gained for a move of one;
+`move` x f64[factors]; losses and distances are at least zero.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,7 @@ def distance(covariance: Floats, move: Floats) -> float:
 def distances(covariance: Floats, equity: Floats, exposures: Floats) -> Floats:
     """Distance of every account to zero equity: E_i / sqrt(w_i' S w_i), zero below it, infinite where nothing moves it.
 
-    `equity` f64[accounts], `exposures` f64[accounts, factors].
+    `equity` f64[accounts], `exposures` f64[accounts, factors]; f64[accounts].
     """
     spread = np.sqrt(np.maximum(np.einsum("af,fg,ag->a", exposures, covariance, exposures, optimize=True), 0.0))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -18,10 +18,12 @@ from stresstest.stress.plausible.system_starts import directions, of_length_one
 Floats = npt.NDArray[np.float64]
 
 _STEPS = 1_000
+"""Steps of one ascent at most; there are finitely many sets, and few are passed."""
 _FLIPPED = 32
 """Local maxima, of the largest, from which single accounts are added and left out."""
 
 _ROUNDS = 100
+"""Ellipsoids that are looked inside at most, each smaller than the one before."""
 _VALUES = 4_000_000
 """Accounts times starts that are looked at in at once."""
 
@@ -34,7 +36,7 @@ _FLAT = 1e-12
 
 @dataclass(frozen=True)
 class Worst:
-    """The largest system shortfall found inside an ellipsoid, where, and from how many starts."""
+    """The largest system shortfall found inside an ellipsoid, reporting currency, where (`move` f64[factors]), and from how many starts."""
 
     shortfall: float
     move: Floats
@@ -42,7 +44,10 @@ class Worst:
 
 
 def shortfall(equity: Floats, exposures: Floats, move: Floats) -> float:
-    """S(x) = sum over accounts of max(0, -(E_i + w_i'x)): what others would have to pay. Convex in x."""
+    """S(x) = sum over accounts of max(0, -(E_i + w_i'x)): what others would have to pay. Convex in x.
+
+    `equity` f64[accounts], `exposures` f64[accounts, factors], `move` f64[factors].
+    """
     return float(np.maximum(-(equity + exposures @ move), 0.0).sum())
 
 
@@ -70,6 +75,14 @@ def smallest_radius(covariance: Floats, equity: Floats, exposures: Floats, targe
     From the worst moves found inside `most`, x <- -S g (L + E) / (g' S g), E and g the sums over accounts in shortfall: S stays at L or above, and
     the distance falls at every step. Then the worst moves inside the ellipsoid so found, and so on, until none exceeds the target. What is found is
     an upper bound of the distance; the distance itself where accounts span one or two axes.
+
+    Args:
+        covariance: f64[factors, factors].
+        equity: f64[accounts].
+        exposures: f64[accounts, factors].
+        target: shortfall to be reached, reporting currency.
+        most: the largest distance of interest.
+        starts: f64[factors] each, further moves to start from.
     """
     if shortfall(equity, exposures, np.zeros(len(covariance))) >= target:
         return Worst(shortfall(equity, exposures, np.zeros(len(covariance))), np.zeros(len(covariance)), 0)

@@ -63,13 +63,15 @@ def directions(equity: Floats, exposures: Floats, radius: float) -> Floats:
 
 
 def of_length_one(moves: Floats) -> Floats:
-    """Directions of moves, without those of no length."""
+    """Directions of moves f64[moves, axes], without those of no length."""
     lengths = np.sqrt((moves * moves).sum(axis=1))
     return np.asarray(moves[lengths > 0.0] / lengths[lengths > 0.0, np.newaxis])
 
 
 def around(equity: Floats, exposures: Floats, radius: float) -> Floats:
     """Two axes: -sum of u_i of sets of accounts in shortfall on the circle of a radius, those sets first that lose most where they lose most.
+
+    `equity` f64[accounts], `exposures` u f64[accounts, 2], axes whitened; f64[sets, 2].
 
     An account is in shortfall on an arc about -u_i, arccos(E_i / (radius |u_i|)) to both sides. Between two ends of arcs the set stays the same, and
     what it loses in its own direction is radius |sum of u_i| - sum of E_i: the largest of these is the largest shortfall on the circle.

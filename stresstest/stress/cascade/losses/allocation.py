@@ -22,7 +22,7 @@ def gains_haircut(loss: float, gains: Floats) -> tuple[float, Floats]:
 def effective_leverage(notional: Floats, equity: Floats) -> Floats:
     """|mark value| / (mark value - bankruptcy value): a position's mark is worth as much more as its account has equity.
 
-    Infinite without equity.
+    `notional` f64[positions], `equity` f64[positions] of their accounts, one currency; f64[positions], infinite without equity.
     """
     return np.asarray(np.divide(np.abs(notional), equity, out=np.full(len(notional), np.inf), where=equity > 0.0))
 
@@ -30,13 +30,18 @@ def effective_leverage(notional: Floats, equity: Floats) -> Floats:
 def queue_score(profit: Floats, leverage: Floats) -> Floats:
     """Place in the queue, the largest first: profit as a share of entry value times leverage, a loss divided by it.
 
+    `profit` f64[positions], a share of entry value; `leverage` f64[positions] above zero, see `effective_leverage`; f64[positions].
+
     Source: BitMEX, "Auto-deleveraging" (help page).
     """
     return np.asarray(np.where(profit > 0.0, profit * leverage, profit / leverage))
 
 
 def closed_by_queue(quantity: float, held: Floats, score: Floats) -> Floats:
-    """How much of each position (sizes, at least zero) is closed: whole ones from the largest score on, the last in part; ties in order."""
+    """How much of each position is closed: whole ones from the largest score on, the last in part; ties in order.
+
+    `quantity` in all, and `held` f64[positions], sizes at least zero in one unit; f64[positions] from 0 to `held`.
+    """
     order = np.argsort(-score, kind="stable")
     before = np.concatenate([[0.0], np.cumsum(held[order])[:-1]])
     closed = np.empty(len(held))
@@ -45,6 +50,6 @@ def closed_by_queue(quantity: float, held: Floats, score: Floats) -> Floats:
 
 
 def closed_in_proportion(quantity: float, held: Floats) -> Floats:
-    """The same, everyone's in proportion to its size."""
+    """The same as `closed_by_queue`, of every position in proportion to its size."""
     total = float(held.sum())
     return held * min(1.0, quantity / total) if total > 0.0 else np.zeros(len(held))

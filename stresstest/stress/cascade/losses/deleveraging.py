@@ -48,7 +48,8 @@ class Standing(NamedTuple):
 
 
 class Deleveraged(NamedTuple):
-    """What is closed of whom, and what that pays, by account and underlying; reporting currency."""
+    """What is closed of whom, row by row: codes of `account` and `asset` (underlying); `quantity` units of it, at least zero; `score`: place in the
+    queue; `amount` that this pays, reporting currency."""
 
     account: Longs
     asset: Longs
