@@ -32,7 +32,7 @@ class Fills(NamedTuple):
 
 def position_cells(pairs: Pairs, layout: Layout, states: int) -> tuple[Longs, Longs]:
     """Where a flat table [instruments, states], and one [assets, states] of settle assets, has the cell of every position."""
-    scenario = np.repeat(pairs.scenario, np.diff(pairs.position_first)).astype(np.int64)
+    scenario = pairs.position_scenarios()
     return (pairs.instrument % layout.instruments) * states + scenario, (layout.settle[pairs.instrument] % layout.assets) * states + scenario
 
 
@@ -53,14 +53,14 @@ def position_values(pairs: Pairs, units: UnitValues, value: Floats, layout: Layo
 def position_notionals(pairs: Pairs, units: UnitValues, layout: Layout) -> Floats:
     """Absolute notional of every position, as margin counts it, f64[positions], reporting currency."""
     states = units.notional.shape[1]
-    scenario = np.repeat(pairs.scenario, np.diff(pairs.position_first)).astype(np.int64)
+    scenario = pairs.position_scenarios()
     notional: Floats = np.abs(pairs.quantity) * units.notional.ravel()[(pairs.instrument % layout.instruments) * states + scenario]
     return notional
 
 
 def token_values(pairs: Pairs, value: Floats, layout: Layout) -> Floats:
     """What every token is worth at spot, f64[tokens], reporting currency."""
-    scenario = np.repeat(pairs.scenario, np.diff(pairs.token_first)).astype(np.int64)
+    scenario = pairs.token_scenarios()
     worth: Floats = pairs.amount * value.ravel()[(pairs.asset % layout.assets) * value.shape[1] + scenario]
     return worth
 

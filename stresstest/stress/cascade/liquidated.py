@@ -70,6 +70,14 @@ class Pairs(NamedTuple):
         """The pair of every token."""
         return np.repeat(np.arange(len(self.pool)), np.diff(self.token_first))
 
+    def position_scenarios(self) -> Longs:
+        """The scenario of every position."""
+        return np.repeat(self.scenario, np.diff(self.position_first)).astype(np.int64)
+
+    def token_scenarios(self) -> Longs:
+        """The scenario of every token."""
+        return np.repeat(self.scenario, np.diff(self.token_first)).astype(np.int64)
+
 
 def summed(place: npt.NDArray[np.integer[Any]], weights: Floats, count: int) -> Floats:
     """Sums of weights by place, in their order, f64[count]."""

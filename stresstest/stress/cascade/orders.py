@@ -94,15 +94,14 @@ def orders(pairs: Pairs, shares: Floats, units: Floats, underlying: Codes, layou
     """
     states = units.shape[1]
     instrument = pairs.instrument % layout.instruments
-    scenario = np.repeat(pairs.scenario, np.diff(pairs.position_first)).astype(np.int64)
+    scenario = pairs.position_scenarios()
     sold = shares * pairs.quantity * units.ravel()[instrument * states + scenario]
     cells = underlying[instrument].astype(np.int64) * states + scenario
     return summed(cells, sold, assets * states).reshape(assets, states)
 
 
-def closing_options(pairs: Pairs, layout: Layout) -> tuple[Codes, Codes]:
+def closing_options(pairs: Pairs, layout: Layout) -> tuple[Codes, Longs]:
     """The options that pairs hold, by code in the book, and the scenario of each: those whose delta is asked for."""
     instrument = pairs.instrument % layout.instruments
     chosen = np.flatnonzero(layout.option[instrument])
-    scenario = np.repeat(pairs.scenario, np.diff(pairs.position_first))
-    return instrument[chosen].astype(np.int32), scenario[chosen]
+    return instrument[chosen].astype(np.int32), pairs.position_scenarios()[chosen]

@@ -96,7 +96,7 @@ class Rounds:
         fees = self._by_scenario(done, [closed.fills.fees for closed in done.closed])
         self.fees += fees
         for chunk, closed in zip(done.chunks, done.closed, strict=True):
-            self.spread += np.bincount(chunk.pairs.scenario[chunk.pairs.of_positions()], weights=closed.fills.spread, minlength=self.states)
+            self.spread += np.bincount(chunk.pairs.position_scenarios(), weights=closed.fills.spread, minlength=self.states)
         repaid, collateral = (np.zeros(self.states) for _ in range(2))
         if done.funding is not None:
             repaid, collateral = self._funded(done, done.funding, gross)
