@@ -13,7 +13,7 @@ from stresstest.report.cells import amount_cell, count_cell, left_out, name_cell
 from stresstest.report.formats import HALF_A_CENT, money, percent, plural_count, scale_for
 from stresstest.report.parts import Column, Figure, Row, Step, TableView
 from stresstest.report.view import WaterfallPage
-from stresstest.stress.cascade.losses.waterfall import ADL_QUEUE, GAINS_HAIRCUT, LAST_LAYERS, PRO_RATA, UNCOVERED
+from stresstest.stress.cascade.losses.waterfall import ADL_QUEUE, GAINS_HAIRCUT, LAST_LAYERS, OF_THE_DEFAULTER, PRO_RATA, UNCOVERED
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pl.DataFrame]
@@ -71,6 +71,12 @@ def _loss(layers: Sequence[Record]) -> float:
     return float(sum(layer["used"] for layer in layers))
 
 
+def _others(payers: Sequence[Record]) -> set[str]:
+    """Owners that pay for others. Positions of a defaulter's healthy account may be closed too: it pays for itself."""
+    paid = [(row["layer"], row["owner_id"]) for row in payers if row["method"] == "layer"]
+    return {owner for layer, owner in paid if layer not in OF_THE_DEFAULTER} - {owner for layer, owner in paid if layer in OF_THE_DEFAULTER}
+
+
 def _used(layers: Sequence[Record], name: str) -> float:
     return float(sum(layer["used"] for layer in layers if layer["layer"] == name))
 
@@ -95,7 +101,7 @@ def _summary(layers: Sequence[Record], payers: Sequence[Record], scenario: str, 
         text += "Of it, " + ", ".join(f"{money(layer['used'])} by {LAYER_WORDS[layer['layer']]}" for layer in paid) + ". "
     uncovered = _used(layers, UNCOVERED)
     text += f"{currency} {money(uncovered)} is left that nobody pays." if uncovered >= HALF_A_CENT else "All of it is paid."
-    survivors = {row["owner_id"] for row in payers if row["method"] == "layer" and row["layer"] in ("default_fund", "assessment", *LAST_LAYERS)}
+    survivors = _others(payers)
     if survivors:
         text += f" {plural_count(len(survivors), 'owner')} not in default {'pays' if len(survivors) == 1 else 'pay'} for others."
     return text
@@ -109,7 +115,7 @@ def _figures(layers: Sequence[Record], payers: Sequence[Record], currency: str) 
     venue = sum(_used(layers, name) for name in ("insurance_fund", "skin_in_the_game"))
     others = sum(_used(layers, name) for name in ("default_fund", "assessment", *LAST_LAYERS))
     uncovered = _used(layers, UNCOVERED)
-    named = {row["owner_id"] for row in payers if row["method"] == "layer" and row["layer"] not in ("defaulter_margin", "defaulter_contribution")}
+    named = _others(payers)
     return (
         Figure("Paid by defaulters", money(own), currency, f"{percent(own / loss)} of {money(loss)}, beyond the margin that is gone already"),
         Figure("Paid by the venue", money(venue), currency, "insurance fund and skin in the game"),

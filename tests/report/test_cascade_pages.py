@@ -220,6 +220,18 @@ def test_payers_of_a_scenario_that_is_not_looked_at_closely(tables: dict[str, pl
     assert all("looked at closely (cascade.detail)" in table.empty for table in (page.rules, page.payers))
 
 
+def test_a_defaulter_whose_healthy_account_is_deleveraged_is_no_other(tables: dict[str, pl.DataFrame]) -> None:
+    payers = frame(
+        WATERFALL_PAYERS,
+        ("crash", "layer", "defaulter_margin", "x", None, None, None, None, 50.0), ("crash", "layer", "adl_queue", "x", None, None, None, None, 10.0),
+        ("crash", "layer", "adl_queue", "z", None, None, None, None, 20.0),
+    )  # fmt: skip
+    page = waterfall_page(tables | {"waterfall_payers": payers}, NAMES, {}, "USD")
+    assert page is not None
+    assert page.summary.endswith("1 owner not in default pays for others.")
+    assert [figure.note for figure in page.figures if figure.label == "Paid by others"] == ["1 owner not in default"]
+
+
 def test_the_pages_in_the_report(pages: tuple[CascadePage, ContagionPage, WaterfallPage], venue_facts: ReportFacts) -> None:
     text = render_html(dataclasses.replace(venue_facts, cascade=pages[0], contagion=pages[1], waterfall=pages[2]))
     for name, drawings in (("cascade", 2), ("contagion", 1), ("waterfall", 1)):
