@@ -25,7 +25,6 @@ from stresstest.tables import WATERFALL, WATERFALL_PAYERS, Table
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 Row = dict[str, Any]
 
