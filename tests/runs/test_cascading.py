@@ -187,6 +187,24 @@ def test_what_cannot_be_asked(book: Path, tmp_path: Path) -> None:
     assert "reads cascade_summary" in refused(book, tmp_path, cascade=None, limits=[limit])
 
 
+def test_a_difference_tells_what_else_was_asked(book: Path, finished: Path, tmp_path: Path) -> None:
+    """At half the slope A1 sells from 94 to 90.5, and nobody else: nothing is below zero."""
+    quick = {"depth_multiples": [], "isolated": False, "detail": 0}
+    half = run(book, tmp_path / "half", cascade={"impact": {"kind": "linear", "slope": {"A": 0.035}}} | quick, resources={}).folder
+    notes = stresstest.diff(finished, half).changes.notes
+    assert notes == (
+        (
+            "Cascade, which no step tells: uncollateralised loss at the end of the worst one 500 (fall) before, 0 (fall) after. Asked otherwise: "
+            "`cascade.depth_multiples`, `cascade.detail`, `cascade.impact`, `cascade.isolated`, `resources`."
+        ),
+    )
+    none = run(book, tmp_path / "none", cascade=None).folder
+    assert stresstest.diff(half, none).changes.notes == (
+        "Only the earlier run follows liquidations (`cascade`), so there is nothing to hold against it.",
+    )
+    assert stresstest.diff(none, none).changes.notes == ()
+
+
 def test_limits_over_it(book: Path, tmp_path: Path) -> None:
     names = ("cascade_cover_2_to_resources", "cascade_loss", "cascade_uncovered", "cascade_amplification", "cascade_accounts_by_feedback")
     limits = [{"name": name, "built_in": name, "red": 1.6} for name in names]

@@ -16,6 +16,7 @@ from stresstest.results.documents import write_document
 from stresstest.results.store import empty, write_table
 from stresstest.results.whole import whole
 from stresstest.runs.console import Console, Logged
+from stresstest.runs.difference.cascades import cascade_note
 from stresstest.runs.difference.comparable import Comparable, finished
 from stresstest.runs.difference.exchanging import chain, refused, stored_outcomes
 from stresstest.runs.folders import cannot_write
@@ -132,6 +133,7 @@ def difference_of(
                     raise
                 notes.append(_why_not(error))
                 console.warn(notes[-1])
+    notes += [note] if (note := cascade_note(one, two)) else []
     figures = split(one.figures, outcomes, two.figures)
     accounts, breaches, presence = changed_accounts(one.accounts, two.accounts, one.excluded, two.excluded)
     changes = Changes(
