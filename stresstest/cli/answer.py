@@ -9,6 +9,7 @@ import polars as pl
 
 from stresstest.cli.cascade_view import cascade_lines
 from stresstest.cli.distance_view import distance_lines
+from stresstest.cli.draws_view import draws_lines
 from stresstest.cli.output import printable, shortened, text_table
 from stresstest.errors import counted
 from stresstest.report.changes import since
@@ -46,6 +47,8 @@ def answer_text(summary: Summary, folder: Path) -> str:
     if summary.cascade is not None:
         name = read_table(folder, "scenario_summary", ("scenario_id", "name")).filter(scenario_id=summary.cascade.scenario_id)["name"][0]
         lines += cascade_lines(summary.cascade, name or summary.cascade.scenario_id)
+    if summary.draws:
+        lines += draws_lines(summary.draws)
     if (folder / CHANGES).is_file():
         lines += [*([] if summary.worst else [""]), *_changes(read_document(Changes, folder / CHANGES))]
     if summary.worst_accounts:

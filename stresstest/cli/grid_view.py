@@ -13,7 +13,7 @@ def grid_text(report: GridReport) -> str:
     """A row a value of the first axis: which cells are hit, in the order of the second axis, and where it is hit first."""
     target = report.target
     accounts = target.unit == "accounts"
-    limit = f" (threshold {money(target.threshold)} {report.reporting_currency})" if not accounts and target.threshold is not None else ""
+    currency = f" {report.reporting_currency}" if not accounts and target.threshold is not None else ""
     first, second = report.first, report.second
     unit = "accounts" if accounts else report.reporting_currency
     header = (first.along, f"{_at(second, second.values[0])} to {_at(second, second.values[-1])}", f"hit from {second.along}", f"there ({unit})", "")
@@ -27,7 +27,7 @@ def grid_text(report: GridReport) -> str:
         )
         for row, point in zip(report.hit, report.contour, strict=True)
     ]
-    head = f"Where {printable(target.words)}{limit}, {printable(first.along)} by {printable(second.along)} ({HIT} hit, {MISSED} not):"
+    head = f"Where {printable(target.words)}{currency}, {printable(first.along)} by {printable(second.along)} ({HIT} hit, {MISSED} not):"
     return f"{head}\n\n{text_table(header, rows, frozenset((0, 2, 3)))}\n"
 
 

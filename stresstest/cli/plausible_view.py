@@ -37,14 +37,14 @@ def _answer(found: Plausible) -> str:
         assert found.figure is not None
         head = f"The worst of {printable(found.target)} within {found.within:g} standard deviations, {found.label}"
         return f"{head}:\n{about}, {money(found.figure)} there"
-    head = f"The likeliest move at which {printable(found.words)}"
+    amount = f" {unit}" if found.target.startswith(("cover-", "uncollateralised-loss")) else ""
+    head = f"The likeliest move at which {printable(found.words)}{amount}"
     if found.distance is None:
         return f"{head}: not reachable within {found.within:g} standard deviations, in none of {found.directions:,} directions\n{about}"
     if found.figure_before is None:
         return f"{head}: hit at base, without any move\n{about}"
-    above = f" above {money(found.level)}" if found.level else ""
     return (
-        f"{head}{above}: {found.distance:.4f} standard deviations away, {found.label}\n"
+        f"{head}: {found.distance:.4f} standard deviations away, {found.label}\n"
         f"{about}, {money(found.figure_before)} just before, {money(found.figure or 0.0)} there"
     )
 

@@ -12,10 +12,8 @@ from stresstest.stress.reverse.story import chance
 def reverse_text(report: ReverseReport) -> str:
     """A table a kind of direction, and the story of the smallest shock of each."""
     target = report.target
-    limit = (
-        f" (threshold {money(target.threshold)} {report.reporting_currency})" if target.unit != "accounts" and target.threshold is not None else ""
-    )
-    parts = [f"The smallest shock at which {printable(target.words)}{limit}:"]
+    unit = f" {report.reporting_currency}" if target.unit != "accounts" and target.threshold is not None else ""
+    parts = [f"The smallest shock at which {printable(target.words)}{unit}:"]
     for kind in ("scenario", "factor"):
         answers = [each for each in report.answers if each.kind == kind]
         if answers:

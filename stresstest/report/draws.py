@@ -13,15 +13,13 @@ from stresstest.report.draw_tables import accounts_table, book_table, family_wor
 from stresstest.report.formats import count, money, named, percent, plural_count, shortened, shown, significant
 from stresstest.report.parts import Bucket, Histogram, Mark, Pair, PairedBars
 from stresstest.report.view import DrawsPage, FamilyCharts
-from stresstest.results.draws import DrawFigures
+from stresstest.results.draws import SHOWN_LEVEL, DrawFigures
 from stresstest.stress.weighted.families import Family, Stated, weighted_families
 
 DRAWN = 2
 """Families that have charts."""
 BUCKETS = 32
 """Buckets of the histogram, about."""
-SHOWN_LEVEL = 0.975
-"""The level that sentences and the histogram speak of: that of the Basel Committee's market risk standard (MAR33)."""
 EDGES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
 """Where one bucket of probabilities ends and the next begins; an edge belongs to the bucket above it."""
 

@@ -118,7 +118,7 @@ def sections(facts: ReportFacts, charts: Mapping[str, Markup | None]) -> tuple[S
         ("statistics", "Concentration and liquidity of positions", "Concentration", True),
         ("funding", "Liquidity", "Liquidity", facts.funding is not None),
         ("distance", "Distance to liquidation and default", "Distance", facts.distance is not None),
-        ("draws", "Weighted scenarios", "Probabilities", facts.draws is not None),
+        ("draws", "Weighted scenarios", "Weighted scenarios", facts.draws is not None),
         ("cascade", "Liquidation cascade", "Cascade", facts.cascade is not None),
         ("contagion", "Contagion", "Contagion", facts.contagion is not None),
         ("waterfall", "Who pays: the default waterfall", "Who pays", facts.waterfall is not None),

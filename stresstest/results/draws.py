@@ -8,6 +8,9 @@ import polars as pl
 
 from stresstest.results.documents import Document
 
+SHOWN_LEVEL = 0.975
+"""The level that sentences and the histogram speak of: that of the Basel Committee's market risk standard (MAR33)."""
+
 
 class TailFigures(Document):
     """The book's loss over a family of weighted scenarios at one level, in reporting currency; standard errors are null where draws do not reach."""

@@ -33,7 +33,8 @@ def story(document: Plausible, sample: str) -> str:
     )
     near = f"; nearest event {document.nearest_event.name} ({document.nearest_event.scenario_id})" if document.nearest_event else ""
     near += f"; most like {document.nearest_day.date} (cosine {document.nearest_day.cosine:.2f})" if document.nearest_day else ""
+    days = document.covariance.horizon_days
     return (
         f"{first} ({document.label}): {document.distance:.3f} standard deviations away (Mahalanobis), half-space probability "
-        f"{document.half_space:.3g} (normal); largest moves {moved}{near}; covariance of {sample}, over {document.covariance.horizon_days:g} days"
+        f"{document.half_space:.3g} (normal); largest moves {moved}{near}; covariance of {sample}, over {days:g} day{'' if days == 1.0 else 's'}"
     )

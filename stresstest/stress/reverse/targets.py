@@ -38,11 +38,12 @@ _HOW = (
 @dataclass(frozen=True)
 class Target:
     """A target. `account` of the first two kinds; `threshold` of the others: the number of accounts that is enough, or the amount to be exceeded
-    (reporting currency; None: what the run states as resources, see `settled`)."""
+    (reporting currency; None: what the run states as resources, see `settled`). `of_the_run`: the threshold is the run's, not that of who asks."""
 
     kind: TargetKind
     account: str | None = None
     threshold: float | None = None
+    of_the_run: bool = False
 
     @property
     def counts(self) -> bool:
@@ -55,16 +56,21 @@ class Target:
         return 1.0 if self.counts else TOLERANCE
 
     def words(self) -> str:
-        """The target as a sentence goes on about it, without amounts: `account A is short of margin`."""
-        number = "" if self.threshold is None else f"{self.threshold:,.0f}"
+        """The target as a sentence goes on about it: `account A is short of margin`. Where it is about an amount, that stands last, in the reporting
+        currency: `... exceeds the resources of 1,000.00`, or of an amount that was asked for `... exceeds 1,000.00`."""
+        if self.counts:
+            number, one = f"{self.threshold:,.0f}", self.threshold == 1.0
+            many = f"{number} account is" if one else f"{number} accounts are"
+            return f"{many} in default" if self.kind == "accounts-in-default" else f"{many} short of {'its' if one else 'their'} maintenance margin"
+        amount = "" if self.threshold is None else f"{self.threshold:,.2f}"
+        of_run = "the insurance fund" if self.kind == "uncollateralised-loss" else "the resources"
+        limit = amount if amount and not self.of_the_run else f"{of_run} of {amount}" if amount else of_run
         return {
             "shortfall": f"account {self.account} is short of its maintenance margin",
             "default": f"account {self.account} is in default",
-            "accounts-in-shortfall": f"{number} accounts are short of their maintenance margin",
-            "accounts-in-default": f"{number} accounts are in default",
-            "cover-1": "the largest owner loss (Cover-1) exceeds the resources",
-            "cover-2": "the two largest owner losses (Cover-2) exceed the resources",
-            "uncollateralised-loss": "the uncollateralised loss of all accounts exceeds the insurance fund",
+            "cover-1": f"the largest owner loss (Cover-1) exceeds {limit}",
+            "cover-2": f"the two largest owner losses (Cover-2) exceed {limit}",
+            "uncollateralised-loss": f"the uncollateralised loss of all accounts exceeds {limit}",
         }[self.kind]
 
     def settled(self, resources: float | None, insurance_fund: float) -> Target:
@@ -80,7 +86,7 @@ class Target:
             what = "insurance fund" if self.kind == "uncollateralised-loss" else "resources"
             hint = f"State `resources` in the run file (--set resources.insurance_fund=1000000), or an amount: {self.kind}:1000000."
             raise StressTestError(Reason.USAGE, f"the run states no {what} that {self.kind} could exceed", hint=hint)
-        return Target(self.kind, None, amount)
+        return Target(self.kind, None, amount, of_the_run=True)
 
 
 def parse_target(text: str) -> Target:

@@ -126,6 +126,7 @@ def test_the_scenario_runs_to_the_target(linear_book: RunFile, t25: FoundMove, t
     found = answer.scenarios.scenarios[1]
     assert (found.family, found.headline) == ("reverse", False)
     assert "standard deviations away" in (found.source or "")
+    assert (found.source or "").endswith(", over 1 day")
     (tmp_path / "found.yaml").write_text("".join(f"{line}\n" for line in scenario_file(answer.scenarios)))
     done = stresstest.run(linear_book, scenarios=tmp_path / "found.yaml", keep="all")
     rows = done.table("account_scenario", ("scenario_id", "status", "equity")).sort("scenario_id").rows()

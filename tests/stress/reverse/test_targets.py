@@ -49,6 +49,19 @@ def test_thresholds_are_those_of_the_run():
     assert parse_target("default:A").settled(None, 0.0).threshold is None
 
 
+def test_an_amount_that_was_asked_for_is_not_called_the_resources_of_the_run():
+    assert parse_target("cover-2:30000").settled(60.0, 25.0).words() == "the two largest owner losses (Cover-2) exceed 30,000.00"
+    assert parse_target("cover-1").settled(60.0, 25.0).words() == "the largest owner loss (Cover-1) exceeds the resources of 60.00"
+    assert parse_target("uncollateralised-loss").settled(60.0, 25.0).words().endswith(" of all accounts exceeds the insurance fund of 25.00")
+    assert parse_target("uncollateralised-loss:0").settled(60.0, 25.0).words().endswith(" of all accounts exceeds 0.00")
+    assert parse_target("cover-2").words().endswith("exceed the resources")
+
+
+def test_one_account_is_told_as_one():
+    assert parse_target("accounts-in-default:1").words() == "1 account is in default"
+    assert parse_target("accounts-in-shortfall:1000").words() == "1,000 accounts are short of their maintenance margin"
+
+
 @pytest.mark.parametrize(("text", "resources"), [("cover-1", None), ("cover-2", 0.0), ("uncollateralised-loss", 60.0)])
 def test_nothing_stated_cannot_be_exceeded(text: str, resources: float | None):
     with pytest.raises(StressTestError, match=r"states no (resources|insurance fund)"):
