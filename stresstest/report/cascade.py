@@ -71,16 +71,21 @@ def _summary(worst: Record | None, headline: Sequence[Record], scenario: str, cu
     if worst is None:
         return f"Nothing to report: no margin pool is liquidated in any of {checked}."
     direct, feedback = worst["accounts_liquidated_direct"], worst["accounts_liquidated_feedback"]
-    one = direct == 1
+    falls = "falls" if direct == 1 else "fall"
+    # Where the rounds have ended too early others that fall short are still waiting.
+    short = (
+        f"{falls} short by the shock alone"
+        if worst["converged"]
+        else f"that {falls} short by the shock alone {'is' if direct == 1 else 'are'} liquidated"
+    )
     text = (
-        f"In {scenario}, {plural_count(direct, 'account')} {'falls' if one else 'fall'} short by the shock alone. What "
-        f"{'it' if one else 'they'} held is sold into the market, in {plural_count(worst['rounds'], 'round')} {currency} "
-        f"{money(worst['notional_sold'])} of notional. "
+        f"In {scenario}, {plural_count(direct, 'account')} {short}. Liquidations trade {currency} {money(worst['notional_sold'])} of notional, in "
+        f"{plural_count(worst['rounds'], 'round')}. "
     )
     if feedback:
         text += f"That moves prices far enough to take {plural_count(feedback, 'more account')} down that would have survived. "
     else:
-        text += "No account falls because of these sales. "
+        text += "No account falls because of these sales. " if worst["converged"] else "None is liquidated because of these sales, so far. "
     text += f"It costs those who lose {currency} {money(worst['feedback_loss'])} beyond the {money(worst['direct_loss'])} of the shock"
     text += f": prices move {significant(worst['amplification'], 3)} times as far. " if worst["amplification"] is not None else ". "
     static, final = worst["uncollateralised_loss_static"], worst["uncollateralised_loss"]
@@ -88,7 +93,7 @@ def _summary(worst: Record | None, headline: Sequence[Record], scenario: str, cu
     text += f", with {plural_count(worst['owners_in_default'], 'owner')} in default." if worst["owners_in_default"] else "."
     open_ended = sum(not row["converged"] for row in headline)
     if open_ended:
-        text += f" {plural_count(open_ended, 'headline scenario')} of {checked} had not come to rest after the last round: their losses are too low."
+        text += f" {count(open_ended)} of {checked} had not come to rest after the last round: their losses are too low."
     return text
 
 

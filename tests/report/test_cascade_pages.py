@@ -130,7 +130,7 @@ def test_the_worst_headline_scenario_is_shown(tables: dict[str, pl.DataFrame]) -
 def test_the_sentences(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) -> None:
     cascade, contagion, waterfall = pages
     assert cascade.summary == (
-        "In The crash, 1 account falls short by the shock alone. What it held is sold into the market, in 2 rounds USD 26.6k of notional. "
+        "In The crash, 1 account falls short by the shock alone. Liquidations trade USD 26.6k of notional, in 2 rounds. "
         "That moves prices far enough to take 1 more account down that would have survived. It costs those who lose USD 1.0k beyond the 2.2k of the "
         "shock: prices move 1.5 times as far. What accounts are below zero goes from 0 to USD 500, with 1 owner in default."
     )  # fmt: skip
@@ -144,6 +144,17 @@ def test_the_sentences(pages: tuple[CascadePage, ContagionPage, WaterfallPage]) 
         "In The crash accounts end USD 500 below zero. Of it, 50 by defaulters' contributions, 150 by insurance fund, 100 by default fund of the "
         "others, 150 by haircut of gains. USD 50 is left that nobody pays. 1 owner not in default pays for others."
     )
+
+
+def test_accounts_that_are_still_waiting_are_not_said_to_stand(tables: dict[str, pl.DataFrame]) -> None:
+    stopped = summary_row("crash", rounds=1, converged=False, accounts_liquidated_direct=2, notional_sold=26_600.0, direct_loss=2_200.0)
+    page = cascade_page(tables | {"cascade_summary": frame(CASCADE_SUMMARY, stopped, summary_row("calm"))}, NAMES, "USD")
+    assert page is not None
+    assert page.summary.startswith(
+        "In The crash, 2 accounts that fall short by the shock alone are liquidated. Liquidations trade USD 26.6k of notional, "
+    )
+    assert "None is liquidated because of these sales, so far." in page.summary
+    assert page.summary.endswith(" 1 of 2 headline scenarios had not come to rest after the last round: their losses are too low.")
 
 
 def test_contagion_is_shown_where_survivors_lose_most(tables: dict[str, pl.DataFrame]) -> None:
