@@ -1,7 +1,7 @@
 """Documents that people write: YAML 1.2 (and so JSON) with positions, parsed into models with every fault at once."""
 
 from stresstest.documents.kinds import expect
-from stresstest.documents.parsing import examine, parse, refusal, resembling, suggest
+from stresstest.documents.parsing import examine, listed, parse, refusal, resembling, suggest
 from stresstest.documents.parts import (
     Amount,
     Count,
@@ -24,6 +24,6 @@ from stresstest.documents.reading import Document, Place, Problem, document_of, 
 
 __all__ = [
     "Amount", "Count", "Document", "Flag", "Found", "Name", "Number", "Part", "Place", "Problem", "Ratio", "ToCome", "Version",
-    "as_list", "document_of", "dotted", "examine", "expect", "not_yet", "once", "parse", "problem", "raise_all", "read_document", "refusal",
+    "as_list", "document_of", "dotted", "examine", "expect", "listed", "not_yet", "once", "parse", "problem", "raise_all", "read_document", "refusal",
     "resembling", "scalar", "shown", "suggest", "with_rules",
 ]  # fmt: skip

@@ -118,9 +118,11 @@ LISTED = 24
 
 def suggest(word: str, choices: list[str], heading: str) -> str:
     """The hint for a word that is none of the choices: the one it resembles, else all of them, or the first of very many."""
-    meant = resembling(word, choices)
-    if meant:
-        return meant
+    return resembling(word, choices) or listed(choices, heading)
+
+
+def listed(choices: Sequence[str], heading: str) -> str:
+    """All choices, or the first of very many; empty where there are none."""
     more = f" and {len(choices) - LISTED:,} more" if len(choices) > LISTED else ""
     return f"{heading}: {', '.join(choices[:LISTED])}{more}." if choices else ""
 

@@ -158,12 +158,13 @@ def _no_constant(name: str) -> NoReturn:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at a place of a document, before file and line are known."""
+    """What is wrong at a place of a document, before file and line are known. `of_data`: the data behind it are at fault, not what it says."""
 
     place: Place
     what: str
     hint: str = ""
     to_come: bool = False
+    of_data: bool = False
 
 
 class Document:

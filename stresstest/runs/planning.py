@@ -256,7 +256,7 @@ def _chosen(settings: RunFile, scenarios: ScenarioSet) -> ScenarioSet:
         found = attempt(lambda: with_headlines(scenarios, settings.headline or ()), refusals) or scenarios
     detail = () if settings.cascade is None else settings.cascade.detail
     if not isinstance(detail, (int, str)):
-        attempt(lambda: refuse_unknown(detail, scenarios.ids, "cascade.detail"), refusals)
+        attempt(lambda: refuse_unknown(detail, scenarios, "cascade.detail"), refusals)
     if refusals:
         raise merged(refusals)
     return found

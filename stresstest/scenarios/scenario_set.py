@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from stresstest.documents import suggest
+from stresstest.documents import listed, resembling
 from stresstest.errors import Fault, Reason, StressTestError
 from stresstest.scenarios.factors import SHIFTS
 from stresstest.scenarios.generators.of_history import Complete, FromHistory, Historical, MonteCarlo
@@ -115,8 +115,24 @@ class ScenarioSet:
         for each in self.scenarios:
             if each.id == scenario_id:
                 return each
-        hint = suggest(scenario_id, list(self.ids), "Scenarios")
+        hint = self.suggestion(scenario_id)
         raise StressTestError(Reason.USAGE, f"no scenario `{scenario_id}`", hint=" ".join((hint, self.still_to_be_made())).strip())
+
+    def suggestion(self, word: str, *, base: bool = True) -> str:
+        """The hint for a word that is no scenario's id: the id that it resembles; else those stated, and then how those begin that generators made.
+
+        Args:
+            word: what was given.
+            base: whether `base` is one of those that may be meant.
+        """
+        choices = self.scenarios if base else self.scenarios[1:]
+        made: dict[str, list[str]] = {}
+        for each in choices:
+            if each.generator is not None:
+                made.setdefault(each.id.partition(".")[0], []).append(each.id)
+        families = [ids[0] if len(ids) == 1 else f"{name}.*" for name, ids in made.items()]
+        stated = [each.id for each in choices if each.generator is None]
+        return resembling(word, [each.id for each in choices]) or listed([*stated, *families], "Scenarios")
 
     def still_to_be_made(self) -> str:
         """In words, what `pending` generators will make on a book, and how to see it; empty where there are none."""
@@ -193,13 +209,14 @@ class ScenarioSet:
         )
 
 
-def refuse_unknown(ids: Iterable[str], known: Sequence[str], key: str) -> None:
-    """Refuse ids under a key of the run file that are no scenarios.
+def refuse_unknown(ids: Iterable[str], scenarios: ScenarioSet, key: str, *, base: bool = True) -> None:
+    """Refuse ids under a key of the run file that are no scenarios; without `base`, that is none there.
 
     Raises:
         StressTestError: configuration, with all of them and the nearest to each.
     """
-    faults = [Fault(f"no scenario `{each}`", suggest(each, list(known), "Scenarios"), path=key) for each in ids if each not in known]
+    known = frozenset(scenarios.ids if base else scenarios.ids[1:])
+    faults = [Fault(f"no scenario `{each}`", scenarios.suggestion(each, base=base), path=key) for each in ids if each not in known]
     if faults:
         raise StressTestError(Reason.CONFIGURATION, f"{key} names scenarios that are not there", faults)
 
@@ -211,7 +228,7 @@ def with_headlines(scenarios: ScenarioSet, ids: Iterable[str]) -> ScenarioSet:
         StressTestError: ids that are no scenarios, all of them, with the nearest.
     """
     wanted = tuple(ids)
-    refuse_unknown(wanted, scenarios.ids[1:], "headline")
+    refuse_unknown(wanted, scenarios, "headline", base=False)
     chosen = frozenset(wanted)
     return dataclasses.replace(scenarios, scenarios=tuple(dataclasses.replace(each, headline=each.id in chosen) for each in scenarios.scenarios))
 
@@ -223,7 +240,7 @@ def only(scenarios: ScenarioSet, ids: Collection[str]) -> ScenarioSet:
         StressTestError: usage, with every id that is no scenario and the nearest to it.
     """
     known = frozenset(scenarios.ids)
-    faults = [Fault(f"no scenario `{each}`", suggest(each, list(scenarios.ids), "Scenarios")) for each in ids if each not in known]
+    faults = [Fault(f"no scenario `{each}`", scenarios.suggestion(each)) for each in ids if each not in known]
     if len(faults) == 1:
         raise StressTestError(Reason.USAGE, faults[0].what, hint=faults[0].hint)
     if faults:

@@ -67,7 +67,7 @@ REFUSED: dict[str, tuple[pl.DataFrame, tuple[str, ...], tuple[str, ...], int, tu
         ("history.value: is zero or below (1 row: 2026-11-16 / spot:BTC)", "only of assets with `may_be_negative`"),
     ),
     "draws of a singular covariance": (
-        TWINS, (DRAWS,), RUN, ExitCode.CONFIGURATION,
+        TWINS, (DRAWS,), RUN, ExitCode.INPUT_REFUSED,
         ("scenarios.yaml:2, generators[0].covariance: the covariance is singular: 2 factors, 39 moves. Give `shrinkage: ledoit_wolf` or `clip`",),
     ),
     "plausibility by a singular covariance": (
@@ -75,8 +75,12 @@ REFUSED: dict[str, tuple[pl.DataFrame, tuple[str, ...], tuple[str, ...], int, tu
         ("history: the covariance is singular: 2 factors, 39 moves. Give `shrinkage", "--shrinkage and --factors are called so",),
     ),
     "draws from too few days": (
-        moving("spot:BTC", 12), (DRAWS,), RUN, ExitCode.CONFIGURATION,
+        moving("spot:BTC", 12), (DRAWS,), RUN, ExitCode.INPUT_REFUSED,
         ("generators[0].covariance: too little history: 11 moves", "At least 20 are needed: widen the window"),
+    ),
+    "too few days, and a factor that is not there": (
+        moving("spot:BTC", 12), (DRAWS, '{kind: historical, id: h, factors: ["spot:BTX"]}'), RUN, ExitCode.CONFIGURATION,
+        ("too little history: 11 moves", "`spot:BTX` has no history"),
     ),
     "plausibility by too few days": (
         moving("spot:BTC", 12), (), LIKELIEST, ExitCode.INPUT_REFUSED,
@@ -98,7 +102,7 @@ REFUSED: dict[str, tuple[pl.DataFrame, tuple[str, ...], tuple[str, ...], int, tu
         moving("spt:BTC"), (DRAWS,), RUN, ExitCode.INPUT_REFUSED, ("history.factor: is no risk factor (spt:BTC)", "for example spot:BTC"),
     ),
     "a factor that never moves": (
-        moving("spot:BTC").with_columns(value=pl.lit(5.0)), (DRAWS,), RUN, ExitCode.CONFIGURATION,
+        moving("spot:BTC").with_columns(value=pl.lit(5.0)), (DRAWS,), RUN, ExitCode.INPUT_REFUSED,
         ("generators[0].covariance: does not move in the window: spot:BTC. Leave these factors out, or widen the window.",),
     ),
     "a direction that is not there": (

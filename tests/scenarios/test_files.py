@@ -181,6 +181,19 @@ def test_an_unknown_scenario_is_suggested_the_nearest(tmp_path: Path) -> None:
     assert caught.value.hint == "Did you mean `grid.1`?"
 
 
+def test_scenarios_that_are_stated_are_listed_before_those_that_generators_make(tmp_path: Path) -> None:
+    text = """
+scenarios: [{id: crash, shocks: [{factor: "spot:BTC", relative: -0.3}]}]
+generators:
+  - {kind: ladder, id: btc, factor: "spot:BTC", relative: {from: -0.5, to: 0.5, steps: 41}}
+  - {kind: multiple, of: crash, by: 2}
+"""
+    found = _load(tmp_path, text)
+    assert found.suggestion("nothing") == "Scenarios: base, crash, btc.*, crash.x2."
+    assert found.suggestion("nothing", base=False) == "Scenarios: crash, btc.*, crash.x2."
+    assert found.suggestion("crash.x3") == "Did you mean `crash.x2`?"
+
+
 def test_headlines_can_be_chosen(tmp_path: Path) -> None:
     chosen = with_headlines(_load(tmp_path, FULL), ["grid.1"])
     assert [each.id for each in chosen if each.headline] == ["grid.1"]

@@ -76,7 +76,7 @@ def moves_of(history: History, kinds: Sequence[Return], asked: Covariance, until
             f"too little history: {max(len(days) - 1, 0)} moves on days with a value of every factor, in {asked.window_days} days up to {day(last)}"
         )
         blame = f" Hardly any value: {', '.join(few[:6])}{f' and {len(few) - 6} more' if len(few) > 6 else ''}." if few else ""
-        return None, [Problem(("covariance",), what, f"At least {LEAST_MOVES} are needed: widen the window, or name `factors`.{blame}")]
+        return None, [Problem(("covariance",), what, f"At least {LEAST_MOVES} are needed: widen the window, or name `factors`.{blame}", of_data=True)]
     steps = np.stack([moved(values[:-1, place], values[1:, place], kind) for place, kind in enumerate(kinds)], axis=1)
     return Moves(history.factors, tuple(kinds), steps, np.diff(days).astype(np.float64), days[1:]), []
 
@@ -100,7 +100,7 @@ def estimate(moves: Moves, asked: Covariance) -> tuple[Estimate | None, list[Pro
     still = [name for name, variance in zip(moves.factors, np.diagonal(matrix), strict=True) if variance <= 0.0]
     if still:
         what = f"does not move in the window: {', '.join(still[:6])}{f' and {len(still) - 6} more' if len(still) > 6 else ''}"
-        return None, [Problem(("covariance",), what, "Leave these factors out, or widen the window.")]
+        return None, [Problem(("covariance",), what, "Leave these factors out, or widen the window.", of_data=True)]
     intensity = 0.0
     if asked.shrinkage != "none":
         matrix, intensity = _shrunk(matrix, moves, asked)
@@ -108,9 +108,8 @@ def estimate(moves: Moves, asked: Covariance) -> tuple[Estimate | None, list[Pro
     if lower is None:
         count, samples = len(moves.factors), len(moves.values)
         what = f"the covariance is singular: {count} factors, {samples} moves"
-        return None, [
-            Problem(("covariance",), what, "Give `shrinkage: ledoit_wolf` or `clip`, widen the window, or leave out factors that move as one.")
-        ]
+        hint = "Give `shrinkage: ledoit_wolf` or `clip`, widen the window, or leave out factors that move as one."
+        return None, [Problem(("covariance",), what, hint, of_data=True)]
     deviation = np.sqrt(np.diagonal(matrix))
     condition = float(np.linalg.cond(matrix / np.multiply.outer(deviation, deviation)))
     first, last = day(int(moves.days[0])), day(int(moves.days[-1]))

@@ -31,7 +31,8 @@ def drawn(generator: MonteCarlo, moves: Moves, estimated: Estimate) -> tuple[lis
     if generator.distribution == "filtered_history":
         if len(moves.values) < 2 * WARM_UP:
             what = f"too little history to filter: {len(moves.values)} moves"
-            return [], pl.DataFrame(schema=SHOCKS), [Problem(("covariance",), what, f"At least {2 * WARM_UP} are needed: widen the window.")]
+            hint = f"At least {2 * WARM_UP} are needed: widen the window."
+            return [], pl.DataFrame(schema=SHOCKS), [Problem(("covariance",), what, hint, of_data=True)]
         sizes = _filtered(generator, moves)
         about = f"filtered history, {estimated.words()}"
     else:

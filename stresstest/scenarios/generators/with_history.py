@@ -28,15 +28,17 @@ def on_the_history(scenarios: ScenarioSet, book: Book) -> ScenarioSet:
     `stated` of the result is the set as it was: what a run is asked does not depend on the days that history has.
 
     Raises:
-        StressTestError: input data, when the history cannot be used; reason SCENARIO with every fault of every generator, with file and line.
+        StressTestError: with every fault of every generator, with file and line: input data, when there is no history, or what it holds is all that
+            is at fault (too little, a singular covariance); reason SCENARIO, when any of them is in what the generators ask for.
     """
     if not scenarios.pending:
         return scenarios
     history = history_on(book)
     if history is None:
         faults = [_fault(each, Problem((), "needs a history, and the snapshot has none", HISTORY_NEEDED)) for each in scenarios.pending]
-        raise StressTestError(Reason.SCENARIO, "the snapshot has no history for generators", faults)
+        raise StressTestError(Reason.INPUT_DATA, "the snapshot has no history for generators", faults)
     whole, shocks, faults = list(scenarios.scenarios), [scenarios.shocks], []
+    of_data = True
     seen, height = set(scenarios.ids), scenarios.shocks.height
     for pending in scenarios.pending:
         made, frame, problems = _made(pending.generator, scenarios, history, book)
@@ -47,6 +49,7 @@ def on_the_history(scenarios: ScenarioSet, book: Book) -> ScenarioSet:
             )
         seen.update(each.id for each in made)
         faults += [_fault(pending, problem) for problem in problems]
+        of_data = of_data and all(problem.of_data for problem in problems)
         shocks.append(frame.with_columns(pl.col("scenario") + len(whole)))
         whole += [
             dataclasses.replace(each, first=each.first + height, last=each.last + height, file=pending.file, generator=pending.number)
@@ -54,7 +57,7 @@ def on_the_history(scenarios: ScenarioSet, book: Book) -> ScenarioSet:
         ]
         height += frame.height
     if faults:
-        raise StressTestError(Reason.SCENARIO, f"the generators have {counted(len(faults), 'fault')}", faults)
+        raise StressTestError(Reason.INPUT_DATA if of_data else Reason.SCENARIO, f"the generators have {counted(len(faults), 'fault')}", faults)
     return ScenarioSet(tuple(whole), pl.concat(shocks), scenarios.name, stated=scenarios)
 
 

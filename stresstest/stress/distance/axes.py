@@ -131,7 +131,7 @@ def axes(
     ids = list(scenarios.ids[1:])
     for name in along:
         if name not in ids:
-            faults.append(Fault(f"no scenario `{name}`", resembling(name, ids) or "", path="reverse.distance.along"))
+            faults.append(Fault(f"no scenario `{name}`", scenarios.suggestion(name, base=False), path="reverse.distance.along"))
         else:
             found.append(_of_scenario(scenarios, name, most[1]))
     if faults:

@@ -89,12 +89,13 @@ def directions_of(words: Sequence[str], scenarios: ScenarioSet, most: float | No
     """The directions that are asked for: scenario ids, or FACTOR, FACTOR:up, FACTOR:down; without any all headline scenarios.
 
     Raises:
-        StressTestError: usage, for scenarios and factor types that there are not, and where nothing is named and there is no headline scenario.
+        StressTestError: usage, for scenarios and factor types that there are not, for depth, which does nothing here, and where
+            nothing is named and there is no headline scenario.
     """
     if not words:
         headline = [each.id for each in scenarios if each.headline]
         if not headline:
-            hint = f"Name a direction: --along SCENARIO or --along spot:BTC. {suggest('', list(scenarios.ids[1:]), 'Scenarios')}".strip()
+            hint = f"Name a direction: --along SCENARIO or --along spot:BTC. {scenarios.suggestion('', base=False)}".strip()
             raise StressTestError(Reason.USAGE, "there is no headline scenario to go along", hint=hint)
         return [of_scenario(scenarios, each, most) for each in headline]
     found: dict[str, Direction] = {}
@@ -107,7 +108,7 @@ def directions_of(words: Sequence[str], scenarios: ScenarioSet, most: float | No
 def _directions(word: str, scenarios: ScenarioSet, most: float | None) -> list[Direction]:
     if ":" not in word:
         if word == BASE.id:
-            raise StressTestError(Reason.USAGE, "`base` has no shocks to go along", hint=suggest("", list(scenarios.ids[1:]), "Scenarios"))
+            raise StressTestError(Reason.USAGE, "`base` has no shocks to go along", hint=scenarios.suggestion("", base=False))
         return [of_scenario(scenarios, word, most)]
     factor, _, way = word.rpartition(":")
     signs = [sign for sign, name in ((-1, "down"), (1, "up")) if name == way and ":" in factor]
@@ -118,6 +119,11 @@ def _directions(word: str, scenarios: ScenarioSet, most: float | None) -> list[D
         raise StressTestError(Reason.USAGE, f"unknown factor type `{kind}` in `{word}`", hint=suggest(kind, list(FACTOR_TYPES), "Types"))
     if not name or ("*" in name and name != "*"):
         raise StressTestError(Reason.USAGE, f"`{word}` names no factor", hint=f"Write {kind}:NAME, or {kind}:* for all; :up or :down behind it.")
+    if kind == "depth":
+        hint = "`run` with `cascade` in the run file has its effect; `reverse` runs no cascade. Go along another factor, or a scenario."
+        raise StressTestError(
+            Reason.USAGE, f"`{word}`: depth only counts in a liquidation cascade, and moves no margin or loss outside one", hint=hint
+        )
     return [of_factor(factor, sign, most) for sign in signs]
 
 

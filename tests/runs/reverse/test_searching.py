@@ -285,6 +285,8 @@ def test_nearest_event_and_plausibility(leveraged: Path, tmp_path: Path, monkeyp
         ("default:long", "ten_dwon", "Did you mean `ten_down`?"),
         ("default:long", "base", "no shocks to go along"),
         ("default:long", "spot:BTCC", "BTCC"),
+        ("default:long", "depth:BTC", "depth only counts in a liquidation cascade"),
+        ("default:long", "depth:*:down", "depth only counts in a liquidation cascade"),
         ("default:long", "sopt:BTC", "Did you mean `spot`?"),
         ("default:long", "spot:", "names no factor"),
         ("default:long", "spot:B*:up", "names no factor"),
