@@ -18,9 +18,9 @@ import stresstest
 from stresstest.config import RunFile
 from stresstest.errors import Reason, StressTestError
 from stresstest.margin.rulebook import Rulebook
+from stresstest.runs import staging
 from stresstest.runs.console import Silent
 from stresstest.runs.reverse import answers as told
-from stresstest.runs.reverse import asked
 from stresstest.runs.reverse.report import Answer
 from stresstest.runs.staging import stage
 from stresstest.snapshot.book import Book
@@ -46,16 +46,16 @@ def staged_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The books that many tests ask are staged by the first of them."""
     known: dict[str, Book] = {}
 
-    def once(settings: RunFile, rulebook: Rulebook, work: Path) -> Book:
+    def once(settings: RunFile, rulebook: Rulebook, work: Path, *, ours: bool = False) -> Book:
         shared = any(name in settings.snapshot for name in ("leveraged", "owners"))
         if not shared:
-            return stage(settings, rulebook, work)
+            return stage(settings, rulebook, work, ours=ours)
         if settings.snapshot not in known:
             known[settings.snapshot] = stage(settings, rulebook, tmp_path_factory.mktemp("staged"))
         return known[settings.snapshot]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(asked, "stage", once)
+        patched.setattr(staging, "stage", once)
         yield
 
 
