@@ -1,4 +1,4 @@
-"""What `scenarios lint` and `scenarios expand` are given: a run, or scenario files with or without a book."""
+"""What the commands of `scenarios` are given: a run, or scenario files with or without a book."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stresstest.cli.completion import complete_scenario_file
 
 if TYPE_CHECKING:
     from stresstest.config import RunFile
+    from stresstest.scenarios.scenario_set import ScenarioSet
 
 Given = Annotated[
     list[str],
@@ -52,3 +53,18 @@ def settings_of(given: Sequence[str], snapshot: str | None, margin: str | None, 
         hint = "Schedules and models of a snapshot are those of a margin file: give both, or name a run file."
         raise StressTestError(Reason.USAGE, f"{overrides[key].origin} names a {key} without a {other}", hint=hint)
     return settings_with(overrides) if there else None
+
+
+def scenarios_of(given: Sequence[str]) -> ScenarioSet:
+    """The scenarios of a run, with the headline that it chooses, or those of scenario files; without those that generators make of a history.
+
+    Raises:
+        StressTestError: usage, when a run file is not the first; every fault of the settings and of the scenarios.
+    """
+    from stresstest.cli.light_scan import run_file_of
+    from stresstest.runs.planning import load_scenarios_of
+    from stresstest.scenarios.files import load_scenarios
+
+    # Scenario files alone are the same whatever snapshot the environment names.
+    settings = settings_of(given, None, None, None, []) if any(run_file_of(Path(each)) for each in given) else None
+    return load_scenarios(given) if settings is None else load_scenarios_of(settings)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stresstest.cli.completion import complete_scenario, complete_scenario_file
+from stresstest.cli.completion import complete_scenario
 from stresstest.cli.options import Debug, Json
 from stresstest.cli.scenario_expand import expand
+from stresstest.cli.scenario_inputs import Given, scenarios_of
 from stresstest.cli.scenario_lint import lint
 
 if TYPE_CHECKING:
     from stresstest.scenarios.scenario_set import Scenario, ScenarioSet
 
-Files = Annotated[list[Path], typer.Argument(autocompletion=complete_scenario_file, help="Scenario files, or library:NAME.", metavar="FILE...")]
 Wanted = Annotated[list[str], typer.Option("--id", autocompletion=complete_scenario, help="Scenario; may be given several times.")]
 
 
@@ -43,13 +42,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="scenarios")
 
 
-def list_(files: Files, as_json: Json = False, debug: Debug = False) -> None:
+def list_(given: Given, as_json: Json = False, debug: Debug = False) -> None:
     """One line per scenario: id, family, horizon, shocks, name."""
     del debug
     from stresstest.cli.output import print_document, printable, text_table
-    from stresstest.scenarios.files import load_scenarios
 
-    found = load_scenarios(files)
+    found = scenarios_of(given)
     if as_json:
         print_document("scenarios", {"scenarios": [_content(scenario) for scenario in found]})
         return
@@ -59,13 +57,12 @@ def list_(files: Files, as_json: Json = False, debug: Debug = False) -> None:
         print(printable(found.still_to_be_made()), file=sys.stderr)
 
 
-def show(files: Files, wanted: Wanted, as_json: Json = False, debug: Debug = False) -> None:
+def show(given: Given, wanted: Wanted, as_json: Json = False, debug: Debug = False) -> None:
     """The shocks of scenarios, in file order: the first match counts."""
     del debug
     from stresstest.cli.output import print_document, printable
-    from stresstest.scenarios.files import load_scenarios
 
-    found = load_scenarios(files)
+    found = scenarios_of(given)
     chosen = [found.scenario(each) for each in wanted]
     if as_json:
         print_document("scenarios", {"scenarios": [_content(each) | {"shocks": _shocks(found, each)} for each in chosen]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,25 @@ def test_what_only_a_history_makes_is_said_to_be_missing(stresstest, tmp_path: P
     shown = stresstest("scenarios", "show", tmp_path / "set.yaml", "--id", "mc.01")
     assert (shown.returncode, shown.stdout) == (ExitCode.CONFIGURATION, "")
     assert told in shown.stderr
+
+
+def test_a_run_file_stands_for_its_scenarios_and_their_headline(stresstest, run_file: Path, shadowed: Path, tmp_path: Path):
+    shutil.copytree(run_file.parent, tmp_path / "book")
+    chosen = tmp_path / "book" / "run.yaml"
+    chosen.write_text(f"{chosen.read_text()}headline: [crash]\n")
+
+    def headlines(*words: object) -> dict[str, bool]:
+        document = json.loads(stresstest("scenarios", "list", *words, "--json").stdout)
+        return {each["id"]: each["headline"] for each in document["scenarios"]}
+
+    assert headlines(chosen) == {"base": False, "dip": False, "crash": True}
+    assert list(headlines(chosen.with_name("scenarios.yaml"))) == ["base", "dip", "crash"]
+    shown = stresstest("scenarios", "show", run_file, "--id", "crash")
+    assert shown.stdout.startswith("crash: ")
+    assert list(headlines(run_file, shadowed)) == ["base", "fall", "fall_again", "elsewhere"]
+    wrong = stresstest("scenarios", "list", shadowed, run_file)
+    assert (wrong.returncode, wrong.stdout) == (ExitCode.CONFIGURATION, "")
+    assert "Name the run file first, then scenario files." in wrong.stderr
 
 
 # ---------------------------------------------------------------- lint
