@@ -48,7 +48,8 @@ def answer_text(summary: Summary, folder: Path) -> str:
         name = read_table(folder, "scenario_summary", ("scenario_id", "name")).filter(scenario_id=summary.cascade.scenario_id)["name"][0]
         lines += cascade_lines(summary.cascade, name or summary.cascade.scenario_id)
     if summary.draws:
-        lines += draws_lines(summary.draws)
+        probable = read_table(folder, "account_probabilities", ("family", "horizon_days", "base_status", "p_liquidation"))
+        lines += draws_lines(summary.draws, probable)
     if (folder / CHANGES).is_file():
         lines += [*([] if summary.worst else [""]), *_changes(read_document(Changes, folder / CHANGES))]
     if summary.worst_accounts:

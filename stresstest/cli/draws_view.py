@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
+
 from stresstest.cli.figures import money, percent
 from stresstest.cli.output import shortened
 from stresstest.errors import counted
 from stresstest.results.draws import SHOWN_LEVEL, DrawFigures
 
 
-def draws_lines(figures: Sequence[DrawFigures]) -> list[str]:
+def draws_lines(figures: Sequence[DrawFigures], accounts: pl.DataFrame) -> list[str]:
     """Of the family with most scenarios: what the book loses in its worst part, how likely a default is, and how many accounts are likely to fail.
 
     Args:
         figures: one family after the other; none: no lines.
+        accounts: the table `account_probabilities`.
     """
     if not figures:
         return []
@@ -28,7 +31,10 @@ def draws_lines(figures: Sequence[DrawFigures]) -> list[str]:
     default = f"probability that any owner is in default {_percent(first.probability_of_a_default)}"
     if first.probability_of_a_default == 0.0:
         default = "no owner is in default in any of them"
-    likely = f"{counted(first.accounts_likely_to_fail, 'account')} likely to fail (in half of them or more, by probability)"
+    likely = f"{counted(first.accounts_likely_to_fail, 'account')} likely to fail (in half of them or more)"
+    own = (pl.col("family") == first.family) & (pl.col("horizon_days") == first.horizon_days)
+    failed = accounts.filter(own & pl.col("base_status").is_in(["liquidation", "default"]) & (pl.col("p_liquidation") >= 0.5)).height
+    likely += f", {failed:,} of them at base already" if failed else ""
     return [f"Probabilities    {shortened(first.family)}, {scope}: {shortfall}{more}", f"                 {default}; {likely}"]
 
 
