@@ -39,6 +39,7 @@ WITH_SALES = CascadeFigures(
     scenario_id="down", rounds=3, converged=True, accounts_liquidated_direct=1, accounts_liquidated_feedback=2, notional_sold=24_000.0,
     direct_loss=2_400.0, feedback_loss=6_300.0, amplification=4.5, uncollateralised_loss_static=40.0, uncollateralised_loss=1_500.0,
     owners_in_default_static=0, owners_in_default=2, cover_1=1_000.0, cover_2=1_500.0, uncovered=0.0, not_converged=0,
+    floored_assets=0, assets_without_impact=0,
 )  # fmt: skip
 
 
