@@ -27,8 +27,9 @@ class ShortOptionNeeds:
 def short_option_needs(dimensions: Dimensions, resolved: Resolved, rulebook: Rulebook, schedules: Names) -> ShortOptionNeeds:
     """What short options need by margin schedules; `schedules` [instruments]: those that they have.
 
-    Per contract: contract size * max(rate * S - otm, minimum * base), in the strike's currency, then in reporting currency.
-    `otm = max(0, w * (K - S))`, w = +1 call, -1 put; base is S or K. The strike's currency is the quote currency, for
+    Per contract: contract size * max(rate * |S| - otm, minimum * |base|), in the strike's currency, then in reporting currency.
+    `otm = max(0, w * (K - S))`, w = +1 call, -1 put; base is S or K: below
+    zero their size counts, or a short option would be asked for less than nothing. The strike's currency is the quote currency, for
     inverse options the price currency of the underlying.
     """
     frame = dimensions.instruments
@@ -56,6 +57,6 @@ def short_option_needs(dimensions: Dimensions, resolved: Resolved, rulebook: Rul
     def need(side: str) -> Floats:
         rate = np.array([getattr(rule, side).rate for rule in chosen])[:, np.newaxis]
         minimum = np.array([getattr(rule, side).minimum for rule in chosen])[:, np.newaxis]
-        return np.asarray(contract * np.maximum(rate * price - out_of_the_money, minimum * base), dtype=np.float64)
+        return np.asarray(contract * np.maximum(rate * np.abs(price) - out_of_the_money, minimum * np.abs(base)), dtype=np.float64)
 
     return ShortOptionNeeds(codes, need("maintenance"), need("initial"))

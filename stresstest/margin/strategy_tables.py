@@ -91,7 +91,7 @@ def naked_needs(
 ) -> tuple[Floats, Floats]:
     """What one unit of a naked short option needs besides its value, maintenance and initial, [options, S] in the strike's currency.
 
-    max(rate * leverage * S - otm, minimum * leverage * base, of_value * V), `otm = max(0, w * (K - S))`; the initial one at least
+    max(rate * leverage * |S| - otm, minimum * leverage * |base|, of_value * V), `otm = max(0, w * (K - S))`; the initial one at least
     `initial_multiple * (V + maintenance) - V`; then rounded with V.
     """
     frame = terms.dimensions.instruments
@@ -107,7 +107,7 @@ def naked_needs(
 
     def need(side: str) -> Floats:
         rate, minimum, of_value = (_column([getattr(getattr(each, side), name) for each in rule]) for name in ("rate", "minimum", "of_value"))
-        charged = np.maximum(rate * leverage * price - out_of_the_money, minimum * leverage * base)
+        charged = np.maximum(rate * leverage * np.abs(price) - out_of_the_money, minimum * leverage * np.abs(base))
         return np.asarray(np.maximum(charged, of_value * value), dtype=np.float64)
 
     maintenance, initial = need("maintenance"), need("initial")

@@ -138,6 +138,15 @@ def test_short_option(terms: Row, short: Row, maintenance: float, initial: float
     assert (charge["requirement_maintenance"], charge["requirement_initial"]) == (pytest.approx(maintenance), pytest.approx(initial))
 
 
+def test_short_option_on_a_price_below_zero_needs_by_its_size() -> None:
+    """S = -20, put struck at -19: in the money; max(0.10 * 20, 0.05 * 20) and max(0.15 * 20, 0.10 * 20), times 3."""
+    assets = {**COIN, "BTC": {**COIN["BTC"], "price": -20.0, "may_be_negative": True}}
+    terms = {**OPTION, "option_type": "put", "strike": -19.0, "mark_price": 2.0, "vol_type": "normal"}
+    book = Case(assets, {"X": terms}, {"margin_schedules": {"tiered": SHORT}}).hold("X", -3.0)
+    charge = row(book.explain().charges, "base")
+    assert (charge["requirement_maintenance"], charge["requirement_initial"]) == (pytest.approx(6.0), pytest.approx(9.0))
+
+
 def test_short_inverse_option_is_charged_in_the_strikes_currency() -> None:
     # BTC at 80 EUR of 1.25 USD, strike 88 EUR: max(8 - 8, 4) EUR per coin, times 3, in USD
     assets = {**COIN, "BTC": {"price": 80.0, "price_currency": "EUR"}}

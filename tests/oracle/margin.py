@@ -370,7 +370,7 @@ def from_schedule(schedule: Row, notional: float, contracts: float, level: str) 
 
 
 def option_requirement(market: Market, model: Row, name: str, position: Position, level: str) -> float:
-    """Short: per unit max(rate*S - otm, minimum*base), or tiers on the notional; long margined: its value less the long-option credit."""
+    """Short: per unit max(rate*|S| - otm, minimum*|base|), or tiers on the notional; long margined: its value less the long-option credit."""
     instrument, state = market.snapshot.instruments[name], market.state
     schedule_name = market.margin_schedule_of(model, name)
     if position.quantity >= 0.0:
@@ -389,7 +389,7 @@ def option_requirement(market: Market, model: Row, name: str, position: Position
     out_of_the_money = max(0.0, w * (instrument["strike"] - underlying))
     base = instrument["strike"] if short.get("base", "underlying") == "strike" else underlying
     terms = short[level]
-    per_unit = max(terms["rate"] * underlying - out_of_the_money, terms["minimum"] * base)
+    per_unit = max(terms["rate"] * abs(underlying) - out_of_the_money, terms["minimum"] * abs(base))
     amount = per_unit * instrument["contract_size"] * abs(position.quantity) * state.value[currency]
     return float(amount * schedule_factor(market, schedule_name))
 

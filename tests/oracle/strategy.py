@@ -69,7 +69,7 @@ def naked_need(market: Market, model: Row, name: str, level: str) -> float:
 
     def before_rounding(at: str) -> float:
         terms = rule[at]
-        return max(terms["rate"] * factor * price - otm, terms["minimum"] * factor * base, (terms.get("of_value") or 0.0) * value)
+        return max(terms["rate"] * factor * abs(price) - otm, terms["minimum"] * factor * abs(base), (terms.get("of_value") or 0.0) * value)
 
     need = before_rounding(level)
     if level == "initial":

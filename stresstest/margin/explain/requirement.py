@@ -171,7 +171,7 @@ def tier_requirements(charges: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFram
 def option_requirements(positions: pl.DataFrame) -> pl.DataFrame:
     """Options charged by formula, with `unscaled_maintenance`, `unscaled_initial` in reporting currency and their `rule`.
 
-    Short, with `short_option` in the schedule: max(rate*S - otm, minimum*base) * cs * |Q| in the strike's currency, otm = max(0, w*(K - S)),
+    Short, with `short_option` in the schedule: max(rate*|S| - otm, minimum*|base|) * cs * |Q| in the strike's currency, otm = max(0, w*(K - S)),
     w = +1 call, -1 put. Long and margined: (1 - long_option_credit) of the current value cs*Q*M*X_quote. Long and paid: nothing.
     """
     price, strike = pl.col("underlying_in_strike_currency"), pl.col("strike")
@@ -186,7 +186,8 @@ def option_requirements(positions: pl.DataFrame) -> pl.DataFrame:
 
     def unscaled(version: str) -> pl.Expr:
         per_unit = pl.max_horizontal(
-            pl.col(f"short_rate_{version}") * price - pl.col("out_of_the_money"), pl.col(f"short_minimum_{version}") * pl.col("short_base")
+            pl.col(f"short_rate_{version}") * price.abs() - pl.col("out_of_the_money"),
+            pl.col(f"short_minimum_{version}") * pl.col("short_base").abs(),
         )
         short = per_unit * pl.col("contract_size") * pl.col("quantity").abs() * pl.col("strike_currency_value")
         long = (1.0 - pl.col(f"long_option_credit_{version}")) * pl.col("current_value")

@@ -90,8 +90,8 @@ def strategy_legs(positions: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
     )
     rows = rows.with_columns(
         pl.max_horizontal(
-            pl.col(f"naked_rate_{version}") * pl.col("daily_multiple") * price - pl.col("out_of_the_money"),
-            pl.col(f"naked_minimum_{version}") * pl.col("daily_multiple") * pl.col("base"),
+            pl.col(f"naked_rate_{version}") * pl.col("daily_multiple") * price.abs() - pl.col("out_of_the_money"),
+            pl.col(f"naked_minimum_{version}") * pl.col("daily_multiple") * pl.col("base").abs(),
             pl.col(f"naked_of_value_{version}") * pl.col("unit_value"),
         ).alias(f"naked_{version}")
         for version in VERSIONS

@@ -62,7 +62,7 @@ class Tier(Part):
 
 
 class ShortOptionRate(Part):
-    """Per unit max(rate * S - otm, minimum * base)."""
+    """Per unit max(rate * |S| - otm, minimum * |base|)."""
 
     rate: Amount
     minimum: Amount
